@@ -1,0 +1,87 @@
+"""JetStream streams and consumers: declared here, created or reconciled by the migrate step alone."""
+
+from dataclasses import replace
+from typing import Final
+
+from nats.js import JetStreamContext
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DeliverPolicy,
+    DiscardPolicy,
+    RePublish,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
+from nats.js.errors import NotFoundError
+
+from contracts import subjects
+
+CRM: Final = "CRM"
+PUSH: Final = "PUSH"
+DEAD: Final = "DEAD"
+NOTIFIER: Final = "notifier"
+"""The durable consumer through which the notifier reads `CRM`."""
+
+DUPLICATE_WINDOW: Final = 120.0
+"""Seconds in which a stream drops a message id it has seen."""
+
+_GIB: Final = 1 << 30
+_DAY: Final = 24 * 3600.0
+
+
+def _stream(name: str, subject: str, *, max_age: float, republish: RePublish | None = None) -> StreamConfig:
+    # Limited by age and bytes only: a per-subject limit would make gaps undecidable for a resuming client.
+    return StreamConfig(
+        name=name,
+        subjects=[subject],
+        retention=RetentionPolicy.LIMITS,
+        discard=DiscardPolicy.OLD,
+        storage=StorageType.FILE,
+        max_age=max_age,
+        max_bytes=_GIB,
+        duplicate_window=DUPLICATE_WINDOW,
+        allow_direct=True,
+        republish=republish,
+    )
+
+
+STREAMS: Final[tuple[StreamConfig, ...]] = (
+    _stream(CRM, subjects.FACTS, max_age=7 * _DAY),
+    _stream(PUSH, subjects.PUSHES, max_age=_DAY, republish=RePublish(src=subjects.PUSHES, dest=subjects.LIVE)),
+    _stream(DEAD, subjects.DEAD, max_age=30 * _DAY),
+)
+
+CONSUMERS: Final[tuple[tuple[str, ConsumerConfig], ...]] = (
+    (
+        CRM,
+        ConsumerConfig(
+            durable_name=NOTIFIER,
+            deliver_policy=DeliverPolicy.ALL,
+            ack_policy=AckPolicy.EXPLICIT,
+            # What a killed process had in hand comes again this many seconds later.
+            ack_wait=5,
+            max_deliver=-1,
+            max_ack_pending=1000,
+            filter_subject=subjects.FACTS,
+        ),
+    ),
+)
+"""(stream, durable consumer)"""
+
+
+async def ensure(js: JetStreamContext, *, replicas: int = 1) -> None:
+    """Create every stream and consumer, or bring an existing one to the declared configuration. Idempotent.
+
+    Raises:
+        nats.js.errors.APIError: the server refuses a change, such as another storage type.
+    """
+    for declared in STREAMS:
+        stream = replace(declared, num_replicas=replicas)
+        try:
+            await js.update_stream(stream)
+        except NotFoundError:
+            await js.add_stream(stream)
+    for stream_name, consumer in CONSUMERS:
+        await js.add_consumer(stream_name, consumer)

@@ -1,0 +1,74 @@
+"""NATS subjects. A name from outside becomes one subject token by an injective encoding, so that no channel, id or
+wildcard can reach another subject.
+
+`[A-Za-z0-9_-]` stand for themselves; every other byte of the UTF-8 name becomes `=` and two hex digits.
+"""
+
+import re
+from typing import Final
+
+from contracts.events import event_of
+
+FACTS: Final = "crm.>"
+PUSHES: Final = "push.>"
+LIVE: Final = "live.>"
+DEAD: Final = "dead.>"
+
+_SPECIAL = re.compile(rb"[^A-Za-z0-9_-]")
+_TOKEN = re.compile(r"(?:[A-Za-z0-9_-]|=[0-9A-F]{2})+")
+_ESCAPE = re.compile(rb"=([0-9A-F]{2})")
+
+
+def token(name: str) -> str:
+    """Return a name as one subject token.
+
+    Raises:
+        ValueError: the name is empty; NATS knows no empty token.
+    """
+    if not name:
+        raise ValueError("an empty name has no subject token")
+    return _SPECIAL.sub(lambda match: b"=%02X" % ord(match[0]), name.encode()).decode()
+
+
+def name_of(encoded: str) -> str:
+    """Return the name behind a token.
+
+    Raises:
+        ValueError: no name encodes to this.
+    """
+    if not _TOKEN.fullmatch(encoded):
+        raise ValueError(f"not a subject token: {encoded!r}")
+    name = _ESCAPE.sub(lambda match: bytes.fromhex(match[1].decode()), encoded.encode()).decode()
+    if token(name) != encoded:
+        raise ValueError(f"not a canonical subject token: {encoded!r}")
+    return name
+
+
+def fact(company_id: str, lead_id: str, event_name: str) -> str:
+    """Return the subject of a lead's fact: `crm.<company>.lead.<lead>.<event>`."""
+    return f"crm.{token(company_id)}.lead.{token(lead_id)}.{event_of(event_name)}"
+
+
+def push(app_id: str, channel: str) -> str:
+    """Return the subject on which a push to a channel is stored; the server republishes it on `live`."""
+    return f"push.{token(app_id)}.{token(channel)}"
+
+
+def live(app_id: str, channel: str) -> str:
+    """Return the subject that gateways with listeners of a channel subscribe."""
+    return f"live.{token(app_id)}.{token(channel)}"
+
+
+def dead(consumer: str) -> str:
+    """Return the subject of what a consumer could not process."""
+    return f"dead.{token(consumer)}"
+
+
+def stats_request(company_id: str) -> str:
+    """Return the request subject that answers a company's figures."""
+    return f"rpc.leads.stats.{token(company_id)}"
+
+
+def changes_request(company_id: str) -> str:
+    """Return the request subject that answers a company's facts after a position."""
+    return f"rpc.leads.changes.{token(company_id)}"

@@ -1,0 +1,114 @@
+"""The HTTP manners of every process: correlation ids, one log line a request, `/livez`, `/readyz`, `/metrics`."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from time import perf_counter
+from typing import Any, Final
+
+import structlog
+from prometheus_client import CONTENT_TYPE_LATEST, Histogram, generate_latest
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from runtime.logs import CORRELATION_ID, bound_contextvars
+
+CORRELATION_HEADER: Final = "X-Correlation-ID"
+PROBES: Final = frozenset({"/livez", "/readyz", "/metrics"})
+CHECK_TIMEOUT: Final = 2.0  # seconds a readiness check may take before it counts as failed
+
+Check = Callable[[], Awaitable[str | None]]
+"""A readiness check: returns None when all is well, else what is wrong."""
+
+_CORRELATION_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+_log = structlog.stdlib.get_logger("runtime.http")
+_seconds = Histogram("http_request_duration_seconds", "Time to answer an HTTP request", ["method", "route", "status"])
+
+
+class CorrelationMiddleware:
+    """Give each HTTP request a correlation id, answer it as `X-Correlation-ID`, and log the request once.
+
+    The client's own id is kept when it is well-formed (1 to 128 of `A-Za-z0-9_.:-`).
+    """
+
+    def __init__(self, app: ASGIApp, *, new_id: Callable[[], str]) -> None:
+        self._app = app
+        self._new_id = new_id
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        offered = Headers(scope=scope).get(CORRELATION_HEADER, "")
+        correlation_id = offered if _CORRELATION_ID.fullmatch(offered) else self._new_id()
+        status = 500
+        started = perf_counter()
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[CORRELATION_HEADER] = correlation_id
+            await send(message)
+
+        with bound_contextvars(**{CORRELATION_ID: correlation_id}):
+            try:
+                await self._app(scope, receive, answer)
+            finally:
+                self._record(scope, status, perf_counter() - started)
+
+    @staticmethod
+    def _record(scope: Scope, status: int, seconds: float) -> None:
+        if scope["path"] in PROBES:
+            return
+        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+        _seconds.labels(method, _route(scope), status).observe(seconds)
+        _log.info("request", method=method, path=scope["path"], status=status, milliseconds=round(seconds * 1000, 2))
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def _route(scope: Scope) -> str:
+    """Return the route's pattern: a label of bounded cardinality."""
+    route = scope.get("route")
+    return getattr(route, "path", "unmatched")
+
+
+def probe_routes(checks: Mapping[str, Check], details: Callable[[], Mapping[str, Any]] = dict) -> list[Route]:
+    """Return the routes an operator asks: `/livez`, `/readyz` and `/metrics`.
+
+    Args:
+        checks: dependency name → readiness check; all must pass for 200, else 503.
+        details: returns what `/readyz` tells besides, as JSON values; it decides nothing.
+    """
+
+    async def livez(_request: Request) -> Response:
+        return JSONResponse({"status": "alive"})
+
+    async def readyz(_request: Request) -> Response:
+        reasons = dict(zip(checks, await asyncio.gather(*map(_run, checks.values())), strict=True))
+        ready = not any(reasons.values())
+        body = {
+            "status": "ready" if ready else "not ready",
+            "checks": {name: reason or "ok" for name, reason in reasons.items()},
+            **details(),
+        }
+        return JSONResponse(body, status_code=200 if ready else 503)
+
+    async def metrics(_request: Request) -> Response:
+        return PlainTextResponse(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return [Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", metrics)]
+
+
+async def _run(check: Check) -> str | None:
+    try:
+        return await asyncio.wait_for(check(), CHECK_TIMEOUT)
+    except TimeoutError:
+        return f"no answer within {CHECK_TIMEOUT:g} s"
+    except Exception as error:  # noqa: BLE001 - whatever a dependency raises, the answer is "not ready"
+        return type(error).__name__

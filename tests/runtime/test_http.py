@@ -1,0 +1,130 @@
+"""What every process answers alike."""
+
+import asyncio
+import re
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from structlog.contextvars import get_contextvars
+from structlog.testing import capture_logs
+
+from runtime import http
+from runtime.http import Check, CorrelationMiddleware, probe_routes
+
+
+async def echo(_request: Request) -> Response:
+    return PlainTextResponse(get_contextvars()["correlation_id"])
+
+
+async def fail(_request: Request) -> Response:
+    raise RuntimeError("our bug")
+
+
+def client(**checks: Check) -> httpx.AsyncClient:
+    app = Starlette(routes=[Route("/echo/{id}", echo), Route("/fail", fail), *probe_routes(checks)])
+    app.add_middleware(CorrelationMiddleware, new_id=lambda: "made-here")
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://x")
+
+
+@pytest.mark.parametrize("offered", ["a", "A-z_0.9:-", "x" * 128, "3f2c7a52-9d11-4c7e-8a55-0a4f4f0f0a01"])
+async def test_a_well_formed_id_is_kept(offered: str) -> None:
+    async with client() as http_client:
+        answer = await http_client.get("/echo/1", headers={"X-Correlation-ID": offered})
+
+    assert (answer.text, answer.headers["X-Correlation-ID"]) == (offered, offered)
+
+
+@pytest.mark.parametrize("offered", [None, "", "a b", "x" * 129, "a\tb", "{}", "ada@example.org", "é".encode()])
+async def test_any_other_is_replaced(offered: str | bytes | None) -> None:
+    headers = {} if offered is None else {"X-Correlation-ID": offered}
+    async with client() as http_client:
+        answer = await http_client.get("/echo/1", headers=headers)
+
+    assert (answer.text, answer.headers["X-Correlation-ID"]) == ("made-here", "made-here")
+
+
+async def test_requests_at_once_keep_their_own_ids() -> None:
+    names = [f"request-{number}" for number in range(50)]
+    async with client() as http_client:
+        answers = await asyncio.gather(
+            *(http_client.get("/echo/1", headers={"X-Correlation-ID": name}) for name in names)
+        )
+
+    assert [answer.text for answer in answers] == names
+    assert get_contextvars() == {}
+
+
+async def test_a_request_is_logged_once_without_its_query() -> None:
+    async with client() as http_client:
+        with capture_logs() as lines:
+            await http_client.get("/echo/1?email=ada@example.org")
+            await http_client.get("/fail")
+            await http_client.get("/livez")
+
+    assert [(line["method"], line["path"], line["status"]) for line in lines] == [
+        ("GET", "/echo/1", 200),
+        ("GET", "/fail", 500),
+    ]
+    assert "ada" not in str(lines)
+
+
+async def test_durations_are_counted_by_route_and_not_by_address() -> None:
+    async with client() as http_client:
+        for path in ("/echo/secret-1", "/echo/secret-2", "/nowhere/secret-3"):
+            await http_client.get(path)
+        await http_client.request("BREW", "/echo/secret-4")
+        metrics = (await http_client.get("/metrics")).text
+
+    counted = re.findall(r"http_request_duration_seconds_count(\{.*\})", metrics)
+    assert '{method="GET",route="/echo/{id}",status="200"}' in counted
+    assert '{method="GET",route="unmatched",status="404"}' in counted
+    assert '{method="OTHER",route="/echo/{id}",status="405"}' in counted
+    assert "secret" not in metrics
+
+
+async def test_alive_whatever_the_checks_say() -> None:
+    async with client(database=raises) as http_client:
+        answer = await http_client.get("/livez")
+
+    assert (answer.status_code, answer.json()) == (200, {"status": "alive"})
+
+
+async def well() -> str | None:
+    return None
+
+
+async def unwell() -> str | None:
+    return "lost"
+
+
+async def raises() -> str | None:
+    raise ConnectionRefusedError("postgresql://user:secret@host")
+
+
+async def hangs() -> str | None:
+    await asyncio.Event().wait()
+    return None
+
+
+async def test_ready_when_every_check_is() -> None:
+    async with client(database=well, nats=well) as http_client:
+        answer = await http_client.get("/readyz")
+
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "ready", "checks": {"database": "ok", "nats": "ok"}}
+
+
+async def test_not_ready_says_why_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "CHECK_TIMEOUT", 0.05)
+    async with client(a=well, b=unwell, c=raises, d=hangs) as http_client:
+        answer = await http_client.get("/readyz")
+
+    assert answer.status_code == 503
+    assert answer.json() == {
+        "status": "not ready",
+        "checks": {"a": "ok", "b": "lost", "c": "ConnectionRefusedError", "d": "no answer within 0.05 s"},
+    }
