@@ -1,0 +1,1 @@
+"""Decides about leads and owns their log."""

@@ -1,0 +1,72 @@
+"""The application: routes, middlewares, errors, put together."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Route
+
+from leads.api import accounts, broadcasting, errors, feed, leads
+from leads.api.body import BodyLimit
+from leads.api.context import Services
+from leads.api.responses import as_problems
+from runtime.http import CORRELATION_HEADER, CorrelationMiddleware
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+_ASKED = ("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "Traceparent", "X-CSRF-Token")
+_ALSO_ASKED = ("X-Requested-With", "X-Socket-ID", CORRELATION_HEADER)
+_TOLD = ("ETag", "Location", "Retry-After", CORRELATION_HEADER)
+
+
+def build(
+    services: Services,
+    *,
+    probes: Sequence[Route],
+    cors_origins: Sequence[str] = (),
+    root_path: str = "",
+    lifespan: Lifespan | None = None,
+) -> FastAPI:
+    """Return the API, ready to be served."""
+    app = _Leadwire(
+        title="Leadwire leads",
+        version="0.1.0",
+        description="A company's leads. Every change is a fact in its feed, and every answer says which it reflects.",
+        root_path=root_path,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        generate_unique_id_function=_operation_id,
+    )
+    app.state.services = services
+    app.router.routes.extend(probes)
+    for module in (accounts, leads, feed, broadcasting):
+        app.include_router(module.router)
+    errors.install(app)
+    # Outermost last.
+    app.add_middleware(BodyLimit)
+    app.add_middleware(errors.CatchUnexpected)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=cors_origins,
+        allow_methods=["GET", "POST", "PATCH", "DELETE"],
+        allow_headers=[*_ASKED, *_ALSO_ASKED],
+        expose_headers=_TOLD,
+        max_age=600,
+    )
+    app.add_middleware(CorrelationMiddleware, new_id=lambda: str(services.new_id()))
+    return app
+
+
+class _Leadwire(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            as_problems(super().openapi())
+        assert self.openapi_schema is not None
+        return self.openapi_schema
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name

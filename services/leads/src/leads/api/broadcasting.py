@@ -1,0 +1,100 @@
+"""`/broadcasting/auth`: lets a socket into a private or presence channel, in Laravel's form."""
+
+import json
+from typing import Annotated, Any, Final, assert_never
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, StringConstraints, ValidationError
+
+from contracts import channels, signing
+from contracts.push import compact_json
+from leads.api.context import SOCKET_ID, Caller, CallerOf, Services, ServicesOf
+from leads.api.errors import FieldError, Problem
+from leads.api.responses import problems
+from leads.api.schemas import ChannelAuth
+
+router = APIRouter(tags=["broadcasting"], responses=problems(401, 503))
+
+FORM: Final = "application/x-www-form-urlencoded"
+
+
+class ChannelRequest(BaseModel):
+    """Which socket wants into which channel; whatever else Laravel's clients send is ignored."""
+
+    socket_id: Annotated[str, StringConstraints(pattern=rf"^{SOCKET_ID.pattern}$")]
+    channel_name: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+async def _channel_request(request: Request) -> ChannelRequest:
+    body = await request.body()
+    is_form = request.headers.get("content-type", "").partition(";")[0].strip().lower() == FORM
+    try:
+        values = dict(parse_qsl(body.decode(), max_num_fields=20)) if is_form else json.loads(body)
+    except (ValueError, RecursionError):
+        raise Problem(400, "malformed_body", "The body is neither a form nor JSON.") from None
+    try:
+        return ChannelRequest.model_validate(values)
+    except ValidationError as error:
+        errors = [
+            FieldError(pointer="".join(f"/{step}" for step in item["loc"]), message=item["msg"])
+            for item in error.errors(include_input=False, include_url=False)
+        ]
+        raise Problem(422, "invalid_request", "The request does not have the required form.", errors=errors) from None
+
+
+_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            media_type: {
+                "schema": ChannelRequest.model_json_schema(),
+                "example": {
+                    "socket_id": "123.456",
+                    "channel_name": "private-company.b9c4e7d0-1111-4a52-8f57-5d0c6f8f5a02",
+                },
+            }
+            for media_type in (FORM, "application/json")
+        },
+    }
+}
+
+
+@router.post(
+    "/broadcasting/auth",
+    summary="Sign a socket's way into a channel",
+    responses=problems(400, 403, 413, 422),
+    response_model_exclude_none=True,
+    openapi_extra=_BODY,
+)
+async def authorize_channel(
+    caller: CallerOf, wanted: Annotated[ChannelRequest, Depends(_channel_request)], services: ServicesOf
+) -> ChannelAuth:
+    channel = channels.parse(wanted.channel_name)
+    if channel is None or not await _may_listen(services, caller, channel):
+        raise Problem(403, "channel_forbidden", "This channel is not for you.")
+    data = await _member(services, caller) if isinstance(channel, channels.LeadChannel) else None
+    auth = signing.channel_auth(
+        services.pusher_key, services.pusher_secret, wanted.socket_id, wanted.channel_name, data
+    )
+    return ChannelAuth(auth=auth, channel_data=data)
+
+
+async def _may_listen(services: Services, caller: Caller, channel: channels.CrmChannel) -> bool:
+    match channel:
+        case channels.CompanyChannel(company_id) | channels.StatsChannel(company_id):
+            return company_id == str(caller.company_id)
+        case channels.UserChannel(user_id):
+            return user_id == str(caller.user_id)
+        case channels.LeadChannel(lead_id):
+            return (await services.views.lead(caller.company_id, UUID(lead_id))).data is not None
+        case _:
+            assert_never(channel)
+
+
+async def _member(services: Services, caller: Caller) -> str:
+    account = (await services.views.account(caller.company_id, caller.user_id)).data
+    if account is None:
+        raise Problem(403, "channel_forbidden", "This channel is not for you.")
+    return compact_json({"user_id": account.id, "user_info": {"name": account.name, "role": account.role}})

@@ -1,0 +1,63 @@
+"""What OpenAPI shows."""
+
+from typing import Final
+
+from pydantic.config import JsonDict
+
+LEAD: Final[JsonDict] = {
+    "id": "01939d1c-77a2-7c3e-9d0b-2f6c1c1f0a55",
+    "name": "Ada Lovelace",
+    "email": "ada@example.com",
+    "phone": "+44 20 7946 0000",
+    "organisation": "Analytical Engines",
+    "source": "website",
+    "status": "new",
+    "assigned_to": None,
+    "created_at": "2026-11-23T17:50:10.123456Z",
+    "updated_at": "2026-11-23T17:50:10.123456Z",
+    "version": 1,
+}
+PERSON: Final[JsonDict] = {"id": "7d9f3c52-5f0e-5d0c-8f57-0d1c6f8f5a01", "name": "Grace Hopper"}
+_CHANGES: Final[JsonDict] = {"status": {"old": "new", "new": "contacted"}}
+_CHANGED: Final[JsonDict] = {**LEAD, "status": "contacted", "updated_at": "2026-11-23T18:02:00Z", "version": 2}
+FEED_ENTRY: Final[JsonDict] = {
+    "position": 42,
+    "event_id": "0a5d2c0e-3c55-5f0b-9f3c-0a2f1f6f7d11",
+    "type": "lead.status_changed",
+    "occurred_at": "2026-11-23T18:02:00Z",
+    "actor": "7d9f3c52-5f0e-5d0c-8f57-0d1c6f8f5a01",
+    "changes": _CHANGES,
+    "lead": _CHANGED,
+}
+STATS: Final[JsonDict] = {
+    "total": 3,
+    "new_this_month": 2,
+    "by_status": {"new": 1, "contacted": 1, "qualified": 0, "won": 1, "lost": 0},
+    "by_source": {"website": 2},
+    "by_assignee": {"7d9f3c52-5f0e-5d0c-8f57-0d1c6f8f5a01": 1},
+    "conversion": 0.3333333333333333,
+}
+ACCOUNT: Final[JsonDict] = {
+    **PERSON,
+    "email": "grace@example.com",
+    "role": "agent",
+    "company_id": "b9c4e7d0-1111-4a52-8f57-5d0c6f8f5a02",
+    "company_name": "Analytical Engines",
+}
+HISTORY_ENTRY: Final[JsonDict] = {
+    "position": 42,
+    "version": 2,
+    "type": "lead.status_changed",
+    "occurred_at": "2026-11-23T18:02:00Z",
+    "actor": PERSON,
+    "changes": _CHANGES,
+}
+LOGIN: Final[JsonDict] = {"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 43200, "user": ACCOUNT}
+
+
+def answer(data: JsonDict) -> JsonDict:
+    return {"data": data, "meta": {"position": 42}}
+
+
+def page(item: JsonDict, *, next_page: str | None = None) -> JsonDict:
+    return {"data": [item], "meta": {"position": 42}, "links": {"next": next_page}}

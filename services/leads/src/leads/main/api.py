@@ -1,0 +1,103 @@
+"""`python -m leads api`."""
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from argon2 import PasswordHasher
+from fastapi import FastAPI
+from nats.errors import Error
+from prometheus_client import Gauge
+
+from leads.api.app import build
+from leads.api.context import Services
+from leads.main import read
+from leads.main.serving import server
+from leads.passwords import LoginLimiter, Passwords
+from leads.rpc import Responder
+from leads.settings import ApiSettings
+from leads.store.database import Database
+from leads.store.log import PostgresEventStore
+from leads.views import Views
+from runtime import broker, logs
+from runtime.http import probe_routes
+
+_nats_connected = Gauge("leads_nats_connected", "1 while questions over NATS reach this process")
+
+
+def run() -> None:
+    settings = read.settings(ApiSettings)
+    logs.configure("leads-api", settings.log_level)
+    database = Database.connect(settings.database_url.get_secret_value(), pool_size=settings.pool_size)
+    views = Views(database)
+    services = Services(
+        store=PostgresEventStore(database),
+        views=views,
+        passwords=Passwords(database, PasswordHasher()),
+        limiter=LoginLimiter(),
+        clock=utc_now,
+        new_id=time_ordered_id,
+        jwt_secret=settings.jwt_secret.get_secret_value(),
+        token_lifetime=timedelta(seconds=settings.token_ttl),
+        pusher_key=settings.pusher_app_key,
+        pusher_secret=settings.pusher_app_secret.get_secret_value(),
+    )
+    responder = Responder(views, utc_now)
+    nats_url = settings.nats_url.get_secret_value()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        answering = asyncio.create_task(_answer(responder, nats_url))  # REST does not wait for NATS
+        try:
+            yield
+        finally:
+            answering.cancel()
+            await asyncio.gather(answering, return_exceptions=True)
+            await database.close()
+
+    async def postgres() -> str | None:
+        await database.ping()
+        return None
+
+    def details() -> dict[str, object]:
+        return {"nats": "connected" if responder.is_connected else "not connected"}
+
+    _nats_connected.set_function(lambda: responder.is_connected)
+    app = build(
+        services,
+        probes=probe_routes({"postgres": postgres}, details),
+        cors_origins=settings.cors_origins,
+        root_path=settings.root_path,
+        lifespan=lifespan,
+    )
+    server(app, settings.host, settings.port).run()
+
+
+async def _answer(responder: Responder, nats_url: str) -> None:
+    """Answer questions over NATS from when it is there, until cancelled."""
+    client = await broker.connect(nats_url, "leads-api")
+    try:
+        await responder.listen(client)
+        await asyncio.Event().wait()
+    finally:
+        with contextlib.suppress(Error):  # not connected: then there is nobody to answer
+            await client.drain()
+        await client.close()
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def time_ordered_id() -> UUID:
+    """Return a UUIDv7 (RFC 9562 §5.7): 48 bits of milliseconds, then randomness."""
+    milliseconds = time.time_ns() // 1_000_000
+    return UUID(int=(milliseconds << 80) | (0x7 << 76) | (_random(12) << 64) | (0b10 << 62) | _random(62))
+
+
+def _random(bits: int) -> int:
+    return int.from_bytes(os.urandom(8)) >> (64 - bits)

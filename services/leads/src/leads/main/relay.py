@@ -1,0 +1,56 @@
+"""`python -m leads relay`."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from starlette.applications import Starlette
+
+from leads.main import read, serving
+from leads.relay import LAG_LIMIT, Relay
+from leads.settings import RelaySettings
+from runtime import broker, logs
+from runtime.http import probe_routes
+
+
+def run() -> None:
+    settings = read.settings(RelaySettings)
+    logs.configure("leads-relay", settings.log_level)
+    relay = Relay(settings.database_url.get_secret_value())
+    nats_url = settings.nats_url.get_secret_value()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        working = asyncio.create_task(_publish(relay, nats_url))
+        working.add_done_callback(stop_serving)
+        try:
+            yield
+        finally:
+            async with relay.between_windows:
+                working.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await working
+
+    def stop_serving(_working: asyncio.Task[None]) -> None:
+        server.should_exit = True  # it failed: nothing is left to do here, and a supervisor starts the process anew
+
+    async def postgres() -> str | None:
+        return "not connected" if relay.role == "disconnected" else None
+
+    async def lag() -> str | None:
+        return f"the oldest fact waits for {relay.lag:.0f} s" if relay.lag > LAG_LIMIT else None
+
+    def details() -> dict[str, object]:
+        return {"role": relay.role, "lag_seconds": round(relay.lag, 3)}
+
+    app = Starlette(routes=probe_routes({"postgres": postgres, "lag": lag}, details), lifespan=lifespan)
+    server = serving.server(app, settings.host, settings.port)
+    server.run()
+
+
+async def _publish(relay: Relay, nats_url: str) -> None:
+    client = await broker.connect(nats_url, "leads-relay")
+    try:
+        await relay.run(client)
+    finally:
+        await client.close()

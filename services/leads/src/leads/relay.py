@@ -1,0 +1,223 @@
+"""Publish the outbox, in order: one active process, others stand by.
+
+State-based: a row exists = its event is not yet on the stream. There is no cursor, so nothing can be skipped: a reader
+of "ids above the last one" would step over a row whose transaction commits late, or publish a company's next event
+ahead of it. Only below the floor nobody looks: no transaction that could still commit a row there is running.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any, Final, Literal, NoReturn, TypeAlias
+
+import psycopg
+import structlog
+from nats.aio.client import Client
+from prometheus_client import Counter, Gauge
+
+from contracts import subjects
+from contracts.push import CORRELATION_HEADER, MESSAGE_ID_HEADER
+from leads.store.facts import COLUMNS, Recorded
+from runtime.broker import Outgoing, PublishFailed, publish_window
+
+WINDOW: Final = 256  # messages between two barriers
+IDLE: Final = 0.01  # seconds between two looks at an empty outbox: an index scan of nothing
+STANDBY: Final = 0.25  # seconds between two tries for the lock
+BACKOFF: Final = (0.1, 0.2, 0.5, 1.0, 2.0)  # seconds before each new try after a failure; the last one repeats
+UPKEEP: Final = 1.0  # seconds between looks at the lag, and attempts to raise the floor
+LAG_LIMIT: Final = 60.0  # seconds the oldest row may wait before the relay counts as stuck
+
+# Polled, not waited for: a session that waits for a lock keeps a snapshot open, and vacuum off the outbox.
+LOCK: Final = "SELECT pg_try_advisory_lock(hashtext('leadwire.leads.relay'))"
+UNPUBLISHED: Final = f"""
+SELECT o.id, {COLUMNS}
+FROM (SELECT * FROM outbox WHERE id > %(floor)s ORDER BY id LIMIT %(limit)s) AS o
+JOIN events AS e USING (company_id, feed_position) ORDER BY o.id
+"""  # noqa: S608 - a constant
+PUBLISHED: Final = "DELETE FROM outbox WHERE id = ANY(%(ids)s)"
+LAG: Final = """
+SELECT (SELECT count(*) FROM (SELECT FROM outbox WHERE id > %(floor)s ORDER BY id LIMIT 100000) AS counted),
+       (SELECT extract(epoch FROM clock_timestamp() - e.recorded_at)::float8
+        FROM (SELECT * FROM outbox WHERE id > %(floor)s ORDER BY id LIMIT 1) AS o
+        JOIN events AS e USING (company_id, feed_position))
+"""
+# All of one snapshot: what finished before its xmin is visible in it, or never will be.
+HORIZON: Final = """
+SELECT pg_current_xact_id()::text::bigint, pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
+       (SELECT min(id) FROM outbox WHERE id > %(floor)s)
+"""
+
+# A half-open connection is a lost lock: notice it within seconds.
+CONNECTION: Final[dict[str, Any]] = {
+    "autocommit": True,
+    "application_name": "leads-relay",
+    "connect_timeout": 3,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+    "options": "-c TimeZone=UTC -c statement_timeout=30s",
+}
+
+_log = structlog.stdlib.get_logger("leads.relay")
+_published = Counter("relay_published_total", "Facts that the stream has stored")
+_size = Gauge("relay_outbox_rows", "Facts that are not yet on the stream; counted up to 100,000")
+_age = Gauge("relay_outbox_oldest_seconds", "For how long the oldest of them has waited")
+_active = Gauge("relay_active", "1 in the process that publishes, 0 in a standby")
+
+Connection: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
+Role: TypeAlias = Literal["disconnected", "standby", "active"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """One row of the outbox, with its event."""
+
+    id: int
+    event: Recorded
+
+    def message(self) -> Outgoing:
+        envelope = self.event.envelope()
+        headers = {MESSAGE_ID_HEADER: envelope.id}
+        if envelope.correlationid is not None:
+            headers[CORRELATION_HEADER] = envelope.correlationid
+        subject = subjects.fact(envelope.companyid, envelope.subject, envelope.type)
+        return Outgoing(subject, envelope.to_json(), headers)
+
+
+class Outbox:
+    """What is committed and not yet published."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._floor = 0
+        self._deleted = 0  # the highest id
+        self._mark: tuple[int, int] | None = None  # a floor to be, and the transactions that must have ended by then
+
+    async def read(self, limit: int) -> Sequence[Pending]:
+        """Return the first rows that exist, in order."""
+        rows = await self._connection.execute(UNPUBLISHED, {"floor": self._floor, "limit": limit})
+        return [Pending(row[0], Recorded(*row[1:])) for row in await rows.fetchall()]
+
+    async def delete(self, published: Sequence[Pending]) -> None:
+        await self._connection.execute(PUBLISHED, {"ids": [row.id for row in published]})
+        self._deleted = max([self._deleted, *(row.id for row in published)])
+
+    async def lag(self) -> tuple[int, float]:
+        """Return how many rows wait, and for how many seconds the oldest does."""
+        row = await (await self._connection.execute(LAG, {"floor": self._floor})).fetchone()
+        assert row is not None  # two scalar subqueries
+        return row[0], row[1] or 0.0
+
+    async def raise_floor(self) -> None:
+        """Leave dead rows behind that vacuum cannot remove yet: 100,000 of them make each look cost 16 ms.
+
+        An id is drawn by a transaction that has its transaction id already. So once all transactions up to a present
+        one have ended, no row can appear at or below an id that was deleted before.
+        """
+        row = await (await self._connection.execute(HORIZON, {"floor": self._floor})).fetchone()
+        assert row is not None
+        transaction, oldest_running, first_row = row
+        if self._mark is not None:
+            deleted, horizon = self._mark
+            if oldest_running <= horizon:
+                return
+            self._floor = deleted if first_row is None else min(deleted, first_row - 1)
+        self._mark = self._deleted, transaction
+
+
+class Relay:
+    """One process' share of the work: publish while it holds the lock, else stand by.
+
+    Losing the database connection is losing the lock: it starts over.
+    """
+
+    def __init__(self, database_url: str) -> None:
+        self._database_url = database_url
+        self.role: Role = "disconnected"
+        self.lag = 0.0
+        """Seconds the oldest unpublished fact had waited when last measured."""
+        self.between_windows = asyncio.Lock()
+        """Whoever holds it may cancel `run` without leaving a window half accounted for."""
+
+    async def run(self, nats: Client) -> NoReturn:
+        """Work until cancelled."""
+        while True:
+            try:
+                async with await psycopg.AsyncConnection.connect(self._database_url, **CONNECTION) as connection:
+                    await self._wait_for_lock(connection)
+                    await self._publish(Outbox(connection), nats)
+            except psycopg.OperationalError as error:
+                _log.warning("database connection lost", error=type(error).__name__)
+            finally:
+                self._become("disconnected")
+            await asyncio.sleep(STANDBY)
+
+    async def _wait_for_lock(self, connection: Connection) -> None:
+        while await (await connection.execute(LOCK)).fetchone() != (True,):
+            self._become("standby")
+            await asyncio.sleep(STANDBY)
+        self._become("active")
+
+    async def _publish(self, outbox: Outbox, nats: Client) -> NoReturn:
+        failures = 0
+        upkeep = monotonic()
+        while True:
+            if monotonic() >= upkeep:
+                await self._measure(outbox)
+                await outbox.raise_floor()
+                upkeep = monotonic() + UPKEEP
+            try:
+                async with self.between_windows:
+                    count = await publish_next(outbox, nats)
+            except PublishFailed as failure:
+                _log.warning("publishing failed", error=str(failure))
+                await asyncio.sleep(BACKOFF[min(failures, len(BACKOFF) - 1)])
+                failures += 1
+                continue
+            failures = 0
+            if count < WINDOW:
+                await asyncio.sleep(IDLE)
+
+    async def _measure(self, outbox: Outbox) -> None:
+        rows, self.lag = await outbox.lag()
+        _size.set(rows)
+        _age.set(self.lag)
+
+    def _become(self, role: Role) -> None:
+        if role != self.role:
+            _log.info("relay role", role=role)
+        self.role = role
+        _active.set(role == "active")
+        if role != "active":  # the outbox is another's business now
+            self.lag = 0.0
+            _size.set(0)
+            _age.set(0)
+
+
+async def publish_next(outbox: Outbox, nats: Client) -> int:
+    """Publish one window and delete what the stream has stored; return how many that were.
+
+    Raises:
+        PublishFailed: some row was not acknowledged; it and all behind it stay in the outbox.
+    """
+    window = await outbox.read(WINDOW)
+    if not window:
+        return 0
+    if not nats.is_connected:
+        # The client would buffer, and send again what a retry has published by then.
+        away = ConnectionError("not connected")
+        raise PublishFailed(0, away) from away
+    try:
+        await publish_window(nats.jetstream(), [row.message() for row in window])
+    except PublishFailed as failure:
+        await _account_for(outbox, window[: failure.acknowledged])
+        raise
+    await _account_for(outbox, window)
+    return len(window)
+
+
+async def _account_for(outbox: Outbox, stored: Sequence[Pending]) -> None:
+    await outbox.delete(stored)
+    _published.inc(len(stored))

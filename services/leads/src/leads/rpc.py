@@ -1,0 +1,106 @@
+"""Answers other services' questions over NATS: figures, and facts they have missed.
+
+A reply is `{"data": …, "position": n}`, or `{"error": code}`.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Annotated, Final
+from uuid import UUID
+
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from contracts import subjects
+from contracts.push import CORRELATION_HEADER, Stats, compact_json
+from leads.store.database import DatabaseAway
+from leads.store.log import UnknownCompany
+from leads.views import Views
+from runtime.logs import CORRELATION_ID, bound_contextvars
+
+QUEUE: Final = "leads"
+REPLY_BYTES: Final = 512 * 1024  # half of what NATS carries; who wants more asks again from the last position
+
+Answer = Callable[[UUID, bytes], Awaitable[bytes]]
+
+_STATS: Final = TypeAdapter(Stats)
+_log = structlog.stdlib.get_logger("leads.rpc")
+
+
+class ChangesRequest(BaseModel):
+    """The body of `rpc.leads.changes.<company>`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    after: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    limit: Annotated[int, Field(ge=1, le=500)] = 200
+
+
+class Responder:
+    """Both questions, shared by all processes of the service."""
+
+    def __init__(self, views: Views, clock: Callable[[], datetime]) -> None:
+        self._views = views
+        self._clock = clock
+        self._nats: Client | None = None
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether questions can arrive."""
+        return self._nats is not None and self._nats.is_connected
+
+    async def listen(self, nats: Client) -> None:
+        """Answer from now on, as long as the client lives."""
+        for pattern, answer in (
+            ("rpc.leads.stats.*", self.stats),
+            ("rpc.leads.changes.*", self.changes),
+        ):
+            await nats.subscribe(pattern, queue=QUEUE, cb=_replying(answer))
+        self._nats = nats
+
+    async def stats(self, company_id: UUID, _body: bytes) -> bytes:
+        stats = await self._views.stats(company_id, now=self._clock())
+        return b'{"data":%b,"position":%d}' % (_STATS.dump_json(stats.data), stats.position)
+
+    async def changes(self, company_id: UUID, body: bytes) -> bytes:
+        """Return envelopes as the stream carries them, oldest first: at least one when there is any."""
+        request = ChangesRequest.model_validate_json(body)
+        changes = await self._views.changes(company_id, after=request.after, limit=request.limit)
+        facts: list[bytes] = []
+        size = 0
+        for envelope in changes.data:
+            fact = envelope.to_json()
+            size += len(fact)
+            if facts and size > REPLY_BYTES:
+                break
+            facts.append(fact)
+        return b'{"data":[%b],"position":%d}' % (b",".join(facts), changes.position)
+
+
+def _replying(answer: Answer) -> Callable[[Msg], Awaitable[None]]:
+    async def reply(message: Msg) -> None:
+        with bound_contextvars(**{CORRELATION_ID: (message.headers or {}).get(CORRELATION_HEADER)}):
+            await message.respond(await _answer_or_error(answer, message))
+
+    return reply
+
+
+async def _answer_or_error(answer: Answer, message: Msg) -> bytes:
+    try:
+        company_id = UUID(subjects.name_of(message.subject.rsplit(".", 1)[1]))
+        return await answer(company_id, message.data)
+    except (ValueError, ValidationError):
+        return _error("malformed_request")
+    except UnknownCompany:
+        return _error("unknown_company")
+    except DatabaseAway:
+        return _error("unavailable")
+    except Exception as error:  # noqa: BLE001 - the asker must not wait for nothing; the name alone holds no data
+        _log.error("unexpected error", error=type(error).__name__)
+        return _error("internal_error")
+
+
+def _error(code: str) -> bytes:
+    return compact_json({"error": code}).encode()

@@ -1,0 +1,52 @@
+"""What each process is told by its environment (`LEADS_*`), read once. Secrets have no default."""
+
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+
+class _Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="LEADS_", frozen=True)
+
+    database_url: SecretStr
+    """`postgresql://user:password@host:port/database`"""
+    log_level: LogLevel = "INFO"
+
+
+class ApiSettings(_Settings):
+    """`python -m leads api`, as role leads_app and NATS user leads-api."""
+
+    nats_url: SecretStr
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    jwt_secret: SecretStr = Field(min_length=32)
+    token_ttl: int = Field(default=43_200, gt=0)
+    """Seconds an access token is valid."""
+    pusher_app_key: str = Field(min_length=1)
+    pusher_app_secret: SecretStr = Field(min_length=1)
+    cors_origins: tuple[str, ...] = ()
+    root_path: str = Field(default="", pattern=r"^(/.*[^/])?$")
+    """Path under which a proxy serves the API, such as `/api`."""
+    pool_size: int = Field(default=10, ge=1, le=1000)
+
+
+class RelaySettings(_Settings):
+    """`python -m leads relay`, as role leads_relay and NATS user leads-relay."""
+
+    nats_url: SecretStr
+    host: str = "127.0.0.1"
+    port: int = Field(default=8002, ge=0, le=65535)
+
+
+class MigrateSettings(_Settings):
+    """`python -m leads migrate`, as role leads_owner and NATS user migrate."""
+
+    nats_url: SecretStr
+    stream_replicas: int = Field(default=1, ge=1, le=5)
+
+
+class ProvisionSettings(_Settings):
+    """`python -m leads provision`, as role leads_owner."""

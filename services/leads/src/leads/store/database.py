@@ -1,0 +1,152 @@
+"""The only way to a connection: every transaction belongs to one company, and row-level security sees which."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+from uuid import UUID
+from weakref import WeakValueDictionary
+
+import psycopg
+from sqlalchemy import URL, make_url, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+POOL_TIMEOUT: Final = 5.0  # seconds a request waits for a connection before it is told to come back
+SESSION_OPTIONS: Final = "-c TimeZone=UTC -c statement_timeout=10s -c idle_in_transaction_session_timeout=10s"
+# A database host that vanished without a word is noticed within seconds, not after the kernel's quarter of an hour.
+CONNECTION: Final[dict[str, Any]] = {
+    "options": SESSION_OPTIONS,
+    "application_name": "leads-api",
+    "connect_timeout": 3,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+
+_ENTER: Final = "SELECT set_config('app.company', %(company)s, true)"
+_ENTER_SESSION: Final = text("SELECT set_config('app.company', :company, true)")
+
+RawConnection = psycopg.AsyncConnection[tuple[Any, ...]]
+
+
+class DatabaseAway(Exception):
+    """PostgreSQL cannot be asked at the moment: away, overloaded, or restarting."""
+
+
+def sqlalchemy_url(database_url: str) -> URL:
+    """Return a plain `postgresql://` address as one that names the driver."""
+    return make_url(database_url).set(drivername="postgresql+psycopg")
+
+
+class Database:
+    """One process' connections.
+
+    A company waits for its own turns before it takes a connection: its writers queue at its feed row anyway, and
+    would keep the whole pool from everybody else.
+    """
+
+    def __init__(self, engine: AsyncEngine, *, turns: int) -> None:
+        self._engine = engine
+        self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        self._turns = turns
+        self._waiting: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
+
+    @classmethod
+    def connect(cls, database_url: str, *, pool_size: int) -> "Database":
+        """Return a database that opens its connections as they are needed."""
+        engine = create_async_engine(
+            sqlalchemy_url(database_url),
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=POOL_TIMEOUT,
+            connect_args=CONNECTION,
+        )
+        return cls(engine, turns=max(1, pool_size // 2))
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+    @asynccontextmanager
+    async def writing(self, company_id: UUID) -> AsyncIterator[RawConnection]:
+        """Open a READ COMMITTED transaction of one company, committed at the end.
+
+        It is a pipeline: statements travel together until the first one whose result is fetched.
+
+        Raises:
+            DatabaseAway: also when only the commit's outcome is unknown; the caller may not assume either.
+        """
+        async with self._turn(company_id), self._checkout(self._engine) as connection:
+            driver: RawConnection = (await connection.get_raw_connection()).driver_connection  # type: ignore[assignment]
+            async with driver.pipeline():
+                await driver.execute(_ENTER, {"company": str(company_id)})
+                yield driver
+                await driver.commit()
+
+    @asynccontextmanager
+    async def reading(self, company_id: UUID) -> AsyncIterator[AsyncSession]:
+        """Open a read-only snapshot of one company: all that is read in it is of the same moment.
+
+        Raises:
+            DatabaseAway: see there.
+        """
+        async with self._turn(company_id), self._checkout(self._snapshots) as connection:
+            await connection.execute(_ENTER_SESSION, {"company": str(company_id)})
+            async with AsyncSession(connection, expire_on_commit=False) as session:
+                yield session
+
+    async def fetch_credentials(self, email: str) -> tuple[UUID, UUID, str] | None:
+        """Return user id, company id and password hash behind an e-mail address, before a company is known."""
+        async with self._checkout(self._snapshots) as connection:
+            row = (await connection.execute(_CREDENTIALS, {"email": email})).one_or_none()
+            return None if row is None else (row.user_id, row.company_id, row.password_hash)
+
+    async def ping(self) -> None:
+        """Ask for nothing.
+
+        Raises:
+            DatabaseAway: see there.
+        """
+        async with self._checkout(self._engine) as connection:
+            await connection.execute(text("SELECT 1"))
+
+    @asynccontextmanager
+    async def _turn(self, company_id: UUID) -> AsyncIterator[None]:
+        turns = self._waiting.setdefault(company_id, asyncio.Semaphore(self._turns))
+        try:
+            async with asyncio.timeout(POOL_TIMEOUT):
+                await turns.acquire()
+        except TimeoutError as error:
+            raise DatabaseAway from error
+        try:
+            yield
+        finally:
+            turns.release()
+
+    @asynccontextmanager
+    async def _checkout(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+        try:
+            async with engine.connect() as connection:
+                try:
+                    yield connection
+                except BaseException:
+                    await self._discard_if_broken(connection)
+                    raise
+        except (psycopg.OperationalError, PoolTimeout, OSError) as error:
+            raise DatabaseAway from error
+        except DBAPIError as error:
+            if isinstance(error.orig, psycopg.OperationalError):
+                raise DatabaseAway from error
+            raise
+
+    async def _discard_if_broken(self, connection: AsyncConnection) -> None:
+        driver: RawConnection = (await connection.get_raw_connection()).driver_connection  # type: ignore[assignment]
+        if driver.closed:
+            await connection.invalidate()
+            await self._engine.dispose()  # its siblings died with it: do not let each fail one more request
+
+
+_CREDENTIALS: Final = text("SELECT user_id, company_id, password_hash FROM credentials(:email)")

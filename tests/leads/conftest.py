@@ -1,0 +1,214 @@
+"""A leads service in this process, on a real database: two companies with a user of each role."""
+
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import httpx
+import psycopg
+import pytest
+from argon2 import PasswordHasher
+from fastapi import FastAPI
+
+from contracts import tokens
+from leads.api.app import build
+from leads.api.context import Services
+from leads.passwords import LoginLimiter, Passwords
+from leads.provision import CompanySpec, Spec, UserSpec, provision
+from leads.store.database import Database
+from leads.store.log import PostgresEventStore
+from leads.views import Views
+from leadwire.ports import reserve
+from leadwire.processes import Process
+from support.databases import Database as TestDatabase
+from support.servers import NatsServer, OwnProcess
+from support.waiting import until
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+PASSWORD = "correct horse battery staple"
+SECRET = "a secret of at least thirty-two bytes"
+FAST_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+ROLES = ("viewer", "agent", "manager", "admin")
+
+
+@dataclass(frozen=True)
+class Company:
+    """A provisioned company; user ids by role."""
+
+    id: UUID
+    name: str
+    users: dict[str, UUID]
+
+    def token(self, role: str = "agent", *, now: datetime = NOW) -> str:
+        claims = tokens.Claims(user_id=str(self.users[role]), company_id=str(self.id), role=role)
+        return tokens.issue(claims, SECRET, now=now, lifetime=timedelta(hours=1))
+
+
+def provisioned(database: TestDatabase, name: str) -> Company:
+    users = [
+        UserSpec(email=f"{role}@{name.lower()}.example", name=f"{name} {role}", role=role, password=PASSWORD)
+        for role in ROLES
+    ]
+    spec = Spec(company=CompanySpec(id=uuid4(), name=name), users=users)
+    made = provision(database.url("leads_owner"), spec, FAST_HASHER)
+    return Company(spec.company.id, name, {user.role: user.id for user in made.users})
+
+
+@pytest.fixture
+def acme(leads_database: TestDatabase) -> Company:
+    return provisioned(leads_database, "Acme")
+
+
+@pytest.fixture
+def globex(leads_database: TestDatabase) -> Company:
+    return provisioned(leads_database, "Globex")
+
+
+@pytest.fixture
+async def database(leads_database: TestDatabase) -> AsyncIterator[Database]:
+    database = Database.connect(leads_database.url("leads_app"), pool_size=10)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def store(database: Database) -> PostgresEventStore:
+    return PostgresEventStore(database)
+
+
+@pytest.fixture
+def views(database: Database) -> Views:
+    return Views(database)
+
+
+@pytest.fixture
+def superuser(leads_database: TestDatabase) -> Iterator[psycopg.Connection]:
+    """Sees everything, row-level security or not."""
+    with psycopg.connect(leads_database.url(), autocommit=True) as connection:
+        yield connection
+
+
+class Clock:
+    """A clock that the test sets; it goes on by a millisecond with each look."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(milliseconds=1)
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(NOW)
+
+
+@pytest.fixture
+def services(database: Database, clock: Clock) -> Services:
+    return Services(
+        store=PostgresEventStore(database),
+        views=Views(database),
+        passwords=Passwords(database, FAST_HASHER),
+        limiter=LoginLimiter(),
+        clock=clock,
+        new_id=uuid4,
+        jwt_secret=SECRET,
+        token_lifetime=timedelta(hours=12),
+        pusher_key="app-key",
+        pusher_secret="app-secret",
+    )
+
+
+@pytest.fixture
+def app(services: Services) -> FastAPI:
+    return build(services, probes=[], cors_origins=["https://crm.example"])
+
+
+class Processes:
+    """Starts processes of this service."""
+
+    def __init__(self, database: TestDatabase, nats: NatsServer, directory: Path) -> None:
+        self._database = database
+        self._nats = nats
+        self._directory = directory
+        self._running: dict[str, OwnProcess] = {}
+
+    async def start(self, command: str, *, role: str, user: str) -> str:
+        """Start one on a port of its own, and return its address once it is ready."""
+        number = len(self._running)
+        reservation = reserve()
+        port = reservation.port
+        reservation.release()
+        url = f"http://127.0.0.1:{port}"
+        environment = {
+            "LEADS_DATABASE_URL": self._database.url(role),
+            "LEADS_NATS_URL": self._nats.url(user),
+            "LEADS_PORT": str(port),
+            "LEADS_JWT_SECRET": SECRET,
+            "LEADS_PUSHER_APP_KEY": "app-key",
+            "LEADS_PUSHER_APP_SECRET": "app-secret",
+        }
+        process = Process(name=command, command=(sys.executable, "-m", "leads", command), environment=environment)
+        self._running[url] = OwnProcess(process, self._directory / f"{command}-{number}.log")
+        self._running[url].start()
+        await until(lambda: is_ready(url), why=f"{command} ready")
+        return url
+
+    def kill(self, url: str) -> None:
+        self._running[url].kill()
+
+    def stop(self, url: str) -> int:
+        """Ask it to stop, and return its exit code."""
+        return self._running[url].stop()
+
+    def log(self, url: str) -> str:
+        return self._running[url].log.read_text()
+
+    def close(self) -> None:
+        for process in self._running.values():
+            process.forget()
+
+
+async def is_ready(url: str) -> bool:
+    async with httpx.AsyncClient() as client:
+        try:
+            return (await client.get(f"{url}/readyz")).is_success
+        except httpx.TransportError:
+            return False
+
+
+@pytest.fixture
+def processes(leads_database: TestDatabase, nats: NatsServer, tmp_path: Path) -> Iterator[Processes]:
+    processes = Processes(leads_database, nats, tmp_path)
+    yield processes
+    processes.close()
+
+
+Connect = Callable[..., httpx.AsyncClient]
+
+
+@pytest.fixture
+async def connect(app: FastAPI, acme: Company) -> AsyncIterator[Connect]:
+    """A factory of HTTP clients, logged in with a role of a company: Acme's agent by default."""
+    async with contextlib.AsyncExitStack() as clients:
+
+        def connected(role: str = "agent", company: Company = acme, **headers: str) -> httpx.AsyncClient:
+            client = httpx.AsyncClient(
+                transport=httpx.ASGITransport(app, raise_app_exceptions=True),
+                base_url="http://leads",
+                headers={"Authorization": f"Bearer {company.token(role)}", **headers},
+            )
+            clients.push_async_callback(client.aclose)
+            return client
+
+        yield connected
+
+
+@pytest.fixture
+def api(connect: Connect) -> httpx.AsyncClient:
+    return connect()
