@@ -1,0 +1,106 @@
+"""A company's feed as the notifier reads it: dense positions, each with what follows from it. Pure."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from contracts import channels
+from contracts.channels import CompanyChannel
+from contracts.envelope import parse
+from contracts.events import UnknownEvent
+from notifier.rules import SILENCE, Reaction, react
+
+LARGEST_PUSH: Final = 1_000_000  # bytes; with its headers it has to stay below the server's 1 MiB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One position of a company's feed."""
+
+    body: bytes
+    company_id: str
+    position: int
+    event: str
+    event_id: str | None = None
+    correlation_id: str | None = None
+    reaction: Reaction = SILENCE
+    is_known: bool = True
+    """False for a fact of a later release, which is passed over."""
+    failure: str | None = None
+    """Why nothing can follow from it: a dead letter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A message of which not even the place in a feed can be read."""
+
+    body: bytes
+    failure: str
+
+
+def read(body: bytes, app_id: str) -> Entry | Unreadable:
+    """Return what a message says and what follows from it. Never raises: what fails is said in `failure`."""
+    try:
+        envelope = parse(body)
+    except ValidationError as error:
+        return _salvage(body, _cause(error))
+    if not _is_company(envelope.companyid):
+        return Unreadable(body, "companyid: not the id of a company")
+    reaction, is_known, failure = SILENCE, True, None
+    try:
+        reaction = react(envelope, app_id)
+    except UnknownEvent:
+        is_known = False
+    except ValidationError as error:
+        failure = _cause(error)
+    except Exception as error:  # noqa: BLE001 - a rule that fails on one fact must not keep the others waiting
+        failure = f"{type(error).__name__} in the rules"
+    if any(len(push.body) > LARGEST_PUSH for push in reaction.pushes):
+        reaction, failure = SILENCE, "a push larger than NATS takes"
+    return Entry(
+        body=body,
+        company_id=envelope.companyid,
+        position=envelope.feedposition,
+        event=envelope.type,
+        event_id=envelope.id,
+        correlation_id=envelope.correlationid,
+        reaction=reaction,
+        is_known=is_known,
+        failure=failure,
+    )
+
+
+def dense(entries: Iterable[Entry], *, after: int) -> list[Entry]:
+    """Return the longest run of entries whose positions are `after + 1`, `after + 2` …; each position once."""
+    at = {entry.position: entry for entry in entries}
+    run: list[Entry] = []
+    while (entry := at.get(after + len(run) + 1)) is not None:
+        run.append(entry)
+    return run
+
+
+def _salvage(body: bytes, failure: str) -> Entry | Unreadable:
+    """Return at least the place of a broken envelope, so that its company's feed can go on."""
+    try:
+        attributes: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        return Unreadable(body, failure)
+    match attributes:
+        case {"companyid": str(company_id), "feedposition": int(position)} if (
+            type(position) is int and position > 0 and _is_company(company_id)
+        ):
+            return Entry(body=body, company_id=company_id, position=position, event="unreadable", failure=failure)
+    return Unreadable(body, failure)
+
+
+def _is_company(company_id: str) -> bool:
+    return channels.parse(str(CompanyChannel(company_id))) is not None
+
+
+def _cause(error: ValidationError) -> str:
+    """Say what is wrong and where, without the values: they may be personal data."""
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(f"{'.'.join(map(str, problem['loc'])) or 'envelope'}: {problem['msg']}" for problem in problems)

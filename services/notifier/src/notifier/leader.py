@@ -1,0 +1,69 @@
+"""One active process, the others stand by: whoever holds the session's lock consumes."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Final
+
+import structlog
+from psycopg import OperationalError
+
+from notifier import metrics
+from notifier.store import Store, connected
+from notifier.waiting import pause
+
+HEARTBEAT: Final = 1.0  # seconds between looks at the lock, held or not
+RETRY: Final = 1.0  # seconds between attempts to connect
+
+Work = Callable[[Store], AbstractAsyncContextManager[None]]
+"""What the active process does, from its entry to its exit."""
+
+_log = structlog.stdlib.get_logger("notifier.leader")
+
+
+class Leader:
+    """Waits for the lock and works while it has it. A lost session is a lost lock."""
+
+    def __init__(self, database_url: str) -> None:
+        self._database_url = database_url
+        self._problem: str | None = "not connected yet"
+        self.is_active = False
+
+    async def run(self, work: Work, stopping: asyncio.Event) -> None:
+        """Stand by and work, in turns, until `stopping`."""
+        while not stopping.is_set():
+            try:
+                async with connected(self._database_url) as store:
+                    await self._stand_by(store, stopping)
+                    if not stopping.is_set():
+                        await self._work(store, work, stopping)
+            except (OperationalError, TimeoutError) as error:
+                self._problem = type(error).__name__
+                _log.warning("database lost", error=self._problem)
+                await pause(stopping, RETRY)
+
+    async def check(self) -> str | None:
+        """Answer readiness: whether the session is alive; a standby is as ready as the active process."""
+        return self._problem
+
+    async def _stand_by(self, store: Store, stopping: asyncio.Event) -> None:
+        # Asked once a second: a session waiting for the lock would hold a snapshot, and keep vacuum from its work.
+        while not stopping.is_set() and not await asyncio.wait_for(store.try_lock(), RETRY * 5):
+            self._problem = None
+            await pause(stopping, HEARTBEAT)
+
+    async def _work(self, store: Store, work: Work, stopping: asyncio.Event) -> None:
+        self._become(active=True)
+        try:
+            async with work(store):
+                while not stopping.is_set():
+                    await store.check()
+                    self._problem = None
+                    await pause(stopping, HEARTBEAT)
+        finally:
+            self._become(active=False)
+
+    def _become(self, *, active: bool) -> None:
+        self.is_active = active
+        metrics.ACTIVE.set(active)
+        _log.info("active" if active else "no longer active")

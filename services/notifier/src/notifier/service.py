@@ -1,0 +1,120 @@
+"""The notifier as a whole: connected to NATS, consuming while it is the active process."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+import structlog
+from faststream.nats import NatsBroker
+from nats.aio.client import Client
+from nats.errors import Error
+
+from notifier.batches import BatchHandler, Outlets
+from notifier.health import ConsumerWatch
+from notifier.leader import Leader
+from notifier.leads_client import LeadsClient
+from notifier.published import PushStream
+from notifier.stats import Spawn, StatsPusher
+from notifier.store import Store
+from notifier.subscriber import FactSubscriber
+from runtime.broker import connection_options
+from runtime.http import Check
+
+STOP_SECONDS: Final = 3.0  # for the batch in hand, and again for what is left to be sent
+RETRY: Final = 1.0  # seconds until consuming is tried again
+
+_log = structlog.stdlib.get_logger("notifier.service")
+
+
+class Notifier:
+    """One notifier process, without its HTTP port."""
+
+    def __init__(self, *, database_url: str, nats_url: str, app_id: str, clock: Callable[[], float]) -> None:
+        options = connection_options(nats_url, "notifier")
+        self._broker = NatsBroker(
+            **options,
+            apply_types=False,
+            graceful_timeout=STOP_SECONDS,
+            logger=logging.getLogger("notifier.faststream"),
+            log_level=logging.DEBUG,
+        )
+        self._facts = FactSubscriber(self._broker, inbox_prefix=options["inbox_prefix"])
+        self._leader = Leader(database_url)
+        self._watch = ConsumerWatch(clock)
+        self._app_id = app_id
+        self._clock = clock
+        self._nats: Client | None = None
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Connect, waiting for NATS as long as it takes; then consume or stand by until `stopping`."""
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(self._run(tasks.create_task, stopping))
+            await stopping.wait()
+            if self._nats is None:
+                running.cancel()
+        with suppress(Error, TimeoutError):
+            await asyncio.wait_for(self._broker.stop(), STOP_SECONDS)
+
+    def checks(self) -> Mapping[str, Check]:
+        """Return what readiness asks."""
+
+        async def nats() -> str | None:
+            return None if self._nats is not None and self._nats.is_connected else "not connected"
+
+        async def progress() -> str | None:
+            return await self._watch.check_progress(is_active=self._leader.is_active)
+
+        return {
+            "database": self._leader.check,
+            "nats": nats,
+            "consumer": self._watch.check_consumer,
+            "progress": progress,
+        }
+
+    async def _run(self, spawn: Spawn, stopping: asyncio.Event) -> None:
+        self._nats = client = await self._broker.connect()
+        watching = spawn(self._watch.run(client.jetstream(), stopping))
+
+        @asynccontextmanager
+        async def work(store: Store) -> AsyncIterator[None]:
+            async with self._consuming(client, store, spawn):
+                yield
+
+        await self._leader.run(work, stopping)
+        watching.cancel()
+
+    @asynccontextmanager
+    async def _consuming(self, client: Client, store: Store, spawn: Spawn) -> AsyncIterator[None]:
+        js, leads = client.jetstream(), LeadsClient(client)
+        stats = StatsPusher(js, leads, store, app_id=self._app_id, spawn=spawn)
+        pushes = PushStream(js, finished=await store.push_sequence())
+        handler = BatchHandler(
+            Outlets(js=js, pushes=pushes, store=store, stats=stats),
+            leads,
+            app_id=self._app_id,
+            clock=self._clock,
+            on_progress=self._watch.progressed,
+        )
+        await stats.resume()
+        starting = spawn(self._start(handler))
+        try:
+            yield
+        finally:
+            handler.stop()
+            starting.cancel()
+            await asyncio.wait([starting])
+            await self._facts.stop()
+            stats.stop()
+
+    async def _start(self, handler: BatchHandler) -> None:
+        while True:
+            await self._watch.exists.wait()
+            try:
+                await self._facts.start(handler.handle)
+            except (Error, TimeoutError) as error:
+                _log.warning("consuming not started", error=type(error).__name__)
+                await asyncio.sleep(RETRY)
+            else:
+                return
