@@ -1,0 +1,1 @@
+"""Many sockets, few decisions: a Pusher-compatible WebSocket gateway."""

@@ -1,0 +1,295 @@
+"""Ties the rooms to NATS by interest: one subscription for each channel that has listeners here, and no other.
+
+While NATS is away, sockets stay open and subscriptions wait: they are answered as soon as it is back. What the stream
+stored meanwhile is fetched from it, and given to the listeners before anything newer.
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+import orjson
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import Error
+from nats.js.errors import NotFoundError
+
+from contracts import streams, subjects
+from contracts.push import CORRELATION_HEADER, EXCEPT_SOCKET_HEADER, PREDECESSOR_HEADER, SEQUENCE_HEADER, Push
+from gateway import metrics, wire
+from gateway.cache import Cache
+from gateway.hub import Hub, Room
+from gateway.pusher.effects import Relay
+from gateway.pusher.refusals import Unavailable
+from gateway.tail import Tail, Verdict
+from runtime import broker
+from runtime.broker import Outgoing, PublishFailed, barrier
+
+LINGER: Final = 5.0  # seconds a channel without listeners stays subscribed: a page reload costs NATS nothing
+CONFIRM: Final = 1.0  # seconds to wait for NATS to confirm subscriptions before asking again
+AWAY: Final = 0.05  # seconds between looks whether NATS is back
+FILLERS: Final = 16  # channels that fetch at once what they missed, or their last event
+STORED_AT: Final = "Nats-Time-Stamp"  # of a message from a stream, RFC 3339
+NO_HEADERS: Final[Mapping[str, str]] = {}
+
+_log = structlog.stdlib.get_logger("gateway.bus")
+_level = logging.getLogger("gateway.bus")  # asked for each push: structlog's own answer costs twenty times as much
+
+
+class Bus:
+    """The gateway's side of NATS. All subscribing and unsubscribing is done by one task, `run`."""
+
+    def __init__(self, url: str, *, linger: float = LINGER) -> None:
+        self._url = url
+        self._linger = linger
+        self._nats: Client | None = None
+        self._rooms: dict[str, Room] = {}
+        self._subscriptions: dict[Room, Subscription] = {}
+        self._wanted: dict[Room, None] = {}  # in order; nobody twice
+        self._expired: dict[Room, None] = {}  # likewise
+        self._lingering: dict[Room, asyncio.TimerHandle] = {}
+        self._changed = asyncio.Event()
+        self._tails: dict[Room, Tail[Msg]] = {}
+        self._fillers: set[asyncio.Task[None]] = set()
+        self._filler_turn = asyncio.Semaphore(FILLERS)
+        self._came_back = False
+
+    @property
+    def connected(self) -> bool:
+        """Whether NATS answers."""
+        return self._nats is not None and self._nats.is_connected
+
+    def acquire(self, room: Room) -> None:
+        self._expired.pop(room, None)
+        lingering = self._lingering.pop(room, None)
+        if lingering is not None:
+            lingering.cancel()
+        elif room not in self._subscriptions:
+            self._wanted[room] = None
+            self._changed.set()
+
+    def release(self, room: Room) -> None:
+        self._lingering[room] = asyncio.get_running_loop().call_later(self._linger, self._expire, room)
+
+    async def store(self, pushes: Sequence[Push]) -> None:
+        """Store pushes in order; the stream hands them to every gateway with listeners.
+
+        Raises:
+            Unavailable: not all were stored.
+        """
+        if self._nats is None or not self.connected:
+            raise Unavailable("The message broker is not reachable; try again")
+        window = [Outgoing(push.subject, push.body, push.headers) for push in pushes]
+        try:
+            await broker.publish_window(self._nats.jetstream(), window)
+        except PublishFailed as error:
+            _log.warning("push not stored", reason=str(error))
+            raise Unavailable("The message broker did not confirm the event; try again") from error
+
+    async def relay(self, event: Relay) -> None:
+        """Publish a client's event to every gateway with listeners; nothing stores it.
+
+        Raises:
+            Unavailable: it is lost.
+        """
+        if self._nats is None or not self.connected:
+            raise Unavailable("The message broker is not reachable")
+        subject = subjects.live(event.app_id, event.channel)
+        try:
+            await self._nats.publish(subject, event.frame, headers={EXCEPT_SOCKET_HEADER: event.sender})
+        except (Error, OSError) as error:
+            raise Unavailable(f"The message broker did not take it: {type(error).__name__}") from error
+
+    async def run(self, hub: Hub) -> None:
+        """Connect, then keep NATS's subscriptions equal to the rooms with listeners, until cancelled."""
+        self._nats = nats = await broker.connect(self._url, "gateway", on_return=self._on_return)
+        try:
+            while True:
+                await self._changed.wait()
+                self._changed.clear()
+                await self._unsubscribe(hub)
+                await self._subscribe(nats)
+                await self._catch_up(nats)
+        finally:
+            for filler in self._fillers:
+                filler.cancel()
+            await nats.close()
+
+    async def _unsubscribe(self, hub: Hub) -> None:
+        expired, self._expired = self._expired, {}
+        for room in expired:
+            if not hub.forget(room):
+                continue
+            if room in self._wanted:  # NATS was away for as long as anybody listened
+                del self._wanted[room]
+            else:
+                del self._rooms[subjects.live(room.app_id, room.channel)]
+                del self._tails[room]
+                await self._subscriptions.pop(room).unsubscribe()
+
+    async def _subscribe(self, nats: Client) -> None:
+        wanted, self._wanted = self._wanted, {}
+        if not wanted:
+            return
+        for room in wanted:
+            subject = subjects.live(room.app_id, room.channel)
+            self._rooms[subject] = room
+            self._subscriptions[room] = await nats.subscribe(subject, cb=self._deliver)
+        last = await _confirm(nats)
+        for room in wanted:
+            tail: Tail[Msg] = Tail(last)  # what is newer comes to us; what is older belongs to nobody here
+            self._tails[room] = tail
+            if room.cache is None:
+                room.open()
+            else:
+                tail.filling = True
+                self._fetch(self._recall(room, tail, room.cache))
+
+    def _on_return(self) -> None:
+        self._came_back = True
+        self._changed.set()
+
+    async def _catch_up(self, nats: Client) -> None:
+        """After NATS was away, fetch what the stream stored meanwhile: no next message may ever show that hole."""
+        if not self._came_back:
+            return
+        self._came_back = False
+        last = await _confirm(nats)
+        for room, tail in self._tails.items():
+            tail.restart(last)
+            if tail.sequence < last:
+                self._begin_fill(room, tail)
+
+    def _begin_fill(self, room: Room, tail: Tail[Msg]) -> None:
+        if tail.filling:
+            return
+        tail.filling = True
+        self._fetch(self._fill(room, tail))
+
+    def _fetch(self, work: Coroutine[None, None, None]) -> None:
+        filler = asyncio.create_task(work)
+        self._fillers.add(filler)
+        filler.add_done_callback(self._fillers.discard)
+
+    async def _recall(self, room: Room, tail: Tail[Msg], cache: Cache) -> None:
+        """Open a cache channel's room at its last stored event; what comes live meanwhile is held and follows it."""
+        assert self._nats is not None
+        subject = subjects.push(room.app_id, room.channel)
+        async with self._filler_turn:
+            while self._tails.get(room) is tail:
+                try:
+                    found = await self._nats.jetstream().get_msg(streams.PUSH, subject=subject, direct=True)
+                except NotFoundError:
+                    break
+                except (Error, OSError, TimeoutError):  # away again: as long as it takes
+                    await asyncio.sleep(AWAY)
+                    continue
+                assert found.seq is not None
+                tail.fill(found.seq)
+                _keep(cache, wire.text(found.data or b""), found.headers or NO_HEADERS)
+                break
+        if self._tails.get(room) is tail:
+            room.open()
+            self._release(room, tail)
+
+    async def _fill(self, room: Room, tail: Tail[Msg]) -> None:
+        """Give the listeners what the stream has after the last message they heard, then what was held."""
+        assert self._nats is not None
+        started_at = tail.sequence
+        async with self._filler_turn:
+            while self._tails.get(room) is tail:
+                try:
+                    found = await self._nats.jetstream().get_msg(
+                        streams.PUSH,
+                        tail.sequence + 1,
+                        subjects.push(room.app_id, room.channel),
+                        direct=True,
+                        next=True,
+                    )
+                except NotFoundError:
+                    break
+                except (Error, OSError, TimeoutError):  # away again: as long as it takes
+                    await asyncio.sleep(AWAY)
+                    continue
+                assert found.seq is not None
+                tail.fill(found.seq)
+                metrics.FILLED.inc()
+                self._give(room, found.data or b"", found.headers or NO_HEADERS)
+        _log.info("caught up", app=room.app_id, channel=room.channel, after=started_at, until=tail.sequence)
+        self._release(room, tail)
+
+    def _release(self, room: Room, tail: Tail[Msg]) -> None:
+        for message in tail.release():
+            self._take(room, tail, message)
+
+    async def _deliver(self, message: Msg) -> None:
+        room = self._rooms.get(message.subject)
+        tail = self._tails.get(room) if room is not None else None
+        if room is not None and tail is not None:
+            self._take(room, tail, message)
+
+    def _take(self, room: Room, tail: Tail[Msg], message: Msg) -> None:
+        headers = message.headers or NO_HEADERS
+        stored = headers.get(SEQUENCE_HEADER)
+        verdict = Verdict.GIVE if stored is None else tail.judge(int(stored), int(headers[PREDECESSOR_HEADER]))
+        if verdict is Verdict.GIVE:
+            self._give(room, message.data, headers)
+        elif verdict is Verdict.HOLD:
+            tail.held.append(message)
+            self._begin_fill(room, tail)
+
+    def _give(self, room: Room, frame: bytes, headers: Mapping[str, str]) -> None:
+        encoded = wire.text(frame)
+        if room.cache is not None:
+            _keep(room.cache, encoded, headers)
+        listeners = room.publish(encoded, headers.get(EXCEPT_SOCKET_HEADER))
+        metrics.PUSHES.inc()
+        metrics.DELIVERIES.inc(listeners)
+        if _level.isEnabledFor(logging.INFO):
+            _log.info(
+                "delivered",
+                app=room.app_id,
+                channel=room.channel,
+                event_name=_event(frame),
+                listeners=listeners,
+                correlation_id=headers.get(CORRELATION_HEADER),
+            )
+
+    def _expire(self, room: Room) -> None:
+        del self._lingering[room]
+        self._expired[room] = None
+        self._changed.set()
+
+
+def _keep(cache: Cache, encoded: bytes, headers: Mapping[str, str]) -> None:
+    """Remember a message if it is stored; clients' own events are not."""
+    stored_at = headers.get(STORED_AT)
+    if stored_at is not None:
+        cache.keep(encoded, datetime.fromisoformat(stored_at).timestamp())
+
+
+async def _confirm(nats: Client) -> int:
+    """Return when NATS has surely processed everything sent before: the last sequence of the stream by then."""
+    while True:
+        if nats.is_connected:
+            try:
+                await barrier(nats, timeout=CONFIRM)
+                return (await nats.jetstream().stream_info(streams.PUSH)).state.last_seq
+            except NotFoundError:
+                return 0
+            except (Error, OSError) as error:
+                _log.warning("nats did not confirm subscriptions", reason=type(error).__name__)
+        else:
+            await asyncio.sleep(AWAY)
+
+
+def _event(frame: bytes) -> str | None:
+    """Return the event's name, for the log."""
+    try:
+        return str(orjson.loads(frame)["event"])
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return None

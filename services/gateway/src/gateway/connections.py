@@ -1,0 +1,77 @@
+"""All connections of this process: how many each app has, whose time has come, and how they are sent away."""
+
+import asyncio
+from collections import Counter
+from math import ceil
+from typing import Final, Protocol
+
+from gateway import metrics
+from gateway.pusher.codes import RESTARTING, Refusal
+from gateway.wheel import Timed, Wheel
+
+PACE: Final = 0.1  # seconds between two batches of a drain
+
+
+class Established(Timed, Protocol):
+    """A connection that was admitted to an app."""
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Close it, telling why."""
+
+
+class Connections:
+    """The register. One task, `run`, watches every deadline."""
+
+    def __init__(self, tick: float) -> None:
+        """Make an empty register.
+
+        Args:
+            tick: seconds between two looks at the deadlines.
+        """
+        self._tick = tick
+        self._apps: Counter[str] = Counter()
+        self._established: dict[Established, None] = {}
+        self._gone = asyncio.Event()
+        self.wheel = Wheel(tick, asyncio.get_running_loop().time())
+
+    def __len__(self) -> int:
+        return len(self._established)
+
+    def of_app(self, app_id: str) -> int:
+        """Return how many connections an app has."""
+        return self._apps[app_id]
+
+    def add(self, connection: Established, app_id: str) -> None:
+        self._established[connection] = None
+        self._apps[app_id] += 1
+        metrics.CONNECTIONS.labels(app_id).inc()
+
+    def remove(self, connection: Established, app_id: str) -> None:
+        del self._established[connection]
+        self._apps[app_id] -= 1
+        metrics.CONNECTIONS.labels(app_id).dec()
+        self._gone.set()
+
+    async def run(self) -> None:
+        """Watch the deadlines until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(self._tick)
+            self.wheel.sweep(loop.time())
+
+    async def drain(self, window: float) -> None:
+        """Send everybody away in equal batches spread over a window of seconds, and wait until they are gone.
+
+        They come back at once, to another process: the window is what that process has to take them in.
+        """
+        batch = max(1, ceil(len(self) * PACE / window)) if window > 0 else max(1, len(self))
+        waiting = list(self._established)
+        while waiting:
+            leaving, waiting = waiting[:batch], waiting[batch:]
+            for connection in leaving:
+                connection.refuse(RESTARTING)
+            if waiting:
+                await asyncio.sleep(PACE)
+        while self._established:  # the close handshake has a deadline of its own
+            self._gone.clear()
+            await self._gone.wait()

@@ -1,0 +1,141 @@
+"""Who listens to which channel. Plain memory, no awaits: nobody can see it half-changed.
+
+A listener is a socket id and an outlet. Frames of one channel that arrive in the same turn of the event loop leave in
+one write.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from gateway import metrics
+from gateway.cache import Cache
+from gateway.outlet import Fanout, Outlet
+
+CallSoon = Callable[[Callable[[], None]], object]
+
+
+class Room:
+    """The local listeners of one channel of one app."""
+
+    __slots__ = ("_call_soon", "_fanout", "_members", "_pending", "_waiting", "app_id", "cache", "channel", "opened")
+
+    def __init__(self, app_id: str, channel: str, call_soon: CallSoon, cache: Cache | None = None) -> None:
+        self.app_id = app_id
+        self.channel = channel
+        self.cache = cache
+        """What greets a new listener, on a cache channel; it is always as far as what was published."""
+        self.opened = False
+        """Whether every push from now on reaches this room."""
+        self._call_soon = call_soon
+        self._members: dict[str, Outlet] = {}
+        self._waiting: dict[str, tuple[Outlet, bytes]] = {}
+        self._pending: list[bytes] = []
+        self._fanout: Fanout | None = None
+
+    def __len__(self) -> int:
+        return len(self._members) + len(self._waiting)
+
+    def join(self, socket_id: str, outlet: Outlet, welcome: bytes) -> None:
+        """Admit a listener as soon as the room is open; `welcome` is the first thing it gets."""
+        if self.opened:
+            self._admit(socket_id, outlet, welcome)
+        else:
+            self._waiting[socket_id] = (outlet, welcome)
+
+    def leave(self, socket_id: str) -> None:
+        """Let a listener go; it hears what was published before, and nothing after."""
+        self._flush()
+        self._members.pop(socket_id, None)
+        self._fanout = None
+        self._waiting.pop(socket_id, None)
+
+    def open(self) -> None:
+        """Admit everyone who waits: the room hears every push from now on."""
+        self.opened = True
+        waiting, self._waiting = self._waiting, {}
+        for socket_id, (outlet, welcome) in waiting.items():
+            self._admit(socket_id, outlet, welcome)
+
+    def publish(self, frame: bytes, except_socket: str | None = None) -> int:
+        """Give an encoded frame to all listeners but one; return to how many."""
+        members = self._members
+        if except_socket is not None and except_socket in members:
+            self._flush()
+            self._write(frame, skip=members[except_socket].descriptor)
+            return len(members) - 1
+        if not self._pending:
+            self._call_soon(self._flush)
+        self._pending.append(frame)
+        return len(members)
+
+    def _admit(self, socket_id: str, outlet: Outlet, welcome: bytes) -> None:
+        self._flush()  # what was published before belongs to those who were there
+        outlet.write(welcome if self.cache is None else welcome + self.cache.greeting())
+        self._members[socket_id] = outlet
+        self._fanout = None
+
+    def _flush(self) -> None:
+        if not self._pending:
+            return
+        frames = self._pending[0] if len(self._pending) == 1 else b"".join(self._pending)
+        self._pending.clear()
+        self._write(frames)
+
+    def _write(self, data: bytes, skip: int | None = None) -> None:
+        if self._fanout is None:
+            self._fanout = Fanout(self._members.values())
+        self._fanout.write(data, skip)
+
+
+class Interest(Protocol):
+    """What keeps rooms supplied with pushes."""
+
+    def acquire(self, room: Room) -> None:
+        """The room got its first listener: open it once nothing published can be missed any more."""
+
+    def release(self, room: Room) -> None:
+        """The room lost its last listener."""
+
+
+class Hub:
+    """All rooms of this process."""
+
+    def __init__(self, interest: Interest, call_soon: CallSoon, new_cache: Callable[[str], Cache | None]) -> None:
+        """Make an empty hub.
+
+        Args:
+            interest: supplies the rooms.
+            call_soon: calls a function in the event loop's next turn.
+            new_cache: channel → its cache, None when it is no cache channel.
+        """
+        self._interest = interest
+        self._call_soon = call_soon
+        self._new_cache = new_cache
+        self._rooms: dict[tuple[str, str], Room] = {}
+
+    def join(self, app_id: str, channel: str, socket_id: str, outlet: Outlet, welcome: bytes) -> None:
+        """Add a listener; `welcome` is written before the first event."""
+        room = self._rooms.get((app_id, channel))
+        if room is None:
+            room = self._rooms[app_id, channel] = Room(app_id, channel, self._call_soon, self._new_cache(channel))
+            metrics.CHANNELS.inc()
+        if not room:
+            self._interest.acquire(room)
+        room.join(socket_id, outlet, welcome)
+        metrics.SUBSCRIPTIONS.inc()
+
+    def leave(self, app_id: str, channel: str, socket_id: str) -> None:
+        """Remove a listener of a channel."""
+        room = self._rooms[app_id, channel]
+        room.leave(socket_id)
+        metrics.SUBSCRIPTIONS.dec()
+        if not room:
+            self._interest.release(room)
+
+    def forget(self, room: Room) -> bool:
+        """Drop a room that is still empty, and not dropped before; return whether it was."""
+        if room or self._rooms.get((room.app_id, room.channel)) is not room:
+            return False
+        del self._rooms[room.app_id, room.channel]
+        metrics.CHANNELS.dec()
+        return True

@@ -1,0 +1,157 @@
+"""The composition root: the only place that reads settings, owns clocks and makes ids."""
+
+import asyncio
+import secrets
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+import uvicorn
+import uvloop
+from fastapi import FastAPI
+from pydantic import ValidationError
+from starlette.routing import BaseRoute
+
+from gateway import apps, cache, http_api, web, websocket
+from gateway.apps import AppsFileError
+from gateway.bus import Bus
+from gateway.connections import Connections
+from gateway.hub import Hub
+from gateway.pusher.app import Apps
+from gateway.pusher.handshake import Door
+from gateway.pusher.liveness import Patience
+from gateway.relays import Relays
+from gateway.server import DrainingServer
+from gateway.settings import Settings
+from gateway.websocket import Gateway, Limits
+from runtime import logs
+from runtime.http import Check, CorrelationMiddleware, probe_routes
+
+USAGE: Final = "usage: python -m gateway serve"
+USAGE_ERROR: Final = 2
+LARGEST_TICK: Final = 1.0  # seconds between two looks at the connections' deadlines
+BACKLOG: Final = 4096  # connections the kernel holds while this process is busy: everybody comes back at once
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command line; return the exit code."""
+    if list(arguments) != ["serve"]:
+        print(USAGE, file=sys.stderr)  # noqa: T201 - the answer to a person at a terminal
+        return USAGE_ERROR
+    try:
+        settings = Settings()
+        logs.configure("gateway", settings.log_level)
+        tenants = apps.load(settings.apps_file)
+    except ValidationError as error:
+        wrong = "; ".join(f"GATEWAY_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors(include_input=False))
+        print(f"gateway: {wrong}", file=sys.stderr)  # noqa: T201
+        return USAGE_ERROR
+    except AppsFileError as error:
+        print(f"gateway: GATEWAY_APPS_FILE: {error}", file=sys.stderr)  # noqa: T201
+        return USAGE_ERROR
+    uvloop.run(serve(settings, tenants))
+    return 0
+
+
+async def serve(settings: Settings, tenants: Apps) -> None:
+    """Run the gateway until a signal ends it."""
+    patience = Patience(settings.idle_seconds, settings.pong_seconds)
+    bus = Bus(settings.nats_url.get_secret_value(), linger=settings.linger_seconds)
+    relays = Relays(bus)
+    new_cache = partial(cache.for_channel, lifetime=settings.cache_seconds, now=time.time)
+    hub = Hub(bus, asyncio.get_running_loop().call_soon, new_cache)
+    connections = Connections(tick=min(LARGEST_TICK, patience.idle / 4, patience.window / 4))
+    door = Door(tenants, path_prefix=settings.path_prefix, connections=connections.of_app)
+    gateway = Gateway(
+        door=door,
+        hub=hub,
+        connections=connections,
+        relay=relays.put,
+        new_socket_id=new_socket_id,
+        patience=patience,
+        limits=Limits(
+            message_bytes=settings.max_message_bytes,
+            buffer_bytes=settings.max_buffer_bytes,
+            channels=settings.max_channels,
+            close_seconds=settings.close_seconds,
+        ),
+    )
+    app = build(
+        http_api.build(tenants, bus, now=time.time, new_id=new_id, path_prefix=settings.path_prefix),
+        checks=readiness(bus, door),
+        screen=screen(settings.web_dir, settings.web_api_url, tenants),
+        path_prefix=settings.path_prefix,
+        new_id=new_id,
+    )
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        ws=websocket.factory(gateway),  # type: ignore[arg-type]  # declared as a class; uvicorn only calls it
+        http="httptools",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=round(settings.close_seconds) + 1,
+    )
+    server = DrainingServer(config, door, connections, window=settings.drain_seconds)
+    async with asyncio.TaskGroup() as tasks:  # whichever fails takes the process down with it
+        helpers = [tasks.create_task(part) for part in (bus.run(hub), relays.run(), connections.run())]
+        await server.serve()
+        for helper in helpers:
+            helper.cancel()
+
+
+def build(
+    api: FastAPI,
+    *,
+    checks: Mapping[str, Check],
+    screen: Sequence[BaseRoute] = (),
+    path_prefix: str = "",
+    new_id: Callable[[], str],
+) -> FastAPI:
+    """Return everything the port answers over plain HTTP."""
+    app = FastAPI(title="gateway", openapi_url=None)
+    app.add_middleware(CorrelationMiddleware, new_id=new_id)
+    http_api.install_errors(app)
+    app.router.routes.extend(probe_routes(checks))
+    for prefix in dict.fromkeys(["", path_prefix]):  # a proxy in front may have removed it
+        app.mount(f"{prefix}/apps", api)
+    app.router.routes.extend(screen)
+    return app
+
+
+def readiness(bus: Bus, door: Door) -> dict[str, Check]:
+    """Return the checks of `/readyz`."""
+
+    async def nats() -> str | None:
+        return None if bus.connected else "not connected"
+
+    async def accepting() -> str | None:
+        return "draining" if door.draining else None
+
+    return {"nats": nats, "accepting": accepting}
+
+
+def screen(directory: Path | None, api_url: str, tenants: Apps) -> list[BaseRoute]:
+    """Return the routes of the web screen, if there is one."""
+    if directory is None:
+        return []
+    app = tenants.first_enabled()
+    return web.routes(directory, api_url=api_url, app_key=app.key if app else None)
+
+
+def new_id() -> str:
+    """Return the id of one request or event."""
+    return str(uuid4())
+
+
+def new_socket_id() -> str:
+    """Return a socket id; it is part of every channel signature, so nobody may guess it."""
+    return f"{secrets.randbelow(1 << 31)}.{secrets.randbelow(1 << 31)}"

@@ -1,0 +1,19 @@
+"""What the gateway counts, for `/metrics`. Labels never hold what a client made up."""
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge
+
+CONNECTIONS: Final = Gauge("gateway_connections", "Established connections", ["app"])
+CHANNELS: Final = Gauge("gateway_channels", "Channels with listeners, or without them for only a moment")
+SUBSCRIPTIONS: Final = Gauge("gateway_subscriptions", "Subscriptions of connections to channels")
+PUSHES: Final = Counter("gateway_pushes_total", "Pushes received from NATS for channels with listeners")
+FILLED: Final = Counter("gateway_filled_total", "Pushes fetched from the stream because they did not arrive live")
+DELIVERIES: Final = Counter("gateway_deliveries_total", "Frames handed to connections, one per listener of each push")
+CLIENT_EVENTS: Final = Counter(
+    "gateway_client_events_total", "Client events accepted, by what became of them", ["outcome"]
+)
+TRIGGERS: Final = Counter("gateway_triggers_total", "Events stored for the HTTP API", ["app"])
+REFUSALS: Final = Counter("gateway_refusals_total", "Connections closed by the gateway", ["code"])
+PROBLEMS: Final = Counter("gateway_client_problems_total", "Mistakes of clients", ["problem"])
+SLOW_CONSUMERS: Final = Counter("gateway_slow_consumers_total", "Connections closed because they read too slowly")

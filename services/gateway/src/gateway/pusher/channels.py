@@ -1,0 +1,63 @@
+"""Channel names, parsed once into a kind. Prefixes are anchored: `my-private-x` is as public as `privateers`."""
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+MAX_NAME: Final = 200  # characters; what the server SDKs allow (Pusher documents 164)
+
+_NAME = re.compile(rf"[A-Za-z0-9_\-=@,.;]{{1,{MAX_NAME}}}")
+_USER = re.compile(rf"#server-to-user-(?P<user>.{{1,{MAX_NAME}}})", re.DOTALL)
+
+
+class Kind(Enum):
+    """What the rules of a channel depend on; the value is its prefix."""
+
+    ENCRYPTED_CACHE = "private-encrypted-cache-"
+    ENCRYPTED = "private-encrypted-"
+    PRIVATE_CACHE = "private-cache-"
+    PRIVATE = "private-"
+    PRESENCE_CACHE = "presence-cache-"
+    PRESENCE = "presence-"
+    CACHE = "cache-"
+    USER = "#server-to-user-"
+    PUBLIC = ""
+
+    @property
+    def authorised(self) -> bool:
+        """Whether a signature of the application is needed to listen."""
+        return self not in _OPEN
+
+    @property
+    def presence(self) -> bool:
+        """Whether its members are known to each other."""
+        return self in _PRESENCE
+
+    @property
+    def cached(self) -> bool:
+        """Whether its last event is kept for those who come later."""
+        return self in _CACHED
+
+
+_OPEN = frozenset({Kind.PUBLIC, Kind.CACHE, Kind.USER})
+_PRESENCE = frozenset({Kind.PRESENCE, Kind.PRESENCE_CACHE})
+_CACHED = frozenset({Kind.CACHE, Kind.PRIVATE_CACHE, Kind.ENCRYPTED_CACHE, Kind.PRESENCE_CACHE})
+_BY_PREFIX = tuple(kind for kind in Kind if kind not in {Kind.USER, Kind.PUBLIC})
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A valid channel name and its kind."""
+
+    name: str
+    kind: Kind
+
+
+def parse(name: str) -> Channel | None:
+    """Return the channel of that name, or None when no channel may be called so."""
+    if _USER.fullmatch(name):
+        return Channel(name, Kind.USER)
+    if not _NAME.fullmatch(name):
+        return None
+    return Channel(name, next((kind for kind in _BY_PREFIX if name.startswith(kind.value)), Kind.PUBLIC))

@@ -1,0 +1,178 @@
+"""One established connection's side of the protocol: the text of a frame in, effects out.
+
+A refusal never closes the connection: it is answered by `pusher:error` with a null code, or 4301 for too many client
+events (for a channel, after `pusher:subscription_error`), as the hosted service does.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import orjson
+
+from contracts import push, signing
+from gateway.pusher import channels, frames, payload
+from gateway.pusher.allowance import Allowance
+from gateway.pusher.app import App
+from gateway.pusher.channels import Channel, Kind
+from gateway.pusher.codes import CLIENT_EVENTS_TOO_FAST
+from gateway.pusher.effects import Complain, Effect, Join, Leave, Problem, Relay, Send
+
+ACTIVITY_TIMEOUT: Final = 120  # seconds; pusher-js pings after hearing nothing for so long
+CLIENT_EVENT: Final = "client-"  # how the names of clients' own events begin
+
+
+class Session:
+    """The state of one connection: who it is, what it listens to."""
+
+    __slots__ = ("_allowance", "_max_channels", "app", "channels", "socket_id")
+
+    def __init__(self, app: App, socket_id: str, *, max_channels: int) -> None:
+        self.app = app
+        self.socket_id = socket_id
+        self.channels: set[str] = set()
+        self._max_channels = max_channels
+        self._allowance: Allowance | None = None  # most connections never send an event
+
+    def welcome(self) -> bytes:
+        """Return the frame that establishes the connection; nothing may be sent before it."""
+        return frames.established(self.socket_id, ACTIVITY_TIMEOUT)
+
+    def receive(self, text: str, now: float) -> Iterator[Effect]:
+        """Handle one text message. Consume the iterator to its end: state changes as it goes.
+
+        Args:
+            text: what came.
+            now: seconds of any monotonic clock.
+        """
+        match _decode(text):
+            case {"event": "pusher:ping"}:
+                yield Send(frames.PONG)
+            case {"event": "pusher:pong"}:
+                pass
+            case {"event": "pusher:subscribe", **rest}:
+                yield from self._subscribe(_object(rest.get("data")))
+            case {"event": "pusher:unsubscribe", **rest}:
+                yield from self._unsubscribe(_object(rest.get("data")))
+            case {"event": str(event), **rest} if event.startswith(CLIENT_EVENT):
+                yield from self._client_event(event, rest, now)
+            case {"event": str()}:
+                yield from _error(Problem.UNSUPPORTED, "Unsupported event")
+            case _:
+                yield from _error(Problem.MALFORMED, "Malformed message: expected a JSON object with an event name")
+
+    def _subscribe(self, data: dict[str, Any]) -> Iterator[Effect]:
+        name = data.get("channel")
+        if not isinstance(name, str):
+            yield from _error(Problem.MALFORMED, "Subscribe needs a channel name")
+            return
+        if name in self.channels:
+            yield from _error(Problem.UNSUPPORTED, f"Already subscribed to {name}")
+            return
+        channel = channels.parse(name)
+        if channel is None:
+            yield Complain(Problem.BAD_CHANNEL)
+            yield from _refuse(name, "InvalidChannel", 400, "Invalid channel name")
+            return
+        refusal = self._refusal(channel, data)
+        if refusal is not None:
+            problem, kind, status, message = refusal
+            yield Complain(problem, name)
+            yield from _refuse(name, kind, status, message)
+            return
+        self.channels.add(name)
+        yield Join(channel, frames.subscription_succeeded(name))
+
+    def _refusal(self, channel: Channel, data: dict[str, Any]) -> tuple[Problem, str, int, str] | None:
+        """Return (problem, error type, status, message) when the connection may not listen to a channel."""
+        if len(self.channels) >= self._max_channels:
+            return Problem.LIMIT, "LimitReached", 413, "Too many channels on this connection"
+        if channel.kind is Kind.USER:
+            return Problem.BAD_AUTH, "AuthError", 403, "Not signed in as this user"
+        if channel.kind.authorised and not self._authorised(channel, data):
+            return Problem.BAD_AUTH, "AuthError", 401, "Invalid signature"
+        if channel.kind.presence:
+            return Problem.UNSUPPORTED, "ServerError", 501, "Presence channels are not supported"
+        return None
+
+    def _authorised(self, channel: Channel, data: dict[str, Any]) -> bool:
+        """Whether `auth` was signed with this app's secret for this socket and channel.
+
+        `channel_data` is part of what was signed whenever it is a non-empty string, also on private channels.
+        """
+        auth, channel_data = data.get("auth"), data.get("channel_data") or ""
+        if not isinstance(auth, str) or not isinstance(channel_data, str):
+            return False
+        expected = signing.channel_auth(self.app.key, self.app.secret, self.socket_id, channel.name, channel_data)
+        return signing.equal(expected, auth)
+
+    def _unsubscribe(self, data: dict[str, Any]) -> Iterator[Effect]:
+        name = data.get("channel")
+        if isinstance(name, str) and name in self.channels:
+            self.channels.remove(name)
+            yield Leave(name)
+
+    def _client_event(self, event: str, rest: dict[Any, Any], now: float) -> Iterator[Effect]:
+        name = rest.get("channel")
+        if not self.app.client_events:
+            yield from _error(Problem.UNSUPPORTED, "Client events are not enabled for this application")
+        elif not isinstance(name, str) or len(event) > payload.MAX_NAME:
+            message = f"A client event needs a channel, and a name of at most {payload.MAX_NAME} characters"
+            yield from _error(Problem.MALFORMED, message)
+        elif not _authorised_kind(name):
+            yield from _error(Problem.UNSUPPORTED, "Client events need a private or presence channel")
+        elif name not in self.channels:
+            yield from _error(Problem.UNSUPPORTED, f"Client events need a subscription to {name}")
+        elif (data := _client_data(rest)) is None:
+            yield from _error(Problem.LIMIT, f"The data of a client event must not exceed {payload.MAX_DATA} bytes")
+        elif not self._allowed(now):
+            rate = self.app.client_events_per_second
+            message = f"Too many client events: {rate} a second are allowed on a connection"
+            yield from _error(Problem.TOO_FAST, message, CLIENT_EVENTS_TOO_FAST)
+        else:
+            yield Relay(self.app.id, name, push.frame(event, name, data), self.socket_id)
+
+    def _allowed(self, now: float) -> bool:
+        """Whether one more client event may be sent now; it counts."""
+        rate = self.app.client_events_per_second
+        if rate is None:
+            return True
+        if self._allowance is None:
+            self._allowance = Allowance(rate, now)
+        return self._allowance.take(now)
+
+
+def _authorised_kind(name: str) -> bool:
+    channel = channels.parse(name)
+    return channel is not None and channel.kind.authorised
+
+
+def _client_data(frame: dict[Any, Any]) -> str | None:
+    """Return a client event's data as text, or None when it is too much to relay."""
+    try:
+        data = payload.text(frame.get("data", {}))
+    except ValueError:
+        return None
+    return data if payload.fits(data) else None
+
+
+def _decode(text: str) -> Any:  # noqa: ANN401 - any JSON value
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _object(data: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
+    """Return a command's `data`; old clients encode the object once more as a string."""
+    value = _decode(data) if isinstance(data, str) else data
+    return value if isinstance(value, dict) else {}
+
+
+def _error(problem: Problem, message: str, code: int | None = None) -> Iterator[Effect]:
+    yield Complain(problem)
+    yield Send(frames.error(code, message))
+
+
+def _refuse(channel: str, kind: str, status: int, message: str) -> Iterator[Effect]:
+    yield Send(frames.subscription_error(channel, kind, status, message))
+    yield Send(frames.error(None, f"Subscription to {channel} failed: {message[0].lower()}{message[1:]}"))

@@ -1,0 +1,77 @@
+"""The built web screen, served from the gateway's own port: one origin for the page and its socket."""
+
+import re
+from collections.abc import MutableMapping
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+FOR_EVER: Final = "public, max-age=31536000, immutable"  # the build puts a hash of the content into the name
+ASK_FIRST: Final = "no-cache"
+HASHED: Final = "assets"  # the folder of hashed files
+_HOST = re.compile(r"[A-Za-z0-9.-]+(:\d+)?|\[[0-9A-Fa-f:]+\](:\d+)?")
+
+
+def routes(directory: Path, *, api_url: str, app_key: str | None) -> list[BaseRoute]:
+    """Return the routes of the screen; the last one takes every path that is left.
+
+    Args:
+        directory: the build.
+        api_url: the leads api as browsers reach it.
+        app_key: the public key of the app whose channels the screen joins.
+    """
+
+    async def config(_request: Request) -> Response:
+        return JSONResponse({"apiUrl": api_url, "appKey": app_key}, headers={"Cache-Control": "no-store"})
+
+    return [Route("/config.json", config), Mount("/", _Screen(directory, api_url))]
+
+
+class _Screen(StaticFiles):
+    """Files, and `index.html` for every path that a person navigates to: the screen routes those itself."""
+
+    def __init__(self, directory: Path, api_url: str) -> None:
+        super().__init__(directory=directory, html=True)
+        self._api_origin = _origin(api_url)
+
+    async def get_response(self, path: str, scope: MutableMapping[str, Any]) -> Response:
+        headers = Headers(scope=scope)
+        try:
+            response = await super().get_response(path, scope)
+        except HTTPException as error:
+            if error.status_code != 404 or not _navigation(path, headers):  # noqa: PLR2004 - the status itself
+                raise
+            response = await super().get_response("index.html", scope)
+        hashed = PurePosixPath(path).parts[:1] == (HASHED,)
+        response.headers["Cache-Control"] = FOR_EVER if hashed else ASK_FIRST
+        response.headers["Content-Security-Policy"] = self._policy(headers.get("host", ""))
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Referrer-Policy"] = "same-origin"
+        return response
+
+    def _policy(self, host: str) -> str:
+        # Older Safari does not count a WebSocket of the same host as 'self'.
+        sockets = f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else ""
+        return (
+            "default-src 'self'; "
+            f"connect-src 'self'{sockets}{self._api_origin}; "
+            "img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
+            "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        )
+
+
+def _navigation(path: str, headers: Headers) -> bool:
+    """Whether a browser asks for a page, not for a file."""
+    return "." not in PurePosixPath(path).name and "text/html" in headers.get("accept", "")
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f" {parts.scheme}://{parts.netloc}" if parts.scheme and parts.netloc else ""

@@ -1,0 +1,322 @@
+"""The pump: bytes of one WebSocket in, the session's effects out. It decides nothing that a session could.
+
+uvicorn makes one of these for each upgrade (its `ws` extension point) and calls it as an asyncio protocol.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, cast
+
+import structlog
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
+
+from gateway import metrics, wire
+from gateway.connections import Connections
+from gateway.hub import Hub
+from gateway.outlet import Outlet
+from gateway.pusher import frames
+from gateway.pusher.app import App
+from gateway.pusher.codes import RESTARTING, SLOW_CONSUMER, Refusal
+from gateway.pusher.effects import Close, Complain, Effect, Join, Leave, Probe, Problem, Relay, Send
+from gateway.pusher.handshake import Door, subprotocol
+from gateway.pusher.liveness import Liveness, Patience
+from gateway.pusher.session import Session
+
+_log = structlog.stdlib.get_logger("gateway.websocket")
+_library_log = logging.getLogger("websockets.server")
+_library_log.setLevel(logging.WARNING)  # a line for each connection opened and closed would be too many
+
+PING_PAYLOAD: Final = b""
+WATCH: Final = 0.1  # seconds between looks at the buffer of a client that does not keep up
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one connection may use."""
+
+    message_bytes: int = 64 * 1024
+    """Of an inbound message."""
+    buffer_bytes: int = 1024 * 1024
+    """Not yet taken by the client; above it the client counts as too slow."""
+    channels: int = 1000
+    close_seconds: float = 5.0
+    """From our close frame until the transport is cut."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """What all connections share."""
+
+    door: Door
+    hub: Hub
+    connections: Connections
+    relay: Callable[[Relay], None]
+    """Carries a client's event to the other listeners, on whatever gateway they are; keeps the order of calls."""
+    new_socket_id: Callable[[], str]
+    """Two decimal numbers with a dot between, unguessable and never used before."""
+    limits: Limits
+    patience: Patience
+
+
+class ServerState(Protocol):
+    """What uvicorn shares with its protocols; while `connections` is not empty, it waits before exiting."""
+
+    connections: set[Any]
+
+
+class Connection(asyncio.Protocol):
+    """One WebSocket, from the upgrade request to the lost transport."""
+
+    __slots__ = (
+        "_ending", "_fragments", "_gateway", "_heard", "_liveness", "_loop", "_noted", "_outlet", "_server_state",
+        "_session", "_transport", "_watch", "_ws", "slot",
+    )  # fmt: skip
+    _transport: asyncio.Transport
+    _outlet: Outlet
+
+    def __init__(self, gateway: Gateway, server_state: ServerState) -> None:
+        self._gateway = gateway
+        self._server_state = server_state
+        self._loop = asyncio.get_running_loop()
+        self._ws = ServerProtocol(
+            max_size=gateway.limits.message_bytes, select_subprotocol=_select_subprotocol, logger=_library_log
+        )
+        self._session: Session | None = None
+        self._liveness = Liveness(gateway.patience)
+        self._heard = self._loop.time()
+        self._fragments: list[bytes] = []
+        self._noted: set[Problem] = set()
+        self._ending = False
+        self._watch: asyncio.Handle | None = None
+        self.slot = 0
+
+    # What the transport tells.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's own classes do not derive from it
+        self._outlet = Outlet(self._transport)
+        self._transport.set_write_buffer_limits(high=self._gateway.limits.buffer_bytes)
+        self._server_state.connections.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = self._loop.time()
+        was_open = self._ws.state is State.OPEN
+        self._ws.receive_data(data)
+        if self._ws.state is not State.OPEN:
+            self._leave_all()
+            failure = self._ws.close_sent
+            if was_open and failure is not None and self._ws.close_rcvd is None:
+                self._count_failure(failure.code, failure.reason)
+        self._write_pending()
+        for event in self._ws.events_received():
+            if isinstance(event, Request):
+                self._open(event)
+            elif isinstance(event, Frame):
+                self._on_frame(event)
+        if self._ws.state is not State.OPEN:
+            self._cut_later()
+
+    def eof_received(self) -> bool:
+        return False  # the transport closes itself
+
+    def pause_writing(self) -> None:
+        # Perhaps in the middle of a broadcast, and before the loop has tried to send what was written in this turn.
+        self._watch = self._loop.call_soon(self._check_buffer)
+
+    def resume_writing(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc  # how a connection broke does not matter
+        self.resume_writing()
+        self._leave_all()
+        self._outlet.forget()
+        self._gateway.connections.wheel.cancel(self)
+        self._server_state.connections.discard(self)
+        if self._session is not None:
+            self._gateway.connections.remove(self, self._session.app.id)
+
+    # What the gateway asks for.
+
+    def shutdown(self) -> None:
+        """End the connection: uvicorn is about to exit."""
+        self.refuse(RESTARTING)
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Send the error frame and the close frame, then wait a little for the client's answer."""
+        if self._ws.state is not State.OPEN:
+            return
+        self._leave_all()
+        self._send(frames.error(refusal.code, refusal.reason))
+        self._ws.send_close(refusal.code, refusal.reason)
+        self._write_pending()
+        self._cut_later()
+        metrics.REFUSALS.labels(refusal.code).inc()
+
+    def on_deadline(self, now: float) -> None:
+        if self._ws.state is not State.OPEN:
+            self._transport.abort()
+            return
+        effect, again = self._liveness.check(self._heard, now)
+        self._gateway.connections.wheel.schedule(self, again)
+        if effect is not None:
+            self._apply(effect)
+
+    # From bytes to effects.
+
+    def _open(self, request: Request) -> None:
+        """Accept the upgrade whatever it asks for: a refusal before it would make clients wait 15 seconds."""
+        response = self._ws.accept(request)
+        self._ws.send_response(response)
+        self._write_pending()
+        if self._ws.state is not State.OPEN:  # not a WebSocket handshake at all
+            return
+        admitted = self._gateway.door.admit(request.path)
+        if isinstance(admitted, Refusal):
+            _log.info("refused", code=admitted.code, reason=admitted.reason)
+            self.refuse(admitted)
+        else:
+            self._establish(admitted)
+
+    def _establish(self, app: App) -> None:
+        gateway = self._gateway
+        self._session = Session(app, gateway.new_socket_id(), max_channels=gateway.limits.channels)
+        gateway.connections.add(self, app.id)
+        gateway.connections.wheel.schedule(self, self._heard + gateway.patience.idle)
+        self._send(self._session.welcome())
+
+    def _on_frame(self, frame: Frame) -> None:
+        if frame.opcode in _CONTROL or self._ws.state is not State.OPEN:
+            return
+        if frame.opcode is Opcode.BINARY:
+            self._fail(CloseCode.UNSUPPORTED_DATA, "Binary frames are not part of the protocol")
+            return
+        self._fragments.append(bytes(frame.data))
+        if not frame.fin:
+            return
+        message, self._fragments = b"".join(self._fragments), []
+        try:
+            text = message.decode()
+        except UnicodeDecodeError:
+            self._fail(CloseCode.INVALID_DATA, "Invalid UTF-8")
+            return
+        self._receive(text)
+
+    def _receive(self, text: str) -> None:
+        assert self._session is not None  # frames come after the request, and a refusal left no open state
+        for effect in self._session.receive(text, self._heard):
+            self._apply(effect)
+
+    def _apply(self, effect: Effect) -> None:
+        match effect:
+            case Send(frame):
+                self._send(frame)
+            case Join(channel, welcome):
+                session = self._session
+                assert session is not None
+                self._gateway.hub.join(
+                    session.app.id, channel.name, session.socket_id, self._outlet, wire.text(welcome)
+                )
+            case Leave(channel):
+                session = self._session
+                assert session is not None
+                self._gateway.hub.leave(session.app.id, channel, session.socket_id)
+            case Relay():
+                self._gateway.relay(effect)
+            case Probe():
+                self._ws.send_ping(PING_PAYLOAD)
+                self._write_pending()
+            case Close(refusal):
+                self.refuse(refusal)
+            case Complain(problem, channel):
+                self._note(problem, channel)
+
+    # Small steps.
+
+    def _send(self, frame: bytes) -> None:
+        self._outlet.write(wire.text(frame))
+
+    def _write_pending(self) -> None:
+        """Write what the WebSocket layer itself has to say."""
+        for data in self._ws.data_to_send():
+            if data:
+                self._outlet.write(data)
+            elif self._ws.close_rcvd is None and self._transport.can_write_eof():
+                # Closing a socket with unread input makes the kernel discard our close frame: half-close, then read on.
+                self._transport.write_eof()
+            else:
+                self._transport.close()
+
+    def _fail(self, code: CloseCode, reason: str) -> None:
+        self._leave_all()
+        self._ws.fail(code, reason)
+        self._write_pending()
+        self._count_failure(int(code), reason)
+
+    def _count_failure(self, code: int, reason: str) -> None:
+        """Log and count a violation of the WebSocket protocol; the reason holds nothing of the payload."""
+        metrics.REFUSALS.labels(code).inc()
+        _log.info("protocol violated", code=code, reason=reason, socket_id=self._session and self._session.socket_id)
+
+    def _cut_later(self) -> None:
+        """Give the client a moment to take what we sent and to close; input does not prolong it."""
+        if not self._ending:
+            self._ending = True
+            self._gateway.connections.wheel.schedule(self, self._loop.time() + self._gateway.limits.close_seconds)
+
+    def _check_buffer(self) -> None:
+        if self._ws.state is not State.OPEN:
+            return
+        if self._transport.get_write_buffer_size() <= self._gateway.limits.buffer_bytes:
+            self._watch = self._loop.call_later(WATCH, self._check_buffer)  # it is told only once that it is too much
+        else:
+            metrics.SLOW_CONSUMERS.inc()
+            _log.warning("slow consumer closed", socket_id=self._session and self._session.socket_id)
+            self.refuse(SLOW_CONSUMER)
+
+    def _leave_all(self) -> None:
+        session = self._session
+        if session is None:
+            return
+        for channel in session.channels:
+            self._gateway.hub.leave(session.app.id, channel, session.socket_id)
+        session.channels.clear()
+
+    def _note(self, problem: Problem, channel: str | None) -> None:
+        """Count a client's mistake, and log the first of its kind on this connection."""
+        metrics.PROBLEMS.labels(problem.value).inc()
+        if problem not in self._noted:
+            self._noted.add(problem)
+            assert self._session is not None
+            _log.info(
+                "client problem",
+                problem=problem.value,
+                channel=channel,
+                app=self._session.app.id,
+                socket_id=self._session.socket_id,
+            )
+
+
+_CONTROL: Final = frozenset({Opcode.PING, Opcode.PONG, Opcode.CLOSE})
+
+
+def _select_subprotocol(_ws: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    selected = subprotocol(offered)
+    return None if selected is None else Subprotocol(selected)
+
+
+def factory(gateway: Gateway) -> Callable[..., Connection]:
+    """Return what uvicorn calls for each upgrade, with keywords of its own."""
+
+    def connection(*, server_state: ServerState, **_uvicorn: object) -> Connection:
+        return Connection(gateway, server_state)
+
+    return connection
