@@ -1,0 +1,29 @@
+/** What to tell a person about a failed request, in their language where we have the words. */
+
+import { useI18n } from 'vue-i18n';
+
+import { Problem, Unreachable } from '../lib/problem';
+
+export function useDescribe() {
+  const { t } = useI18n();
+
+  return (error: unknown): string => {
+    if (error instanceof Unreachable) {
+      return t('error.unreachable');
+    }
+    if (!(error instanceof Problem)) {
+      throw error; // our own bug
+    }
+    if (error.status === 404) {
+      return t('error.gone');
+    }
+    if (Object.keys(error.fields).length > 0) {
+      return t('error.invalid');
+    }
+    if (error.status >= 500) {
+      const reference = error.correlationId === null ? '' : ' ' + t('error.reference', { id: error.correlationId });
+      return t('error.server') + reference;
+    }
+    return error.message;
+  };
+}

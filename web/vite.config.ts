@@ -1,0 +1,20 @@
+import vue from '@vitejs/plugin-vue';
+import { defineConfig } from 'vite';
+
+const GATEWAY = 'http://127.0.0.1:6001'; // `npm run dev` borrows /config.json and the WebSocket of a running gateway
+
+export default defineConfig({
+  plugins: [vue()],
+  define: {
+    __VUE_OPTIONS_API__: false,
+    __VUE_I18N_LEGACY_API__: false,
+    __VUE_I18N_FULL_INSTALL__: false,
+    __INTLIFY_PROD_DEVTOOLS__: false,
+  },
+  server: {
+    proxy: {
+      '/config.json': GATEWAY,
+      '/app': { target: GATEWAY, ws: true },
+    },
+  },
+});
