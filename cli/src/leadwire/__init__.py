@@ -1,0 +1,1 @@
+"""Runs, tests and looks into a whole Leadwire on one machine."""

@@ -1,0 +1,130 @@
+"""The commands. Each is short; what it does is in the module of its name."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+
+from leadwire import checks, down, logs, paths, status
+from leadwire.detach import detached
+from leadwire.postgres import PostgresFailed
+from leadwire.progress import complain, say
+from leadwire.state import AlreadyRunning, StateDirectory
+from leadwire.supervisor import ProcessFailed
+from leadwire.up import CannotStart, Options, up
+
+app = typer.Typer(
+    help="Runs, tests and looks into a whole Leadwire on this machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,  # they hold passwords
+)
+
+State = Annotated[
+    Path,
+    typer.Option("--state-dir", envvar="LEADWIRE_HOME", help="Where data, logs and secrets are.", show_default=False),
+]
+_INTERRUPTED = 130  # as a shell reports a program that Ctrl-C ended
+_STATE = paths.CHECKOUT / ".leadwire"
+
+
+@app.command("up")
+def up_command(  # noqa: PLR0913, PLR0917 - each is an option of the command line
+    state_dir: State = _STATE,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when everything is ready.")] = False,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every one.")] = "127.0.0.1",
+    gateway_port: Annotated[int, typer.Option(help="WebSocket, Pusher API and the screen.")] = 6001,
+    leads_port: Annotated[int, typer.Option(help="REST API.")] = 8000,
+    notifier_port: Annotated[int, typer.Option()] = 8001,
+    web: Annotated[bool, typer.Option(help="Build and serve the screen.")] = True,
+    demo: Annotated[bool, typer.Option(help="Create demo companies and leads at the first start.")] = True,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Delete all data first.")] = False,
+) -> None:
+    """Start everything: PostgreSQL, NATS, leads, relay, notifier, gateway and the screen. Ctrl-C stops it."""
+    options = Options(
+        host=host,
+        gateway_port=gateway_port,
+        leads_port=leads_port,
+        notifier_port=notifier_port,
+        web=web,
+        demo=demo,
+        fresh=fresh,
+    )
+    state = StateDirectory(state_dir.resolve())
+    state.create()
+    if detach:
+        raise typer.Exit(detached(lambda ready: _up(state, options, ready), log=state.logs / "supervisor.log"))
+    raise typer.Exit(_up(state, options, ready=lambda: None))
+
+
+def _up(state: StateDirectory, options: Options, ready: Callable[[], None]) -> int:
+    started = time.monotonic()
+
+    def announce() -> None:
+        say(f"\nLeadwire is up after {time.monotonic() - started:.1f} s.\n")
+        status.print_addresses(state)
+        say("\n./leadwire down stops it; ./leadwire status and ./leadwire logs look at it.")
+        ready()
+
+    try:
+        with state.locked():
+            say("Starting Leadwire")
+            was_ready = asyncio.run(up(state, options, announce))
+    except AlreadyRunning:
+        return status.report_running(state)
+    except (CannotStart, ProcessFailed, PostgresFailed, httpx.HTTPError) as failure:
+        complain(f"\n{failure}")
+        return 1
+    say("Stopped.")
+    return 0 if was_ready else _INTERRUPTED
+
+
+@app.command("down")
+def down_command(state_dir: State = _STATE) -> None:
+    """Stop everything."""
+    raise typer.Exit(asyncio.run(down.down(StateDirectory(state_dir.resolve()))))
+
+
+@app.command("status")
+def status_command(state_dir: State = _STATE) -> None:
+    """Show the processes. Exit code 0: all are ready; 1: some are not; 3: nothing runs."""
+    raise typer.Exit(status.status(StateDirectory(state_dir.resolve())))
+
+
+@app.command("logs")
+def logs_command(
+    name: Annotated[str | None, typer.Argument(help="One process, such as relay; all by default.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+    lines: Annotated[int, typer.Option("-n", help="How many of the last lines.")] = 20,
+    state_dir: State = _STATE,
+) -> None:
+    """Show what the processes say."""
+    raise typer.Exit(logs.show(StateDirectory(state_dir.resolve()), name, lines, follow=follow))
+
+
+@app.command("check")
+def check_command() -> None:
+    """Run every static check: ruff, mypy, import-linter."""
+    raise typer.Exit(checks.check())
+
+
+@app.command("test", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def test_command(context: typer.Context) -> None:
+    """Get what the tests need, then run pytest with the given arguments."""
+    asyncio.run(checks.prepare_tests())
+    checks.become_pytest(context.args)
+
+
+def main() -> None:
+    """Run the command line."""
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    try:
+        app(prog_name="./leadwire")
+    except PermissionError as error:
+        complain(f"{error.filename} belongs to another user: run as that user, or with another --state-dir.")
+        sys.exit(1)

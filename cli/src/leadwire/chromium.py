@@ -1,0 +1,37 @@
+"""The browser for the tests: the system's Chromium if there is one, else one that can be had."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from leadwire.processes import Process
+from leadwire.progress import step
+from leadwire.supervisor import run
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def find_chromium() -> str | None:
+    """Return the system's Chromium."""
+    return next((path for name in _NAMES if (path := shutil.which(name))), None)
+
+
+async def ensure_chromium(logs: Path) -> None:
+    """See to it that there is a Chromium for Playwright.
+
+    Raises:
+        ProcessFailed: there is none, and none can be installed.
+    """
+    if find_chromium() is not None:
+        return
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        async with step("Chromium installed"):
+            environment = {"DEBIAN_FRONTEND": "noninteractive"}
+            for arguments in (("update", "-qq"), ("install", "-qq", "-y", "--no-install-recommends", "chromium")):
+                command = ("apt-get", *arguments)
+                await run(Process(name="chromium", command=command, environment=environment), logs / "chromium.log")
+        return
+    async with step("Chromium for Playwright there"):
+        command = (sys.executable, "-m", "playwright", "install", "chromium")
+        await run(Process(name="chromium", command=command), logs / "chromium.log")

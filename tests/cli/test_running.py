@@ -1,0 +1,128 @@
+"""What `./leadwire up --detach` has brought up, seen from outside."""
+
+import contextlib
+import os
+import signal
+import stat
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from support.waiting import until_sync
+
+pytestmark = pytest.mark.system
+
+PROCESSES = ["postgres", "nats", "api", "relay", "notifier", "gateway"]
+VARIABLES = {
+    *("LEADS_URL", "NOTIFIER_URL", "GATEWAY_URL", "NATS_URL", "DATABASE_URL"),
+    *("PUSHER_APP_ID", "PUSHER_APP_KEY", "PUSHER_APP_SECRET", "DEMO_EMAIL", "DEMO_PASSWORD", "DEMO_COMPANY_ID"),
+}
+
+
+@contextlib.contextmanager
+def logged_in(environment: dict[str, str], email: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=environment["LEADS_URL"]) as api:
+        login = api.post("/auth/login", json={"email": email, "password": environment["DEMO_PASSWORD"]})
+        api.headers["Authorization"] = f"Bearer {login.raise_for_status().json()['access_token']}"
+        yield api
+
+
+def test_status_shows_every_process_ready(running: Any) -> None:
+    status = running.run("status")
+
+    assert status.returncode == 0
+    rows = [line.split() for line in status.stdout.splitlines()[1:-1]]
+    assert [row[0] for row in rows] == PROCESSES
+    assert {row[-1] for row in rows} == {"ready"}
+
+
+def test_the_environment_file_is_private_and_complete(running: Any) -> None:
+    environment = running.environment()
+
+    assert stat.S_IMODE(running.state.environment.stat().st_mode) == 0o600
+    assert environment.keys() >= VARIABLES
+    assert environment["LEADS_URL"] == f"http://127.0.0.1:{running.ports['leads']}"
+    for name in ("LEADS_URL", "NOTIFIER_URL", "GATEWAY_URL", "RELAY_URL"):
+        assert httpx.get(f"{environment[name]}/readyz").status_code == 200, name
+    with psycopg.connect(environment["DATABASE_URL"]) as database:
+        assert database.execute(
+            "SELECT current_database(), rolsuper FROM pg_roles WHERE rolname = user"
+        ).fetchone() == (
+            "leads",
+            True,
+        )
+
+
+def test_secrets_are_for_their_owner_alone(running: Any) -> None:
+    private = [path for path in running.home.iterdir() if path.suffix == ".json" or path.name == "logs"]
+
+    assert {stat.S_IMODE(path.stat().st_mode) & 0o077 for path in private} == {0}
+
+
+def test_no_password_is_on_a_command_line_or_in_a_log(running: Any) -> None:
+    environment = running.environment()
+    secrets = [environment[name] for name in ("PUSHER_APP_SECRET", "DEMO_PASSWORD")]
+    secrets += [environment[name].split(":")[2].split("@")[0] for name in ("NATS_URL", "DATABASE_URL")]
+
+    said = [" ".join(process.cmdline()) for process in running.living()]
+    said += [log.read_text(errors="replace") for log in running.state.logs.glob("*.log")]
+    assert not [text for text in said if any(secret in text for secret in secrets)]
+
+
+def test_the_demo_company_has_its_leads_and_the_other_company_sees_none(running: Any) -> None:
+    environment = running.environment()
+    with logged_in(environment, environment["DEMO_EMAIL"]) as demo:
+        assert demo.get("/auth/me").json()["data"]["company_id"] == environment["DEMO_COMPANY_ID"]
+        assert demo.get("/stats").json()["data"]["total"] == 200
+        assert len(demo.get("/users").json()["data"]) == 5
+
+    with logged_in(environment, environment["OTHER_EMAIL"]) as other:
+        assert other.get("/leads").json()["data"] == []
+
+
+def test_the_demo_leads_went_through_the_log_and_nats(running: Any) -> None:
+    with psycopg.connect(running.environment()["DATABASE_URL"]) as database:
+        assert database.execute("SELECT count(*) FROM events").fetchone() == (200,)
+        until_sync(
+            lambda: database.execute("SELECT count(*) FROM outbox").fetchone() == (0,), why="all facts are published"
+        )
+
+
+def test_the_gateway_serves_the_screen(running: Any) -> None:
+    page = httpx.get(running.environment()["GATEWAY_URL"])
+
+    assert page.status_code == 200
+    assert '<div id="app">' in page.text
+
+
+def test_a_second_up_says_that_it_runs_already(running: Any) -> None:
+    before = {process.pid for process in running.living()}
+    again = running.up("--detach")
+
+    assert again.returncode == 0
+    assert "running already" in again.stdout
+    assert running.environment()["GATEWAY_URL"] in again.stdout
+    assert before <= {process.pid for process in running.living()}
+
+
+@pytest.mark.parametrize("name", ["relay", "notifier", "gateway", "api", "nats", "postgres"])
+def test_a_killed_process_is_started_again(running: Any, name: str) -> None:
+    before = running.process(name)
+    os.kill(before.pid, signal.SIGKILL)
+
+    until_sync(lambda: running.process(name).restarts == before.restarts + 1)
+    until_sync(lambda: running.run("status").returncode == 0, within=60, why="all is ready again")
+    assert running.process(name).pid != before.pid
+    assert f"{name} ended with exit code -9" in (running.state.logs / "supervisor.log").read_text()
+
+
+def test_logs_shows_the_end_of_one_process_or_of_all(running: Any) -> None:
+    one = running.run("logs", "api", "-n", "3")
+    every = running.run("logs", "-n", "1")
+
+    assert len(one.stdout.splitlines()) == 3
+    assert {line.split()[0] for line in every.stdout.splitlines()} >= set(PROCESSES)
+    assert running.run("logs", "nobody").returncode == 1
