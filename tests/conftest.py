@@ -1,0 +1,27 @@
+"""What holds for every test: the shared fixtures, and that a skipped test is a failure in CI."""
+
+import os
+
+import pytest
+
+pytest_plugins = ["support.fixtures"]
+
+_IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
+
+
+def _skipped(config: pytest.Config) -> list[pytest.TestReport]:
+    reporter: pytest.TerminalReporter = config.pluginmanager.getplugin("terminalreporter")
+    return reporter.stats.get("skipped", []) if _IN_CI else []
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if session.exitstatus == pytest.ExitCode.OK and _skipped(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if skipped := _skipped(config):
+        terminalreporter.section("Skipped, which is a failure in CI", red=True)
+        for report in skipped:
+            terminalreporter.line(f"{report.nodeid}: {report.longrepr[2]}")

@@ -1,0 +1,113 @@
+"""Each process is killed with -9 while leads are being created. Nothing accepted may be lost or doubled, anywhere."""
+
+import json
+import uuid
+
+import httpx
+import psycopg
+import pytest
+
+from contracts import envelope, streams, subjects
+from contracts.channels import CompanyChannel
+from support.browser import chromium, live, open_screen, shown_ids
+from support.stack import Company, Stack
+from support.waiting import until
+
+pytestmark = [pytest.mark.faults, pytest.mark.browser]
+
+CREATES = 200
+KILL_AT = 60
+START_AT = 100
+
+
+async def create(api: httpx.AsyncClient, number: int) -> str:
+    """Create a lead as a careful client does: the same Idempotency-Key until there is an answer."""
+    key = str(uuid.uuid4())
+    while True:
+        try:
+            answer = await api.post("/leads", json={"name": f"Lead {number:03}"}, headers={"Idempotency-Key": key})
+        except httpx.TransportError:
+            continue
+        if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            assert answer.status_code == httpx.codes.CREATED, answer.text
+            lead_id: str = answer.json()["data"]["id"]
+            return lead_id
+
+
+def in_the_log(stack: Stack, company: Company) -> list[tuple[int, str, str]]:
+    """Return (position, event id, lead id) of a company's facts."""
+    with psycopg.connect(stack.topology.superuser_url) as connection:
+        return [
+            (position, str(event_id), str(stream_id))
+            for position, event_id, stream_id in connection.execute(
+                "SELECT feed_position, event_id, stream_id FROM events WHERE company_id = %s ORDER BY feed_position",
+                [company.id],
+            )
+        ]
+
+
+async def messages(stack: Stack, stream: str, subject: str) -> list[bytes]:
+    """Return everything a stream holds on a subject, in its order."""
+    async with stack.nats.client("operator") as nats:
+        js = nats.jetstream()
+        subscription = await js.subscribe(subject, stream=stream, ordered_consumer=True)
+        found = []
+        while (await subscription.consumer_info()).num_pending or subscription.pending_msgs:
+            found.append((await subscription.next_msg(timeout=5)).data)
+        await subscription.unsubscribe()
+        return found
+
+
+async def on_the_stream(stack: Stack, company: Company) -> list[tuple[int, str, str]]:
+    """Return the same of what the stream CRM holds."""
+    facts = [envelope.parse(body) for body in await messages(stack, streams.CRM, f"crm.{company.id}.>")]
+    return [(fact.feedposition, fact.id, fact.subject) for fact in facts]
+
+
+async def pushed(stack: Stack, company: Company) -> list[str]:
+    """Return the event ids of what was pushed to the company's screens, in order."""
+    subject = subjects.push(stack.topology.credentials.pusher_app_id, str(CompanyChannel(company.id)))
+    frames = [json.loads(body) for body in await messages(stack, streams.PUSH, subject)]
+    return [json.loads(frame["data"])["event_id"] for frame in frames]
+
+
+@pytest.mark.parametrize("victim", ["relay", "notifier", "gateway", "nats"])
+async def test_nothing_accepted_is_lost_or_doubled(stack: Stack, victim: str) -> None:
+    async with chromium() as browser, stack.client("agent") as api:
+        page = await open_screen(browser, stack, stack.acme.users["manager"])
+        accepted = []
+        for number in range(CREATES):
+            if number == KILL_AT:
+                stack.kill(victim)
+            if number == START_AT:
+                stack.start(victim)
+            accepted.append(await create(api, number))
+        await stack.ready(within=60)
+
+        log = in_the_log(stack, stack.acme)
+        assert [position for position, _, _ in log] == list(range(1, CREATES + 1))
+        assert [lead_id for _, _, lead_id in log] == accepted
+
+        async def all_on_the_stream() -> bool:
+            return len(await on_the_stream(stack, stack.acme)) >= CREATES
+
+        await until(all_on_the_stream, within=30)
+        assert await on_the_stream(stack, stack.acme) == log
+
+        async def all_pushed() -> bool:
+            return len(await pushed(stack, stack.acme)) >= CREATES
+
+        await until(all_pushed, within=30)
+        assert await pushed(stack, stack.acme) == [event_id for _, event_id, _ in log]
+
+        await live(page, within=90)  # an official client waits 15 s and more after a refused connection
+        listed = (await api.get("/leads", params={"limit": 500})).json()
+        expected = [lead["id"] for lead in listed["data"]]
+
+        async def equal() -> bool:
+            more = page.get_by_test_id("load-more")
+            if await more.is_visible():
+                await more.click()
+            return await shown_ids(page) == expected
+
+        await until(equal, within=30, why="the browser's list equals GET /leads")

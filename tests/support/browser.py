@@ -1,0 +1,53 @@
+"""Windows of headless Chromium that look at the web screen of a stack."""
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from leadwire.chromium import find_chromium
+from support.stack import Stack, User
+
+_FLAGS = ("--disable-gpu", "--no-sandbox", "--disable-background-networking", "--disable-component-update")
+ROWS = "[data-testid=lead-row]"
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    """Run the machine's Chromium, or the one Playwright installed."""
+    executable = find_chromium()
+    async with async_playwright() as playwright:
+        if executable is None and not shutil.which(playwright.chromium.executable_path):
+            pytest.skip("no Chromium: neither the system's nor Playwright's")
+        browser = await playwright.chromium.launch(executable_path=executable, args=list(_FLAGS))
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+async def open_screen(browser: Browser, stack: Stack, user: User) -> Page:
+    """Open a window of its own, log a user in, and wait until the list is live."""
+    context = await browser.new_context(locale="en-GB")
+    page = await context.new_page()
+    await page.goto(stack.topology.gateway.url)
+    await page.get_by_test_id("login-email").fill(user.email)
+    await page.get_by_test_id("login-password").fill(user.password)
+    await page.get_by_test_id("login-submit").click()
+    await live(page)
+    return page
+
+
+async def live(page: Page, *, within: float = 20) -> None:
+    """Wait until the window is connected and its list reflects the server."""
+    timeout = within * 1000
+    await expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "connected", timeout=timeout)
+    await expect(page.get_by_test_id("list-ready")).to_have_attribute("data-ready", "true", timeout=timeout)
+
+
+async def shown_ids(page: Page) -> list[str]:
+    """Return the ids of the rows, from top to bottom."""
+    ids: list[str] = await page.locator(ROWS).evaluate_all("rows => rows.map(row => row.dataset.leadId)")
+    return ids

@@ -1,0 +1,165 @@
+"""The fixtures of this package, as a pytest plugin; tests/conftest.py loads it."""
+
+import subprocess
+import uuid
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from leadwire import postgres
+from leadwire.credentials import SUPERUSER, Credentials
+from leadwire.ports import LOOPBACK
+from leadwire.topology import Endpoint, Topology
+from support import leftovers, logs
+from support import stack as stacks
+from support.choice import Servers, choose
+from support.databases import Database, cloned, run
+from support.servers import NatsServer, PostgresServer
+from support.stack import Company, Stack, running
+
+_servers = pytest.StashKey[Servers]()
+_watched = pytest.StashKey[tuple[str, subprocess.Popen[bytes]]]()
+_left = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_servers] = choose()
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"servers: {config.stash[_servers].kind} (PostgreSQL, NATS)"
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    mark = leftovers.mark_session()
+    session.stash[_watched] = mark, leftovers.watch(mark)
+
+
+@pytest.hookimpl(trylast=True)  # after the last fixtures are gone
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    mark, watcher = session.stash[_watched]
+    _gone, left = psutil.wait_procs(leftovers.of_session(mark), timeout=3)
+    session.config.stash[_left] = [leftovers.describe(process) for process in left]
+    if left:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    watcher.communicate()  # it kills them
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if left := config.stash.get(_left, []):
+        terminalreporter.section("Processes left behind by tests", red=True)
+        for line in left:
+            terminalreporter.line(line)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed:
+        report.sections.extend(logs.sections(report.nodeid))
+    return report
+
+
+@pytest.fixture(scope="session")
+def credentials() -> Credentials:
+    return Credentials()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(pytestconfig: pytest.Config, credentials: Credentials) -> Iterator[PostgresServer]:
+    with pytestconfig.stash[_servers].postgres(credentials) as server:
+        passwords = {role: password for role, password in credentials.postgres.items() if role != SUPERUSER}
+        postgres.apply_roles(server.url(), passwords)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def nats_server(pytestconfig: pytest.Config, credentials: Credentials) -> Iterator[NatsServer]:
+    server = pytestconfig.stash[_servers].nats(credentials)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture
+def new_nats(pytestconfig: pytest.Config, credentials: Credentials) -> Iterator[Callable[[], NatsServer]]:
+    started: list[NatsServer] = []
+
+    def new() -> NatsServer:
+        server = pytestconfig.stash[_servers].nats(credentials)
+        started.append(server)
+        server.start()
+        return server
+
+    yield new
+    for server in started:
+        server.close()
+
+
+@pytest.fixture
+def nats(new_nats: Callable[[], NatsServer]) -> NatsServer:
+    server = new_nats()
+    server.ensure_streams()
+    return server
+
+
+@pytest.fixture(scope="session")
+def _templates(postgres_server: PostgresServer, nats_server: NatsServer) -> Iterator[Topology]:
+    """A stack that never runs: it migrates the databases which the tests' databases are cloned from."""
+    nowhere = [Endpoint(LOOPBACK, 0)] * 4
+    leads, notifier = Database(postgres_server, "leads"), Database(postgres_server, "notifier")
+    with cloned(leads, "leads_template") as leads, cloned(notifier, "notifier_template") as notifier:
+        yield stacks.plan(postgres_server, nats_server, nowhere, Path(), (leads.name, notifier.name))
+
+
+@pytest.fixture(scope="session")
+def _leads_template(_templates: Topology, postgres_server: PostgresServer) -> Database:
+    run(_templates.migrate_leads())
+    return Database(postgres_server, _templates.leads_database)
+
+
+@pytest.fixture(scope="session")
+def _notifier_template(_templates: Topology, postgres_server: PostgresServer) -> Database:
+    run(_templates.migrate_notifier())
+    return Database(postgres_server, _templates.notifier_database)
+
+
+@pytest.fixture(scope="session")
+def _companies(_templates: Topology, _leads_template: Database) -> Iterator[tuple[Database, tuple[Company, Company]]]:
+    """A database in which two companies exist."""
+    with cloned(_leads_template, "leads_companies") as database:
+        topology = replace(_templates, leads_database=database.name)
+        acme, globex = (stacks.provision(topology, name, str(uuid.uuid4())) for name in ("Acme", "Globex"))
+        yield database, (acme, globex)
+
+
+@pytest.fixture
+def empty_database(postgres_server: PostgresServer) -> Iterator[Database]:
+    with cloned(Database(postgres_server, "leads")) as database:
+        yield database
+
+
+@pytest.fixture
+def leads_database(_leads_template: Database) -> Iterator[Database]:
+    with cloned(_leads_template) as database:
+        yield database
+
+
+@pytest.fixture
+def notifier_database(_notifier_template: Database) -> Iterator[Database]:
+    with cloned(_notifier_template) as database:
+        yield database
+
+
+@pytest.fixture
+def stack(
+    nats: NatsServer, notifier_database: Database, _companies: tuple[Database, tuple[Company, Company]]
+) -> Iterator[Stack]:
+    template, companies = _companies
+    with cloned(template) as leads_database, running(nats, leads_database, notifier_database, companies) as stack:
+        yield stack

@@ -1,0 +1,291 @@
+"""What a notifier lives among: the leads service, played by the test, and the real servers."""
+
+import asyncio
+import contextlib
+import json
+import random
+import re
+import shutil
+import sys
+import tempfile
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js.errors import NotFoundError
+
+from contracts import envelope, streams, subjects
+from contracts.channels import CompanyChannel, StatsChannel
+from contracts.envelope import Envelope
+from contracts.events import LeadCreated, LeadSummary
+from leadwire.ports import LOOPBACK, reserve
+from leadwire.processes import Process
+from runtime.broker import Outgoing, PublishFailed, barrier, publish_window
+from support.databases import Database
+from support.servers import NatsServer, OwnProcess
+from support.waiting import until
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+APP_ID = "4242"
+ACME = "aaaaaaaa-0000-4000-8000-000000000001"
+GLOBEX = "bbbbbbbb-0000-4000-8000-000000000002"
+
+
+def summary(number: int = 1, **changes: Any) -> LeadSummary:
+    fields = {
+        "id": f"00000000-0000-4000-8000-{number:012d}",
+        "name": f"Ada {number}",
+        "email": f"ada{number}@example.org",
+        "source": "web",
+        "status": "new",
+        "created_at": NOW,
+        "updated_at": NOW,
+        "version": 1,
+    }
+    return LeadSummary(**{**fields, **changes})
+
+
+def created(company_id: str, position: int, **attributes: Any) -> Envelope:
+    """Return the fact at a position: each creates a lead of its own."""
+    attributes = {
+        "id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{company_id}:{position}")),
+        "companyid": company_id,
+        "feedposition": position,
+        "streamversion": 1,
+        "correlationid": f"request-{position}",
+        **attributes,
+    }
+    return envelope.wrap(LeadCreated(lead=summary(position)), time=NOW, **attributes)
+
+
+@dataclass
+class Leads:
+    """The leads service as the notifier sees it: publishes facts, answers requests."""
+
+    relay: Client
+    api: Client
+    feeds: dict[str, list[Envelope]] = field(default_factory=dict)
+    stats_requests: list[str] = field(default_factory=list)
+    changes_requests: list[dict[str, Any]] = field(default_factory=list)
+
+    def append(self, company_id: str, count: int = 1, **attributes: Any) -> list[Envelope]:
+        """Commit facts, and publish nothing."""
+        feed = self.feeds.setdefault(company_id, [])
+        facts = [created(company_id, len(feed) + number, **attributes) for number in range(1, count + 1)]
+        feed.extend(facts)
+        return facts
+
+    async def publish(self, *facts: Envelope) -> None:
+        """Publish facts as the relay does."""
+        window = [
+            Outgoing(
+                subjects.fact(fact.companyid, fact.subject, fact.type),
+                fact.to_json(),
+                {"Nats-Msg-Id": f"{fact.id}:{random.random()}"},  # a repeat is a repeat to the notifier, not to NATS
+            )
+            for fact in facts
+        ]
+        while window:
+            try:
+                await publish_window(self.relay.jetstream(), window[:500])
+                del window[:500]
+            except PublishFailed as failure:
+                del window[: failure.acknowledged]
+
+    async def commit(self, company_id: str, count: int = 1, **attributes: Any) -> list[Envelope]:
+        facts = self.append(company_id, count, **attributes)
+        await self.publish(*facts)
+        return facts
+
+    @contextlib.asynccontextmanager
+    async def answering(self) -> AsyncIterator[None]:
+        """Answer requests for the time being."""
+        subscriptions = [
+            await self.api.subscribe("rpc.leads.stats.*", cb=self._stats),
+            await self.api.subscribe("rpc.leads.changes.*", cb=self._changes),
+        ]
+        await barrier(self.api)
+        try:
+            yield
+        finally:
+            for subscription in subscriptions:
+                await subscription.unsubscribe()
+            await barrier(self.api)
+
+    async def _stats(self, request: Msg) -> None:
+        company_id = subjects.name_of(request.subject.split(".")[3])
+        self.stats_requests.append(company_id)
+        total = len(self.feeds.get(company_id, []))
+        stats = {
+            "total": total,
+            "new_this_month": total,
+            "by_status": {"new": total},
+            "by_source": {"web": total},
+            "by_assignee": {},
+            "conversion": 0.0,
+        }
+        await request.respond(json.dumps({"data": stats, "position": total}).encode())
+
+    async def _changes(self, request: Msg) -> None:
+        company_id = subjects.name_of(request.subject.split(".")[3])
+        wanted = json.loads(request.data)
+        self.changes_requests.append(wanted)
+        feed = self.feeds.get(company_id, [])
+        facts = feed[wanted["after"] :][: wanted["limit"]]
+        answer = {"data": [json.loads(fact.to_json()) for fact in facts], "position": len(feed)}
+        await request.respond(json.dumps(answer).encode())
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A message in a stream."""
+
+    sequence: int
+    time: datetime
+    subject: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def frame(self) -> dict[str, Any]:
+        frame: dict[str, Any] = json.loads(self.body)
+        return frame
+
+    @property
+    def data(self) -> dict[str, Any]:
+        data: dict[str, Any] = json.loads(self.frame["data"])
+        return data
+
+
+class NotifierProcess(OwnProcess):
+    """`python -m notifier serve` on a port of its own."""
+
+    def __init__(self, nats: NatsServer, database: Database, log: Path, **environment: str) -> None:
+        self._reservation = reserve()
+        self.url = f"http://{LOOPBACK}:{self._reservation.port}"
+        settings = {
+            "NOTIFIER_DATABASE_URL": database.url("notifier_app"),
+            "NOTIFIER_NATS_URL": nats.url("notifier"),
+            "NOTIFIER_HOST": LOOPBACK,
+            "NOTIFIER_PORT": str(self._reservation.port),
+            "NOTIFIER_PUSHER_APP_ID": APP_ID,
+            **environment,
+        }
+        command = (sys.executable, "-P", "-m", "notifier", "serve")
+        super().__init__(Process(name="notifier", command=command, environment=settings), log)
+
+    async def readiness(self) -> dict[str, Any]:
+        """Return what /readyz says: empty while nobody answers."""
+        async with httpx.AsyncClient(base_url=self.url) as http:
+            try:
+                answer = await http.get("/readyz")
+            except httpx.TransportError:
+                assert self.exit_code is None, self.log.read_text()
+                return {}
+        return {**answer.json(), "code": answer.status_code}
+
+    async def ready(self, within: float = 20) -> None:
+        async def is_ready() -> bool:
+            return (await self.readiness()).get("code") == 200
+
+        await until(is_ready, within=within, why="the notifier is ready")
+
+    async def metric(self, name: str) -> float:
+        """Return a metric's value, summed over its labels."""
+        async with httpx.AsyncClient(base_url=self.url) as http:
+            text = (await http.get("/metrics")).text
+        return sum(float(value) for value in re.findall(rf"^{name}(?:\{{.*\}})? (\S+)$", text, re.MULTILINE))
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Return what it logged."""
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+    def forget(self) -> None:
+        super().forget()
+        self._reservation.release()
+
+
+@dataclass
+class World:
+    """Everything around the notifier, and a way to start it."""
+
+    nats: NatsServer
+    database: Database
+    leads: Leads
+    operator: Client
+    directory: Path
+    processes: list[NotifierProcess] = field(default_factory=list)
+
+    def notifier(self, **environment: str) -> NotifierProcess:
+        """Return a notifier that is not started."""
+        log = self.directory / f"notifier-{len(self.processes)}.log"
+        process = NotifierProcess(self.nats, self.database, log, **environment)
+        self.processes.append(process)
+        return process
+
+    async def running_notifier(self, **environment: str) -> NotifierProcess:
+        """Start a notifier, and return it when it is ready."""
+        process = self.notifier(**environment)
+        process.start()
+        await process.ready()
+        return process
+
+    async def stored(self, stream: str, subject: str = ">") -> list[Stored]:
+        """Return what a stream holds on a subject, in order."""
+        js = self.operator.jetstream()
+        found: list[Stored] = []
+        sequence = 0
+        with contextlib.suppress(NotFoundError):
+            while True:
+                message = await js.get_msg(stream, sequence + 1, subject, direct=True, next=True)
+                assert message.seq is not None
+                assert message.time is not None
+                assert message.subject is not None
+                sequence = message.seq
+                found.append(
+                    Stored(sequence, message.time, message.subject, dict(message.headers or {}), message.data or b"")
+                )
+        return found
+
+    async def company_pushes(self, company_id: str) -> list[Stored]:
+        return await self.stored(streams.PUSH, subjects.push(APP_ID, str(CompanyChannel(company_id))))
+
+    async def positions(self, company_id: str) -> list[int]:
+        """Return the positions pushed to a company's channel, in the order of the stream."""
+        return [push.data["position"] for push in await self.company_pushes(company_id)]
+
+    async def stats_pushes(self, company_id: str) -> list[Stored]:
+        return await self.stored(streams.PUSH, subjects.push(APP_ID, str(StatsChannel(company_id))))
+
+    async def reaches(self, company_id: str, position: int, within: float = 30) -> None:
+        """Wait until the push of a position is stored, and the cursor is there."""
+
+        async def there() -> bool:
+            return await asyncio.to_thread(self.cursor, company_id) >= position
+
+        await until(there, within=within, why=f"{company_id} reaches {position}")
+
+    def cursor(self, company_id: str) -> int:
+        with psycopg.connect(self.database.url("postgres")) as connection:
+            row = connection.execute("SELECT position FROM cursors WHERE company_id = %s", (company_id,)).fetchone()
+        return 0 if row is None else row[0]
+
+
+@contextlib.asynccontextmanager
+async def surroundings(nats: NatsServer, database: Database) -> AsyncIterator[World]:
+    directory = Path(tempfile.mkdtemp(prefix="leadwire-notifier-"))
+    async with nats.client("leads-relay") as relay, nats.client("leads-api") as api, nats.client() as operator:
+        built = World(nats, database, Leads(relay, api), operator, directory)
+        try:
+            yield built
+        finally:
+            for process in built.processes:
+                process.forget()
+            shutil.rmtree(directory)

@@ -1,0 +1,210 @@
+"""A whole Leadwire for one test: four services, each a process of its own, on ports of its own."""
+
+import asyncio
+import contextlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from contracts import tokens
+from leadwire import paths
+from leadwire.ports import LOOPBACK, reserve
+from leadwire.topology import Endpoint, Topology
+from support.databases import Database, run
+from support.servers import NatsServer, OwnProcess, PostgresServer
+from support.waiting import until, until_sync
+
+NATS = "nats"
+_PASSWORD = "correct horse battery staple"
+_ROLES = ("admin", "manager", "agent", "viewer")
+
+
+@dataclass(frozen=True)
+class User:
+    """Somebody who can log in."""
+
+    id: str
+    email: str
+    password: str
+    name: str
+    role: str
+    token: str
+
+
+@dataclass(frozen=True)
+class Company:
+    """A company with one user of each role."""
+
+    id: str
+    name: str
+    users: Mapping[str, User]
+
+
+def specification(name: str, company_id: str) -> dict[str, Any]:
+    """Return what `leads provision` reads."""
+    users = [
+        {
+            "email": f"{role}@{name.lower()}.example",
+            "name": f"{name} {role.title()}",
+            "role": role,
+            "password": _PASSWORD,
+        }
+        for role in _ROLES
+    ]
+    return {"company": {"id": company_id, "name": name}, "users": users}
+
+
+def provision(topology: Topology, name: str, company_id: str) -> Company:
+    """Create a company through the service's own command."""
+    wanted = specification(name, company_id)
+    printed = json.loads(run(topology.provision(), stdin=json.dumps(wanted)))
+    ids = {user["email"]: user["id"] for user in printed["users"]}
+    users = {
+        user["role"]: User(
+            **user,
+            id=ids[user["email"]],
+            token=_token(ids[user["email"]], company_id, user["role"], topology.credentials.jwt_secret),
+        )
+        for user in wanted["users"]
+    }
+    return Company(company_id, name, users)
+
+
+def _token(user_id: str, company_id: str, role: str, secret: str) -> str:
+    claims = tokens.Claims(user_id=user_id, company_id=company_id, role=role)
+    return tokens.issue(claims, secret, now=datetime.now(UTC), lifetime=timedelta(hours=1))
+
+
+class Stack:
+    """Running services. See the package's docstring for the usual calls."""
+
+    def __init__(self, topology: Topology, nats: NatsServer, companies: tuple[Company, Company], logs: Path) -> None:
+        self.topology = topology
+        self.nats = nats
+        self.acme, self.globex = companies
+        self._processes = {
+            process.name: OwnProcess(process, logs / f"{process.name}.log") for process in topology.services()
+        }
+
+    def client(self, role: str = "agent", company: Company | None = None, **options: Any) -> httpx.AsyncClient:
+        """Return an HTTP client of the leads API, logged in as the user of this role (of Acme)."""
+        return self._http(self.topology.leads.url, (company or self.acme).users[role], options)
+
+    @staticmethod
+    def _http(url: str, user: User, options: dict[str, Any]) -> httpx.AsyncClient:
+        return httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {user.token}"}, **options)
+
+    def pid(self, name: str) -> int | None:
+        return self._processes[name].pid
+
+    def log(self, name: str) -> Path:
+        return self._processes[name].log
+
+    def start(self, *names: str) -> None:
+        """Start processes and return at once; see `ready`."""
+        for name in names:
+            (self.nats if name == NATS else self._processes[name]).start()
+
+    def stop(self, *names: str) -> None:
+        """Stop processes in an orderly way, and wait for their end."""
+        for name in names:
+            if name == NATS:
+                self.nats.stop()
+            else:
+                code = self._processes[name].stop()
+                assert code == 0, f"{name} stopped with exit code {code}"
+
+    def kill(self, *names: str) -> None:
+        """Kill processes as `kill -9` does."""
+        for name in names:
+            (self.nats if name == NATS else self._processes[name]).kill()
+
+    def restart(self, *names: str) -> None:
+        """Kill processes and start them again."""
+        self.kill(*names)
+        self.start(*names)
+
+    async def ready(self, *names: str, within: float = 30) -> None:
+        """Wait until the named services, or all, say they are ready."""
+        for name in names or tuple(self._processes):
+            is_ready = partial(asyncio.to_thread, self._is_ready, name)
+            await until(is_ready, within=within, why=f"{name} ready")
+
+    def wait_until_ready(self) -> None:
+        """The same where no event loop runs."""
+        for name in self._processes:
+            until_sync(partial(self._is_ready, name), within=60, why=f"{name} ready")
+
+    def _is_ready(self, name: str) -> bool:
+        service = self._processes[name]
+        assert service.exit_code is None, f"{name} ended with exit code {service.exit_code}"
+        try:
+            return httpx.get(service.process.health, timeout=5).is_success
+        except httpx.TransportError:
+            return False
+
+    def ended(self) -> dict[str, int]:
+        """Return the services that ended by themselves, with their exit codes."""
+        codes = {name: service.exit_code for name, service in self._processes.items()}
+        return {name: code for name, code in codes.items() if code is not None}
+
+    def close(self) -> None:
+        for service in self._processes.values():
+            service.forget()
+
+
+@contextlib.contextmanager
+def running(
+    nats: NatsServer, leads: Database, notifier: Database, companies: tuple[Company, Company]
+) -> Iterator[Stack]:
+    """Run the four services on these databases (of one server)."""
+    ports = [reserve() for _ in range(4)]
+    directory = Path(tempfile.mkdtemp(prefix="leadwire-stack-"))
+    topology = plan(
+        leads.server,
+        nats,
+        [Endpoint(LOOPBACK, port.port) for port in ports],
+        directory / "apps.json",
+        (leads.name, notifier.name),
+    )
+    topology.apps_file.write_text(topology.apps())
+    stack = Stack(topology, nats, companies, directory)
+    try:
+        stack.start(*(process.name for process in topology.services()))
+        stack.wait_until_ready()
+        yield stack
+        assert not stack.ended(), f"Ended by themselves, with exit codes: {stack.ended()}"
+    finally:
+        stack.close()
+        shutil.rmtree(directory)
+        for port in ports:
+            port.release()
+
+
+def plan(
+    server: PostgresServer, nats: NatsServer, services: list[Endpoint], apps_file: Path, databases: tuple[str, str]
+) -> Topology:
+    """Return the topology of a stack on these servers."""
+    leads, relay, notifier, gateway = services
+    screen = paths.WEB / "dist"
+    return Topology(
+        credentials=server.credentials,
+        postgres=Endpoint(server.host, server.port),
+        nats=Endpoint(nats.host, nats.port),
+        leads=leads,
+        relay=relay,
+        notifier=notifier,
+        gateway=gateway,
+        apps_file=apps_file,
+        web_dir=screen if (screen / "index.html").exists() else None,
+        leads_database=databases[0],
+        notifier_database=databases[1],
+    )
