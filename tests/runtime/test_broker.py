@@ -11,6 +11,7 @@ from contracts import streams
 from runtime import broker
 from runtime.broker import Outgoing, PublishFailed, connection_options, publish_window
 from support.servers import NatsServer
+from support.waiting import until
 
 
 def outgoing(*numbers: int, subject: str = "crm.c.lead.l.created", body: bytes = b"x") -> list[Outgoing]:
@@ -51,7 +52,7 @@ async def test_a_window_is_stored_in_order_and_acknowledged(nats: NatsServer) ->
         acknowledgements = await publish_window(client.jetstream(), outgoing(*range(100)))
         again = await publish_window(client.jetstream(), outgoing(98, 99, 100))
     finally:
-        await client.close()
+        await broker.close(client)
 
     assert [acknowledgement.seq for acknowledgement in acknowledgements] == list(range(1, 101))
     assert [(acknowledgement.seq, acknowledgement.duplicate) for acknowledgement in again] == [
@@ -67,7 +68,7 @@ async def test_an_empty_window_is_nothing(nats: NatsServer) -> None:
     try:
         assert await publish_window(client.jetstream(), []) == []
     finally:
-        await client.close()
+        await broker.close(client)
 
 
 async def test_a_window_fails_at_the_first_message_that_no_stream_took(nats: NatsServer) -> None:
@@ -96,25 +97,22 @@ async def test_published_again_from_the_first_unacknowledged_nothing_is_lost_twi
 ) -> None:
     monkeypatch.setattr(broker, "PUBLISH_TIMEOUT", 1.0)
     client = await broker.connect(nats.url("leads-relay"), "test")
-    left = outgoing(*range(1000))
-    failures = 0
+    left = outgoing(*range(2000))
     try:
-        while left:
-            publishing = asyncio.create_task(publish_window(client.jetstream(), left[:100]))
-            await asyncio.wait([publishing], timeout=0.005)
+        for delay in (0.002, 0.005, 0.008, 0.003, 0.006):  # a window of 1,000 takes several times as long
+            publishing = asyncio.create_task(publish_window(client.jetstream(), left[:1000]))
+            await asyncio.sleep(delay)
             nats.kill()
             nats.start()
-            try:
+            with pytest.raises(PublishFailed) as failure:
                 await publishing
-                del left[:100]
-            except PublishFailed as failure:
-                failures += 1
-                del left[: failure.acknowledged]
+            del left[: failure.value.acknowledged]
+            await until(lambda: client.is_connected)
+        await publish_window(client.jetstream(), left)
     finally:
-        await client.close()
+        await broker.close(client)
 
-    assert failures >= 1
-    assert await stored(nats) == [f"e{number}" for number in range(1000)]
+    assert await stored(nats) == [f"e{number}" for number in range(2000)]
 
 
 @pytest.mark.faults
@@ -128,7 +126,7 @@ async def test_a_lost_server_fails_the_window_in_bounded_time(
         with pytest.raises(PublishFailed) as failure:
             await asyncio.wait_for(publish_window(client.jetstream(), outgoing(1, 2)), 5)
     finally:
-        await client.close()
+        await broker.close(client)
 
     assert failure.value.acknowledged == 0
 
@@ -144,4 +142,4 @@ async def test_connecting_waits_for_the_server(new_nats: Callable[[], NatsServer
     server.start()
     client = await asyncio.wait_for(connecting, 10)
     assert client.is_connected
-    await client.close()
+    await broker.close(client)

@@ -67,6 +67,16 @@ async def connect(url: str, name: str, *, on_return: Callable[[], None] = lambda
     return await nats.connect(**options, error_cb=on_error, disconnected_cb=on_disconnect, reconnected_cb=on_reconnect)
 
 
+async def close(client: Client) -> None:
+    """Close a connection, also in the middle of a reconnect, where nats-py 2.16 raises a cancellation of its own."""
+    try:
+        await client.close()
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+
+
 async def barrier(client: Client, *, timeout: float = PUBLISH_TIMEOUT) -> None:  # noqa: ASYNC109 - passed on
     """Return when the server has taken all that was sent before: subscriptions hold, refusals are reported.
 

@@ -117,7 +117,7 @@ class Bus:
         finally:
             for filler in self._fillers:
                 filler.cancel()
-            await nats.close()
+            await broker.close(nats)
 
     async def _unsubscribe(self, hub: Hub) -> None:
         expired, self._expired = self._expired, {}

@@ -47,5 +47,5 @@ async def ensure_streams(nats_url: str, *, replicas: int) -> None:
     try:
         await streams.ensure(client.jetstream(), replicas=replicas)
     finally:
-        await client.close()
+        await broker.close(client)
     _log.info("streams ensured")

@@ -86,7 +86,7 @@ async def _answer(responder: Responder, nats_url: str) -> None:
     finally:
         with contextlib.suppress(Error):  # not connected: then there is nobody to answer
             await client.drain()
-        await client.close()
+        await broker.close(client)
 
 
 def utc_now() -> datetime:

@@ -53,4 +53,4 @@ async def _publish(relay: Relay, nats_url: str) -> None:
     try:
         await relay.run(client)
     finally:
-        await client.close()
+        await broker.close(client)
