@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from nats.js import JetStreamContext
-from nats.js.api import ConsumerConfig, RePublish, StorageType, StreamConfig
+from nats.js.api import ConsumerConfig, RePublish, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import APIError
 
 from contracts import streams
@@ -36,7 +36,8 @@ async def test_streams_are_as_declared(nats: NatsServer) -> None:
         configs, consumer = await state(client.jetstream())
 
     assert [configs[name].subjects for name in ("CRM", "PUSH", "DEAD")] == [["crm.>"], ["push.>"], ["dead.>"]]
-    for name, config in configs.items():
+    for name in ("CRM", "PUSH", "DEAD"):
+        config = configs[name]
         # Limits per subject would make gaps undecidable for a client that resumes.
         assert (config.max_msgs, config.max_msgs_per_subject) == (-1, -1), name
         assert config.max_bytes == 1 << 30
@@ -44,6 +45,10 @@ async def test_streams_are_as_declared(nats: NatsServer) -> None:
         assert config.allow_direct
     assert configs["PUSH"].republish is not None
     assert (configs["PUSH"].republish.src, configs["PUSH"].republish.dest) == ("push.>", "live.>")
+    state_of_gateways = configs["STATE"]
+    assert (state_of_gateways.max_msgs_per_subject, state_of_gateways.max_age) == (1, 0)
+    assert state_of_gateways.allow_msg_ttl
+    assert configs["WEBHOOKS"].retention == RetentionPolicy.WORK_QUEUE
     assert (consumer.ack_wait, consumer.max_deliver, consumer.max_ack_pending) == (5.0, -1, 1000)
 
 
@@ -80,7 +85,7 @@ async def test_a_consumer_that_drifted_is_brought_back_where_it_stood(nats: Nats
         subscription = await js.pull_subscribe_bind(streams.NOTIFIER, streams.CRM)
         for message in await subscription.fetch(2):
             await message.ack_sync()
-        [(_stream, declared)] = streams.CONSUMERS
+        declared = dict(streams.CONSUMERS)[streams.CRM]
         await js.add_consumer(streams.CRM, replace(declared, ack_wait=60, max_ack_pending=1))
         assert await state(js) != expected
 

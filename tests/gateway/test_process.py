@@ -56,6 +56,12 @@ def test_usage():
         ([GOOD | {"enabled": "perhaps"}], "app 0, key 'enabled'"),
         ([GOOD | {"maxConnections": -2}], "app 0, key 'maxConnections'"),
         ([GOOD | {"secrett": "x"}], "app 0, key 'secrett': unknown key"),
+        ([GOOD | {"webhooks": [{"url": "nowhere"}]}], "app 0, key 'webhooks'"),
+        ([GOOD | {"webhooks": [{"url": "http://a/", "event_types": ["lunch"]}]}], "app 0, key 'webhooks'"),
+        (
+            [GOOD | {"webhooks": [{"url": "http://a/", "eventTypes": []}]}],
+            "app 0, key 'webhooks': unknown key 'eventTypes'",
+        ),
         ([GOOD, GOOD | {"key": "other"}], "app 1, key 'id': same as app 0"),
         ([GOOD, GOOD | {"id": "2"}], "app 1, key 'key': same as app 0"),
         ([7], "app 0"),

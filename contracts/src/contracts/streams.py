@@ -21,12 +21,19 @@ from contracts import subjects
 CRM: Final = "CRM"
 PUSH: Final = "PUSH"
 DEAD: Final = "DEAD"
+STATE: Final = "STATE"
+"""What the gateways know together: who is alive, who is present; the last record of each subject."""
+WEBHOOKS: Final = "WEBHOOKS"
+"""Requests to the endpoints of apps, until one is answered or given up."""
 NOTIFIER: Final = "notifier"
 """The durable consumer through which the notifier reads `CRM`."""
+SENDER: Final = "sender"
+"""The durable consumer through which a gateway reads `WEBHOOKS`."""
 
 DUPLICATE_WINDOW: Final = 120.0
 """Seconds in which a stream drops a message id it has seen."""
 
+_MIB: Final = 1 << 20
 _GIB: Final = 1 << 30
 _DAY: Final = 24 * 3600.0
 
@@ -51,6 +58,30 @@ STREAMS: Final[tuple[StreamConfig, ...]] = (
     _stream(CRM, subjects.FACTS, max_age=7 * _DAY),
     _stream(PUSH, subjects.PUSHES, max_age=_DAY, republish=RePublish(src=subjects.PUSHES, dest=subjects.LIVE)),
     _stream(DEAD, subjects.DEAD, max_age=30 * _DAY),
+    # No age: the record of a member who stays for days is as valid as ever. What is over carries an expiry of its own.
+    StreamConfig(
+        name=STATE,
+        subjects=[subjects.STATE],
+        retention=RetentionPolicy.LIMITS,
+        discard=DiscardPolicy.NEW,
+        storage=StorageType.FILE,
+        max_msgs_per_subject=1,
+        max_bytes=256 * _MIB,
+        duplicate_window=DUPLICATE_WINDOW,
+        allow_direct=True,
+        allow_msg_ttl=True,
+        republish=RePublish(src=subjects.STATE, dest=subjects.ROSTER),
+    ),
+    StreamConfig(
+        name=WEBHOOKS,
+        subjects=[subjects.WEBHOOKS],
+        retention=RetentionPolicy.WORK_QUEUE,
+        discard=DiscardPolicy.OLD,
+        storage=StorageType.FILE,
+        max_age=600.0,
+        max_bytes=256 * _MIB,
+        duplicate_window=DUPLICATE_WINDOW,
+    ),
 )
 
 CONSUMERS: Final[tuple[tuple[str, ConsumerConfig], ...]] = (
@@ -65,6 +96,18 @@ CONSUMERS: Final[tuple[tuple[str, ConsumerConfig], ...]] = (
             max_deliver=-1,
             max_ack_pending=1000,
             filter_subject=subjects.FACTS,
+        ),
+    ),
+    (
+        WEBHOOKS,
+        ConsumerConfig(
+            durable_name=SENDER,
+            deliver_policy=DeliverPolicy.ALL,
+            ack_policy=AckPolicy.EXPLICIT,
+            ack_wait=10,
+            max_deliver=-1,
+            max_ack_pending=1000,
+            filter_subject=subjects.WEBHOOKS,
         ),
     ),
 )

@@ -13,6 +13,10 @@ FACTS: Final = "crm.>"
 PUSHES: Final = "push.>"
 LIVE: Final = "live.>"
 DEAD: Final = "dead.>"
+STATE: Final = "state.>"
+ROSTER: Final = "roster.>"
+"""What is stored on `state.` is handed on with this first token instead."""
+WEBHOOKS: Final = "webhook.>"
 
 _SPECIAL = re.compile(rb"[^A-Za-z0-9_-]")
 _TOKEN = re.compile(r"(?:[A-Za-z0-9_-]|=[0-9A-F]{2})+")

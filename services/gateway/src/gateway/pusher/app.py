@@ -1,12 +1,39 @@
 """An application: a tenant of the gateway with a key, a secret and rules of its own."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class WebhookEvent(StrEnum):
+    """What an endpoint may be told (Pusher docs, "Webhooks")."""
+
+    CHANNEL_OCCUPIED = "channel_occupied"
+    CHANNEL_VACATED = "channel_vacated"
+    MEMBER_ADDED = "member_added"
+    MEMBER_REMOVED = "member_removed"
+    CLIENT_EVENT = "client_event"
+    CACHE_MISS = "cache_miss"
+    SUBSCRIPTION_COUNT = "subscription_count"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """An endpoint of the app's owner."""
+
+    url: str
+    event_types: frozenset[WebhookEvent] = frozenset(WebhookEvent)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Sent besides ours."""
+    prefix: str = ""
+    """Only channels whose name starts so."""
+    suffix: str = ""
+    """Only channels whose name ends so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """One tenant. Nothing of one app is ever visible to another."""
+    """One tenant. Nothing of one app is ever visible to another. A limit of None: any number."""
 
     id: str
     """Digits: the official Python SDK refuses anything else."""
@@ -14,12 +41,56 @@ class App:
     """Public; browsers put it into the address."""
     secret: str = field(repr=False)
     enabled: bool = True
+
     max_connections: int | None = None
-    """Connections of this app on this node; None for any number."""
+    """Connections of this app, on all gateways together."""
+    require_tls: bool = False
+    """Whether plain `ws` is refused with 4000."""
+    allowed_origins: tuple[str, ...] = ()
+    """Values of the `Origin` header, `*` standing for any characters; empty: any origin, and none."""
+
     client_events: bool = False
     """Whether clients may send events to each other."""
     client_events_per_second: int | None = 10
-    """Of one connection, over all its channels; None for any number."""
+    """Of one connection, over all its channels."""
+    backend_events_per_second: int | None = None
+    """Events that the HTTP API takes, on one gateway; a batch counts each of its events."""
+    read_requests_per_second: int | None = None
+    """Requests of the HTTP API that only read, on one gateway."""
+
+    max_channel_name: int = 200
+    """Characters."""
+    max_event_name: int = 200
+    """Characters."""
+    max_event_bytes: int = 10_240
+    """Of an event's data, as UTF-8."""
+    max_channels_per_event: int = 100
+    max_batch: int = 10
+    """Events of one request."""
+
+    max_presence_members: int = 100
+    """Distinct users of one presence channel."""
+    max_member_bytes: int = 10_240
+    """Of a member's user object, as UTF-8."""
+
+    user_authentication: bool = True
+    """Whether clients may sign in as a user."""
+    watchlists: bool = False
+    """Whether users who sign in hear who of their watchlist is online."""
+    max_watchlist: int = 100
+    require_authorization: bool = False
+    """Whether a connection must sign in or join an authorized channel in time ("authorized connections")."""
+    authorization_seconds: float = 30.0
+    subscription_counting: bool = False
+    """Whether listeners hear how many they are."""
+
+    webhooks: tuple[Webhook, ...] = ()
+    batch_webhooks: bool = True
+    """Whether one request may tell several events."""
+
+    def notifies(self, *events: WebhookEvent) -> bool:
+        """Whether some endpoint wants one of these events."""
+        return any(webhook.event_types.intersection(events) for webhook in self.webhooks)
 
 
 class Apps:

@@ -1,0 +1,87 @@
+"""Reading a stream without a consumer: batched direct gets (NATS ADR-31), answered by the server in one go."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Final
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error
+
+BATCH: Final = 500  # messages asked for at once
+SUBJECTS: Final = 1000  # asked for at once; the server refuses more than 1024 answers
+PATIENCE: Final = 2.0  # seconds for the next message of an answer
+END: Final = frozenset({"204", "404"})
+"""The end of the batch; there is nothing."""
+NO_HEADERS: Final[Mapping[str, str]] = {}
+
+STREAM_SUBJECT: Final = "Nats-Subject"
+STREAM_SEQUENCE: Final = "Nats-Sequence"
+
+
+async def read(
+    nats: Client, stream: str, subject: str, *, after: int = 0, until: int | None = None
+) -> AsyncIterator[Msg]:
+    """Yield the messages of a stream on a subject (or wildcard), in order.
+
+    What is stored meanwhile is read, too. Headers `Nats-Sequence` and `Nats-Subject` tell where each one is stored.
+
+    Args:
+        nats: a connected client.
+        stream: its name.
+        subject: a subject of the stream, perhaps with wildcards.
+        after: the sequence number before the first that matters.
+        until: the last sequence number that matters; None for all there are.
+
+    Raises:
+        nats.errors.Error, OSError: no answer, or the connection is lost; what was yielded is valid.
+    """
+    pending = 1
+    while pending:
+        pending = 0
+        request = {"next_by_subj": subject, "seq": after + 1, "batch": BATCH}
+        async for message in _ask(nats, stream, request):
+            after, pending = sequence(message), int((message.headers or NO_HEADERS)["Nats-Num-Pending"])
+            if until is not None and after > until:
+                return
+            yield message
+
+
+async def last(nats: Client, stream: str, subjects: Sequence[str]) -> AsyncIterator[Msg]:
+    """Yield the last message of each of many subjects that has one, in the order in which they were stored.
+
+    Args:
+        nats: a connected client.
+        stream: its name.
+        subjects: without wildcards; asked for in portions, so that the order holds within each.
+
+    Raises:
+        nats.errors.Error, OSError: no answer, or the connection is lost; what was yielded is valid.
+    """
+    for start in range(0, len(subjects), SUBJECTS):
+        portion = subjects[start : start + SUBJECTS]
+        async for message in _ask(nats, stream, {"multi_last": portion, "batch": len(portion)}):
+            yield message
+
+
+def sequence(message: Msg) -> int:
+    """Return the number under which a message is stored."""
+    return int((message.headers or NO_HEADERS)[STREAM_SEQUENCE])
+
+
+async def _ask(nats: Client, stream: str, request: Mapping[str, Any]) -> AsyncIterator[Msg]:
+    """Send one batched direct get, and yield the messages of the answer."""
+    answers = await nats.subscribe(nats.new_inbox())
+    try:
+        await nats.publish(f"$JS.API.DIRECT.GET.{stream}", json.dumps(request).encode(), reply=answers.subject)
+        while True:
+            message = await answers.next_msg(PATIENCE)
+            status = (message.headers or NO_HEADERS).get("Status")
+            if status in END:
+                return
+            if status is not None:
+                raise Error(f"direct get of {stream}: status {status}")
+            yield message
+    finally:
+        await asyncio.shield(answers.unsubscribe())
