@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.push import Push
-from gateway import http_api, main
+from gateway import main
+from gateway.api import events
+from gateway.api.auth import Authenticator
 from gateway.pusher.app import App, Apps
 from gateway.pusher.refusals import Unauthorised, Unavailable
 from gateway.pusher.signature import SignedRequest, verify
@@ -52,8 +54,9 @@ def store():
 @pytest.fixture
 def api(store):
     ids = iter(range(1000))
-    built = http_api.build(Apps(APPS), store, now=lambda: NOW, new_id=lambda: f"id-{next(ids)}")
-    app = main.build(built, checks={}, new_id=lambda: "correlation-1")
+    auth = Authenticator(Apps(APPS), now=lambda: NOW)
+    routes = events.routes(auth, store, new_id=lambda: f"id-{next(ids)}")
+    app = main.build([routes], checks={}, new_id=lambda: "correlation-1")
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway")
 
 

@@ -12,11 +12,13 @@ from uuid import uuid4
 
 import uvicorn
 import uvloop
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from pydantic import ValidationError
 from starlette.routing import BaseRoute
 
-from gateway import apps, cache, http_api, web, websocket
+from gateway import apps, cache, web, websocket
+from gateway.api import errors, events
+from gateway.api.auth import Authenticator
 from gateway.apps import AppsFileError
 from gateway.bus import Bus
 from gateway.connections import Connections
@@ -80,8 +82,9 @@ async def serve(settings: Settings, tenants: Apps) -> None:
             close_seconds=settings.close_seconds,
         ),
     )
+    auth = Authenticator(tenants, now=time.time, path_prefix=settings.path_prefix)
     app = build(
-        http_api.build(tenants, bus, now=time.time, new_id=new_id, path_prefix=settings.path_prefix),
+        [events.routes(auth, bus, new_id=new_id)],
         checks=readiness(bus, door),
         screen=screen(settings.web_dir, settings.web_api_url, tenants),
         path_prefix=settings.path_prefix,
@@ -109,7 +112,7 @@ async def serve(settings: Settings, tenants: Apps) -> None:
 
 
 def build(
-    api: FastAPI,
+    api: Sequence[APIRouter],
     *,
     checks: Mapping[str, Check],
     screen: Sequence[BaseRoute] = (),
@@ -119,10 +122,11 @@ def build(
     """Return everything the port answers over plain HTTP."""
     app = FastAPI(title="gateway", openapi_url=None)
     app.add_middleware(CorrelationMiddleware, new_id=new_id)
-    http_api.install_errors(app)
+    errors.install(app)
     app.router.routes.extend(probe_routes(checks))
     for prefix in dict.fromkeys(["", path_prefix]):  # a proxy in front may have removed it
-        app.mount(f"{prefix}/apps", api)
+        for routes in api:
+            app.include_router(routes, prefix=prefix)
     app.router.routes.extend(screen)
     return app
 
