@@ -56,7 +56,7 @@ def api(store):
     ids = iter(range(1000))
     auth = Authenticator(Apps(APPS), now=lambda: NOW)
     routes = events.routes(auth, store, new_id=lambda: f"id-{next(ids)}")
-    app = main.build([routes], checks={}, new_id=lambda: "correlation-1")
+    app = main.build({"/apps": [routes]}, checks={}, new_id=lambda: "correlation-1")
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway")
 
 

@@ -84,7 +84,7 @@ async def serve(settings: Settings, tenants: Apps) -> None:
     )
     auth = Authenticator(tenants, now=time.time, path_prefix=settings.path_prefix)
     app = build(
-        [events.routes(auth, bus, new_id=new_id)],
+        {"/apps": [events.routes(auth, bus, new_id=new_id)]},
         checks=readiness(bus, door),
         screen=screen(settings.web_dir, settings.web_api_url, tenants),
         path_prefix=settings.path_prefix,
@@ -112,21 +112,32 @@ async def serve(settings: Settings, tenants: Apps) -> None:
 
 
 def build(
-    api: Sequence[APIRouter],
+    api: Mapping[str, Sequence[APIRouter]],
     *,
     checks: Mapping[str, Check],
     screen: Sequence[BaseRoute] = (),
     path_prefix: str = "",
     new_id: Callable[[], str],
 ) -> FastAPI:
-    """Return everything the port answers over plain HTTP."""
+    """Return everything the port answers over plain HTTP.
+
+    Args:
+        api: first part of the path → what answers there; nothing else does.
+        checks: of `/readyz`.
+        screen: the routes of the web screen.
+        path_prefix: what may stand before the API's paths.
+        new_id: makes correlation ids.
+    """
     app = FastAPI(title="gateway", openapi_url=None)
     app.add_middleware(CorrelationMiddleware, new_id=new_id)
     errors.install(app)
     app.router.routes.extend(probe_routes(checks))
     for prefix in dict.fromkeys(["", path_prefix]):  # a proxy in front may have removed it
-        for routes in api:
-            app.include_router(routes, prefix=prefix)
+        for root, routers in api.items():
+            whole = APIRouter()
+            for router in routers:
+                whole.include_router(router)
+            app.mount(f"{prefix}{root}", whole)
     app.router.routes.extend(screen)
     return app
 

@@ -11,7 +11,7 @@ from gateway.pusher import trigger
 
 
 def routes(auth: Authenticator, store: Store, *, new_id: Callable[[], str]) -> APIRouter:
-    """Return the routes.
+    """Return the routes below `/apps`.
 
     Args:
         auth: admits requests.
@@ -20,7 +20,7 @@ def routes(auth: Authenticator, store: Store, *, new_id: Callable[[], str]) -> A
     """
     router = APIRouter()
 
-    @router.post("/apps/{app_id}/events")
+    @router.post("/{app_id}/events")
     async def post_event(app_id: str, request: Request) -> Response:
         call = await auth.of_app(request, app_id)
         event = trigger.parse(call.body, call.query)
@@ -28,7 +28,7 @@ def routes(auth: Authenticator, store: Store, *, new_id: Callable[[], str]) -> A
         metrics.TRIGGERS.labels(app_id).inc()
         return Response(b"{}", media_type="application/json")
 
-    @router.post("/apps/{app_id}/batch_events")
+    @router.post("/{app_id}/batch_events")
     async def post_batch(app_id: str, request: Request) -> Response:
         call = await auth.of_app(request, app_id)
         events = trigger.parse_batch(call.body)
