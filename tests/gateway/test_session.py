@@ -2,15 +2,17 @@
 
 import json
 from dataclasses import replace
+from math import inf
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts import signing
-from gateway.pusher import channels
+from gateway.pusher import channels, users
 from gateway.pusher.allowance import Allowance
 from gateway.pusher.app import App
-from gateway.pusher.effects import Close, Complain, Join, Leave, Relay, Send
+from gateway.pusher.codes import UNAUTHORISED
+from gateway.pusher.effects import Close, Complain, Join, Leave, Relay, Send, Tell
 from gateway.pusher.session import Session
 
 APP = App(id="4242", key="gwkey0001", secret="gwsecret0001", client_events=True)
@@ -46,7 +48,20 @@ commands = st.fixed_dictionaries(
         "channel": names,
     },
 )
-messages = st.one_of(commands.map(json.dumps), json_values.map(json.dumps), st.text())
+user_data = st.one_of(
+    st.sampled_from(['{"id":"1"}', '{"id":"2","watchlist":["1",2]}', '{"id":1}', '{"id":"1","user_info":[1e999]}']),
+    json_values.map(json.dumps),
+    st.text(),
+)
+sign_ins = st.builds(
+    lambda data, good: {
+        "event": "pusher:signin",
+        "data": {"user_data": data, "auth": signing.user_auth(APP.key, APP.secret, SOCKET, data) if good else "x"},
+    },
+    user_data,
+    st.booleans(),
+)
+messages = st.one_of(commands.map(json.dumps), sign_ins.map(json.dumps), json_values.map(json.dumps), st.text())
 
 
 def new_session(**changes):
@@ -71,14 +86,17 @@ def test_no_sequence_of_messages_raises_or_joins_without_authorisation(texts):
     joined = set()
     for text in texts:
         for effect in session.receive(text, 0.0):
-            assert isinstance(effect, Send | Join | Leave | Relay | Complain)
+            assert isinstance(effect, Send | Join | Tell | Leave | Relay | Complain)
             assert not isinstance(effect, Close)
             match effect:
                 case Join(channel, welcome):
                     assert channel.name not in joined
                     assert not channel.kind.authorised or authorised(channel.name, text)
-                    assert json.loads(welcome)["channel"] == channel.name
+                    assert may_hear(channel, text)
+                    assert json.loads(welcome).get("channel", channel.name) == channel.name
                     joined.add(channel.name)
+                case Tell(channel, _):
+                    assert channel in joined
                 case Leave(channel):
                     joined.remove(channel)
                 case Relay(app_id, channel, frame, sender):
@@ -96,6 +114,15 @@ def test_an_error_never_announces_a_close(text):
     for effect in new_session().receive(text, 0.0):
         if isinstance(effect, Send) and b"pusher:error" in effect.frame[:25]:
             assert json.loads(effect.frame)["data"]["code"] is None
+
+
+def may_hear(channel, text):
+    """Whether a channel is no user's, or the message is this user's signed sign-in."""
+    data = json.loads(text)["data"]
+    return channel.kind is not channels.Kind.USER or (
+        data["auth"] == signing.user_auth(APP.key, APP.secret, SOCKET, data["user_data"])
+        and channel.name == f"#server-to-user-{json.loads(data['user_data'])['id']}"
+    )
 
 
 def whispers(session, number, now):
@@ -153,6 +180,49 @@ def test_vectors_of_the_specification_authorise():
     (effect,) = new_session().receive(subscribe("private-orders", auth=auth), 0.0)
 
     assert isinstance(effect, Join)
+
+
+def test_081_082_the_vector_of_the_specification_signs_in():
+    auth = f"{APP.key}:30a4267750ad863fce59cee598ef8e3fe7141ac2eda87cc1626ecf9efb4307c9"
+    data = {"user_data": '{"id": "42", "watchlist": ["7"]}', "auth": auth}
+
+    (effect,) = new_session().receive(json.dumps({"event": "pusher:signin", "data": data}), 0.0)
+
+    assert isinstance(effect, Join)
+    assert effect.channel.name == "#server-to-user-42"
+
+
+signed_objects = st.fixed_dictionaries({"id": st.text(min_size=1)}, optional={"user_info": json_values, "x": names})
+
+
+@given(st.one_of(signed_objects, json_values).map(json.dumps) | st.text())
+def test_who_signs_in_can_be_the_member_of_a_presence_channel(text):
+    signed = users.parse(text)
+
+    if signed is not None:
+        member = json.loads(signed.user.member)
+        assert member.pop("user_id") == signed.user.id == json.loads(text)["id"]
+        assert member == {key: value for key, value in json.loads(text).items() if key == "user_info"}
+        assert all(isinstance(name, str) for name in signed.watchlist)
+
+
+def test_a_watchlist_names_nobody_twice_and_only_users():
+    text = json.dumps({"id": "1", "watchlist": ["b", 7, "a", None, "b", "", "x" * 201]})
+
+    assert users.parse(text).watchlist == ("b", "a")
+    assert users.parse('{"id":"1","watchlist":{"a":1}}').watchlist == ()
+
+
+def test_090_a_session_must_show_itself_only_where_the_app_wants_it():
+    for app, due in ((APP, inf), (replace(APP, require_authorization=True, authorization_seconds=5.0), 105.0)):
+        session = Session(app, SOCKET, max_channels=10)
+        session.welcome(100.0)
+        assert session.check(104.9) == (None, due)
+
+    assert session.check(105.0) == (Close(UNAUTHORISED), inf)
+    auth = signing.channel_auth(APP.key, APP.secret, SOCKET, "private-x")
+    list(session.receive(subscribe("private-x", auth=auth), 104.0))
+    assert session.check(105.0) == (None, inf)
 
 
 def test_a_presence_channel_is_refused_only_after_its_signature_was_checked():

@@ -21,6 +21,12 @@ PREDECESSOR_HEADER: Final = "Nats-Last-Sequence"
 """On `live.>`: the number of the message before it on the same channel, 0 for the first."""
 
 
+CONTROL_HEADER: Final = "Control"
+"""On a message that is no event but an order to the gateways; it reaches no client. Its value is the order."""
+TERMINATE: Final = "terminate"
+"""On a user's channel: close every connection that is signed in as this user."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeadPush:
     """The data of `lead.created`, `lead.updated` and `lead.deleted` on `private-company.<id>`."""
@@ -111,6 +117,32 @@ class Push:
     def body(self) -> bytes:
         """The Pusher frame."""
         return frame(self.event, self.channel, self.data)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Termination:
+    """The order to close every connection that is signed in as a user.
+
+    It is stored where the user's events are, so that a gateway which is cut off gets it as soon as it catches up.
+    """
+
+    app_id: str
+    channel: str
+    """The user's: `#server-to-user-<id>`."""
+    key: str
+    """What makes it unique, as with a push."""
+
+    @property
+    def subject(self) -> str:
+        return subjects.push(self.app_id, self.channel)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {MESSAGE_ID_HEADER: f"{self.key}:{subjects.token(self.channel)}", CONTROL_HEADER: TERMINATE}
+
+    @property
+    def body(self) -> bytes:
+        return b""
 
 
 def frame(event: str, channel: str, data: str) -> bytes:

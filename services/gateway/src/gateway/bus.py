@@ -6,7 +6,7 @@ stored meanwhile is fetched from it, and given to the listeners before anything 
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -19,7 +19,16 @@ from nats.errors import Error
 from nats.js.errors import NotFoundError
 
 from contracts import streams, subjects
-from contracts.push import CORRELATION_HEADER, EXCEPT_SOCKET_HEADER, PREDECESSOR_HEADER, SEQUENCE_HEADER, Push
+from contracts.push import (
+    CONTROL_HEADER,
+    CORRELATION_HEADER,
+    EXCEPT_SOCKET_HEADER,
+    PREDECESSOR_HEADER,
+    SEQUENCE_HEADER,
+    TERMINATE,
+    Push,
+    Termination,
+)
 from gateway import metrics, wire
 from gateway.cache import Cache
 from gateway.hub import Hub, Room
@@ -43,8 +52,16 @@ _level = logging.getLogger("gateway.bus")  # asked for each push: structlog's ow
 class Bus:
     """The gateway's side of NATS. All subscribing and unsubscribing is done by one task, `run`."""
 
-    def __init__(self, url: str, *, linger: float = LINGER) -> None:
+    def __init__(self, url: str, *, terminate: Callable[[Sequence[str]], None], linger: float = LINGER) -> None:
+        """Prepare; `run` connects.
+
+        Args:
+            url: of NATS, with user and password.
+            terminate: closes the connections with these socket ids, because an application wants it.
+            linger: seconds a channel without listeners stays subscribed.
+        """
         self._url = url
+        self._terminate = terminate
         self._linger = linger
         self._nats: Client | None = None
         self._rooms: dict[str, Room] = {}
@@ -75,7 +92,7 @@ class Bus:
     def release(self, room: Room) -> None:
         self._lingering[room] = asyncio.get_running_loop().call_later(self._linger, self._expire, room)
 
-    async def store(self, pushes: Sequence[Push]) -> None:
+    async def store(self, pushes: Sequence[Push | Termination]) -> None:
         """Store pushes in order; the stream hands them to every gateway with listeners.
 
         Raises:
@@ -243,6 +260,9 @@ class Bus:
             self._begin_fill(room, tail)
 
     def _give(self, room: Room, frame: bytes, headers: Mapping[str, str]) -> None:
+        if CONTROL_HEADER in headers:
+            self._obey(room, headers[CONTROL_HEADER])
+            return
         encoded = wire.text(frame)
         if room.cache is not None:
             _keep(room.cache, encoded, headers)
@@ -258,6 +278,13 @@ class Bus:
                 listeners=listeners,
                 correlation_id=headers.get(CORRELATION_HEADER),
             )
+
+    def _obey(self, room: Room, order: str) -> None:
+        """Carry out an order; one of a newer version means nothing here."""
+        if order == TERMINATE:
+            sockets = room.sockets()
+            self._terminate(sockets)
+            _log.info("terminated", app=room.app_id, connections=len(sockets))
 
     def _expire(self, room: Room) -> None:
         del self._lingering[room]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterable
 from math import ceil
 from typing import Final, Protocol
 
@@ -30,7 +31,7 @@ class Connections:
         """
         self._tick = tick
         self._apps: Counter[str] = Counter()
-        self._established: dict[Established, None] = {}
+        self._established: dict[str, Established] = {}
         self._gone = asyncio.Event()
         self.wheel = Wheel(tick, asyncio.get_running_loop().time())
 
@@ -41,16 +42,21 @@ class Connections:
         """Return how many connections an app has."""
         return self._apps[app_id]
 
-    def add(self, connection: Established, app_id: str) -> None:
-        self._established[connection] = None
+    def add(self, connection: Established, app_id: str, socket_id: str) -> None:
+        self._established[socket_id] = connection
         self._apps[app_id] += 1
         metrics.CONNECTIONS.labels(app_id).inc()
 
-    def remove(self, connection: Established, app_id: str) -> None:
-        del self._established[connection]
+    def remove(self, app_id: str, socket_id: str) -> None:
+        del self._established[socket_id]
         self._apps[app_id] -= 1
         metrics.CONNECTIONS.labels(app_id).dec()
         self._gone.set()
+
+    def refuse(self, refusal: Refusal, socket_ids: Iterable[str]) -> None:
+        """Close some connections, telling them why."""
+        for socket_id in socket_ids:
+            self._established[socket_id].refuse(refusal)
 
     async def run(self) -> None:
         """Watch the deadlines until cancelled."""
@@ -65,7 +71,7 @@ class Connections:
         They come back at once, to another process: the window is what that process has to take them in.
         """
         batch = max(1, ceil(len(self) * PACE / window)) if window > 0 else max(1, len(self))
-        waiting = list(self._established)
+        waiting = list(self._established.values())
         while waiting:
             leaving, waiting = waiting[:batch], waiting[batch:]
             for connection in leaving:

@@ -42,6 +42,19 @@ class Room:
         else:
             self._waiting[socket_id] = (outlet, welcome)
 
+    def tell(self, socket_id: str, frame: bytes) -> None:
+        """Give an encoded frame to one listener, after its welcome."""
+        if socket_id in self._waiting:
+            outlet, welcome = self._waiting[socket_id]
+            self._waiting[socket_id] = (outlet, welcome + frame)
+        else:
+            self._flush()
+            self._members[socket_id].write(frame)
+
+    def sockets(self) -> list[str]:
+        """Return everyone's socket ids."""
+        return [*self._members, *self._waiting]
+
     def leave(self, socket_id: str) -> None:
         """Let a listener go; it hears what was published before, and nothing after."""
         self._flush()
@@ -123,6 +136,10 @@ class Hub:
             self._interest.acquire(room)
         room.join(socket_id, outlet, welcome)
         metrics.SUBSCRIPTIONS.inc()
+
+    def tell(self, app_id: str, channel: str, socket_id: str, frame: bytes) -> None:
+        """Give an encoded frame to one listener of a channel, after its welcome."""
+        self._rooms[app_id, channel].tell(socket_id, frame)
 
     def leave(self, app_id: str, channel: str, socket_id: str) -> None:
         """Remove a listener of a channel."""

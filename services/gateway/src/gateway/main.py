@@ -19,11 +19,13 @@ from starlette.routing import BaseRoute
 from gateway import apps, cache, web, websocket
 from gateway.api import errors, events
 from gateway.api.auth import Authenticator
+from gateway.api.users import Users
 from gateway.apps import AppsFileError
 from gateway.bus import Bus
 from gateway.connections import Connections
 from gateway.hub import Hub
 from gateway.pusher.app import Apps
+from gateway.pusher.codes import TERMINATED
 from gateway.pusher.handshake import Door
 from gateway.pusher.liveness import Patience
 from gateway.relays import Relays
@@ -62,11 +64,15 @@ def main(arguments: Sequence[str]) -> int:
 async def serve(settings: Settings, tenants: Apps) -> None:
     """Run the gateway until a signal ends it."""
     patience = Patience(settings.idle_seconds, settings.pong_seconds)
-    bus = Bus(settings.nats_url.get_secret_value(), linger=settings.linger_seconds)
+    connections = Connections(tick=min(LARGEST_TICK, patience.idle / 4, patience.window / 4))
+    bus = Bus(
+        settings.nats_url.get_secret_value(),
+        terminate=partial(connections.refuse, TERMINATED),
+        linger=settings.linger_seconds,
+    )
     relays = Relays(bus)
     new_cache = partial(cache.for_channel, lifetime=settings.cache_seconds, now=time.time)
     hub = Hub(bus, asyncio.get_running_loop().call_soon, new_cache)
-    connections = Connections(tick=min(LARGEST_TICK, patience.idle / 4, patience.window / 4))
     door = Door(tenants, path_prefix=settings.path_prefix, connections=connections.of_app)
     gateway = Gateway(
         door=door,
@@ -83,8 +89,9 @@ async def serve(settings: Settings, tenants: Apps) -> None:
         ),
     )
     auth = Authenticator(tenants, now=time.time, path_prefix=settings.path_prefix)
+    users = Users(auth, bus, new_id=new_id)
     app = build(
-        {"/apps": [events.routes(auth, bus, new_id=new_id)]},
+        {"/apps": [events.routes(auth, bus, new_id=new_id), users.routes()], "/users": [users.short_routes()]},
         checks=readiness(bus, door),
         screen=screen(settings.web_dir, settings.web_api_url, tenants),
         path_prefix=settings.path_prefix,

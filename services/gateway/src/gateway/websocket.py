@@ -23,7 +23,7 @@ from gateway.outlet import Outlet
 from gateway.pusher import frames
 from gateway.pusher.app import App
 from gateway.pusher.codes import RESTARTING, SLOW_CONSUMER, Refusal
-from gateway.pusher.effects import Close, Complain, Effect, Join, Leave, Probe, Problem, Relay, Send
+from gateway.pusher.effects import Close, Complain, Effect, Join, Leave, Probe, Problem, Relay, Send, Tell
 from gateway.pusher.handshake import Door, subprotocol
 from gateway.pusher.liveness import Liveness, Patience
 from gateway.pusher.session import Session
@@ -142,7 +142,7 @@ class Connection(asyncio.Protocol):
         self._gateway.connections.wheel.cancel(self)
         self._server_state.connections.discard(self)
         if self._session is not None:
-            self._gateway.connections.remove(self, self._session.app.id)
+            self._gateway.connections.remove(self._session.app.id, self._session.socket_id)
 
     # What the gateway asks for.
 
@@ -165,10 +165,12 @@ class Connection(asyncio.Protocol):
         if self._ws.state is not State.OPEN:
             self._transport.abort()
             return
-        effect, again = self._liveness.check(self._heard, now)
-        self._gateway.connections.wheel.schedule(self, again)
-        if effect is not None:
-            self._apply(effect)
+        assert self._session is not None  # whoever was refused is no longer open
+        checks = (self._liveness.check(self._heard, now), self._session.check(now))
+        self._gateway.connections.wheel.schedule(self, min(again for _, again in checks))
+        for effect, _ in checks:
+            if effect is not None:
+                self._apply(effect)
 
     # From bytes to effects.
 
@@ -189,9 +191,9 @@ class Connection(asyncio.Protocol):
     def _establish(self, app: App) -> None:
         gateway = self._gateway
         self._session = Session(app, gateway.new_socket_id(), max_channels=gateway.limits.channels)
-        gateway.connections.add(self, app.id)
-        gateway.connections.wheel.schedule(self, self._heard + gateway.patience.idle)
-        self._send(self._session.welcome())
+        gateway.connections.add(self, app.id, self._session.socket_id)
+        self._send(self._session.welcome(self._heard))
+        self.on_deadline(self._heard)
 
     def _on_frame(self, frame: Frame) -> None:
         if frame.opcode in _CONTROL or self._ws.state is not State.OPEN:
@@ -225,6 +227,10 @@ class Connection(asyncio.Protocol):
                 self._gateway.hub.join(
                     session.app.id, channel.name, session.socket_id, self._outlet, wire.text(welcome)
                 )
+            case Tell(channel, frame):
+                session = self._session
+                assert session is not None
+                self._gateway.hub.tell(session.app.id, channel, session.socket_id, wire.text(frame))
             case Leave(channel):
                 session = self._session
                 assert session is not None

@@ -7,7 +7,7 @@ from typing import Protocol
 from fastapi import Request
 from structlog.contextvars import get_contextvars
 
-from contracts.push import Push
+from contracts.push import Push, Termination
 from gateway.pusher.app import App
 from gateway.pusher.refusals import Invalid
 from gateway.pusher.trigger import Trigger
@@ -17,9 +17,9 @@ _IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,255}")
 
 
 class Store(Protocol):
-    """Where triggered events go."""
+    """Where events and orders go."""
 
-    async def store(self, pushes: Sequence[Push]) -> None:
+    async def store(self, pushes: Sequence[Push | Termination]) -> None:
         """Store in order.
 
         Raises:

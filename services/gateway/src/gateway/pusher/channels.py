@@ -54,6 +54,11 @@ class Channel:
     kind: Kind
 
 
+def of_user(user_id: str) -> str:
+    """Return the name of the channel on which a signed-in user hears events; the id has 1 to `MAX_NAME` characters."""
+    return f"{Kind.USER.value}{user_id}"
+
+
 def parse(name: str) -> Channel | None:
     """Return the channel of that name, or None when no channel may be called so."""
     if _USER.fullmatch(name):

@@ -21,6 +21,8 @@ OVER_QUOTA: Final = Refusal(4004, "Application is over its connection quota")
 UNKNOWN_PATH: Final = Refusal(4005, "Path not found; connect to /app/<key>")
 UNSUPPORTED_PROTOCOL: Final = Refusal(4007, "Unsupported protocol version")
 NO_PROTOCOL: Final = Refusal(4008, "No protocol version supplied")
+UNAUTHORISED: Final = Refusal(4009, "Connection not authorized within timeout")
+TERMINATED: Final = Refusal(4009, "User terminated by the application")
 
 # Only before establishment: a client refused with 42xx there would be back without any delay, again and again.
 DRAINING: Final = Refusal(4100, "Server is restarting; reconnect in a moment")
@@ -31,3 +33,4 @@ NO_PONG: Final = Refusal(4201, "Pong reply not received in time")
 
 # Only inside `pusher:error`, never as a close code: the connection stays.
 CLIENT_EVENTS_TOO_FAST: Final = 4301
+WATCHLIST_TOO_LONG: Final = 4302

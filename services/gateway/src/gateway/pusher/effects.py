@@ -35,6 +35,14 @@ class Join:
 
 
 @dataclass(frozen=True, slots=True)
+class Tell:
+    """Send this frame to the connection, but not before its welcome to a channel."""
+
+    channel: str
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Leave:
     """From now on nothing of this channel."""
 
@@ -72,4 +80,4 @@ class Complain:
     channel: str | None = None
 
 
-Effect: TypeAlias = Send | Join | Leave | Relay | Probe | Close | Complain
+Effect: TypeAlias = Send | Join | Tell | Leave | Relay | Probe | Close | Complain

@@ -28,6 +28,11 @@ def subscription_succeeded(channel: str) -> bytes:
     return _event("pusher_internal:subscription_succeeded", {}, channel)
 
 
+def signin_success(user_data: str) -> bytes:
+    """Return the answer to a sign-in; `user_data` is given back as it came."""
+    return _event("pusher:signin_success", {"user_data": user_data}, channel=None)
+
+
 def cache_miss(channel: str) -> bytes:
     """Return what tells a new listener of a cache channel that there is no event to begin with."""
     return _event("pusher:cache_miss", {}, channel)

@@ -5,17 +5,19 @@ events (for a channel, after `pusher:subscription_error`), as the hosted service
 """
 
 from collections.abc import Iterator
+from math import inf
 from typing import Any, Final
 
 import orjson
 
 from contracts import push, signing
-from gateway.pusher import channels, frames, payload
+from gateway.pusher import channels, frames, payload, users
 from gateway.pusher.allowance import Allowance
 from gateway.pusher.app import App
 from gateway.pusher.channels import Channel, Kind
-from gateway.pusher.codes import CLIENT_EVENTS_TOO_FAST
-from gateway.pusher.effects import Complain, Effect, Join, Leave, Problem, Relay, Send
+from gateway.pusher.codes import CLIENT_EVENTS_TOO_FAST, UNAUTHORISED
+from gateway.pusher.effects import Close, Complain, Effect, Join, Leave, Problem, Relay, Send, Tell
+from gateway.pusher.users import User
 
 ACTIVITY_TIMEOUT: Final = 120  # seconds; pusher-js pings after hearing nothing for so long
 CLIENT_EVENT: Final = "client-"  # how the names of clients' own events begin
@@ -24,17 +26,26 @@ CLIENT_EVENT: Final = "client-"  # how the names of clients' own events begin
 class Session:
     """The state of one connection: who it is, what it listens to."""
 
-    __slots__ = ("_allowance", "_max_channels", "app", "channels", "socket_id")
+    __slots__ = ("_allowance", "_authorise_by", "_max_channels", "app", "channels", "socket_id", "user")
 
     def __init__(self, app: App, socket_id: str, *, max_channels: int) -> None:
         self.app = app
         self.socket_id = socket_id
         self.channels: set[str] = set()
+        """Also the one of the user who is signed in."""
+        self.user: User | None = None
         self._max_channels = max_channels
         self._allowance: Allowance | None = None  # most connections never send an event
+        self._authorise_by = inf
 
-    def welcome(self) -> bytes:
-        """Return the frame that establishes the connection; nothing may be sent before it."""
+    def welcome(self, now: float) -> bytes:
+        """Return the frame that establishes the connection; nothing may be sent before it.
+
+        Args:
+            now: see `receive`.
+        """
+        if self.app.require_authorization:
+            self._authorise_by = now + self.app.authorization_seconds
         return frames.established(self.socket_id, ACTIVITY_TIMEOUT)
 
     def receive(self, text: str, now: float) -> Iterator[Effect]:
@@ -51,6 +62,8 @@ class Session:
                 pass
             case {"event": "pusher:subscribe", **rest}:
                 yield from self._subscribe(_object(rest.get("data")))
+            case {"event": "pusher:signin", **rest}:
+                yield from self._sign_in(_object(rest.get("data")))
             case {"event": "pusher:unsubscribe", **rest}:
                 yield from self._unsubscribe(_object(rest.get("data")))
             case {"event": str(event), **rest} if event.startswith(CLIENT_EVENT):
@@ -60,10 +73,52 @@ class Session:
             case _:
                 yield from _error(Problem.MALFORMED, "Malformed message: expected a JSON object with an event name")
 
+    def check(self, now: float) -> tuple[Effect | None, float]:
+        """Return what is to be done now, if anything, and when to check again: perhaps never.
+
+        Args:
+            now: see `receive`.
+        """
+        if now >= self._authorise_by:
+            return Close(UNAUTHORISED), inf
+        return None, self._authorise_by
+
+    def _sign_in(self, data: dict[str, Any]) -> Iterator[Effect]:
+        auth, user_data = data.get("auth"), data.get("user_data")
+        if not self.app.user_authentication:
+            yield from _error(Problem.UNSUPPORTED, "Signing in is not enabled for this application")
+            return
+        if not isinstance(auth, str) or not isinstance(user_data, str):
+            yield from _error(Problem.MALFORMED, "Signing in needs auth and user_data")
+            return
+        if not signing.equal(signing.user_auth(self.app.key, self.app.secret, self.socket_id, user_data), auth):
+            yield from _error(Problem.BAD_AUTH, "Signing in failed: invalid signature")
+            return
+        signed = users.parse(user_data)
+        if signed is None:
+            yield from _error(Problem.BAD_AUTH, "Signing in failed: the user's id must be 1 to 200 characters of text")
+            return
+        yield from self._become(signed.user, frames.signin_success(user_data))
+
+    def _become(self, user: User, success: bytes) -> Iterator[Effect]:
+        if self.user is None:
+            self.user = user
+            self._authorise_by = inf
+            self.channels.add(user.channel)
+            yield Join(Channel(user.channel, Kind.USER), success)
+        elif self.user.id == user.id:
+            self.user = user
+            yield Tell(user.channel, success)
+        else:
+            yield from _error(Problem.UNSUPPORTED, "Already signed in as another user")
+
     def _subscribe(self, data: dict[str, Any]) -> Iterator[Effect]:
         name = data.get("channel")
         if not isinstance(name, str):
             yield from _error(Problem.MALFORMED, "Subscribe needs a channel name")
+            return
+        if self._own(name):  # heard since signing in
+            yield Tell(name, frames.subscription_succeeded(name))
             return
         if name in self.channels:
             yield from _error(Problem.UNSUPPORTED, f"Already subscribed to {name}")
@@ -79,8 +134,14 @@ class Session:
             yield Complain(problem, name)
             yield from _refuse(name, kind, status, message)
             return
+        if channel.kind.authorised:
+            self._authorise_by = inf
         self.channels.add(name)
         yield Join(channel, frames.subscription_succeeded(name))
+
+    def _own(self, channel: str) -> bool:
+        """Whether it is the channel of the user who is signed in."""
+        return self.user is not None and channel == self.user.channel
 
     def _refusal(self, channel: Channel, data: dict[str, Any]) -> tuple[Problem, str, int, str] | None:
         """Return (problem, error type, status, message) when the connection may not listen to a channel."""
@@ -107,7 +168,7 @@ class Session:
 
     def _unsubscribe(self, data: dict[str, Any]) -> Iterator[Effect]:
         name = data.get("channel")
-        if isinstance(name, str) and name in self.channels:
+        if isinstance(name, str) and name in self.channels and not self._own(name):
             self.channels.remove(name)
             yield Leave(name)
 
