@@ -14,6 +14,8 @@ from contracts.push import Push
 from gateway import main
 from gateway.api import events
 from gateway.api.auth import Authenticator
+from gateway.api.rates import Rates
+from gateway.pusher.allowance import Allowance
 from gateway.pusher.app import App, Apps
 from gateway.pusher.refusals import Unauthorised, Unavailable
 from gateway.pusher.signature import SignedRequest, verify
@@ -25,6 +27,16 @@ APPS = [
     for app in (APP, OTHER_APP, DISABLED_APP)
 ]
 OURS = APPS[0]
+SMALL = {"id": "4848", "key": "gwkey0048", "secret": "gwsecret0048"}
+LIMITED = App(
+    **SMALL,
+    max_channel_name=12,
+    max_event_name=5,
+    max_event_bytes=4,
+    max_channels_per_event=2,
+    max_batch=3,
+    backend_events_per_second=4,
+)
 PATH = "/apps/4242/events"
 BODY = b'{"name":"order.paid","channels":["private-orders"],"data":"{\\"id\\":1}"}'
 VECTOR = (
@@ -52,10 +64,16 @@ def store():
 
 
 @pytest.fixture
-def api(store):
+def clock():
+    """Seconds, and whoever sets them."""
+    return [0.0]
+
+
+@pytest.fixture
+def api(store, clock):
     ids = iter(range(1000))
-    auth = Authenticator(Apps(APPS), now=lambda: NOW)
-    routes = events.routes(auth, store, new_id=lambda: f"id-{next(ids)}")
+    auth = Authenticator(Apps([*APPS, LIMITED]), now=lambda: NOW)
+    routes = events.routes(auth, Rates(lambda: clock[0]), store, new_id=lambda: f"id-{next(ids)}")
     app = main.build({"/apps": [routes]}, checks={}, new_id=lambda: "correlation-1")
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway")
 
@@ -418,3 +436,59 @@ async def test_503_when_a_batch_was_not_stored(api, store):
     store.refusal = Unavailable("The message broker is not reachable; try again")
 
     assert refused(await post(api, {"batch": [entry(1)]}, path=BATCH), 503)
+
+
+LIMITED_PATH = "/apps/4848/events"
+
+
+async def test_an_app_has_limits_of_its_own(api, store):
+    fits = event(name="12345", channels=["x" * 12, "b"], data="1234")
+    assert (await post(api, fits, path=LIMITED_PATH, app=SMALL)).status_code == 200
+    for status, changes in (
+        (400, {"name": "123456"}),
+        (400, {"channels": ["x" * 13]}),
+        (400, {"channels": ["a", "b", "c"]}),
+        (413, {"data": "12345"}),
+    ):
+        assert refused(await post(api, event(**fits | changes), path=LIMITED_PATH, app=SMALL), status)
+    assert len(store.pushes) == 2
+
+    batch = [entry(0, name="e")] * 4
+    assert refused(await post(api, {"batch": batch}, path="/apps/4848/batch_events", app=SMALL), 400)
+
+
+async def test_an_app_may_send_so_many_events_a_second(api, store, clock):
+    small = {"path": LIMITED_PATH, "app": SMALL}
+    short = event(name="e", data="")
+    assert [(await post(api, short, **small)).status_code for _ in range(5)] == [200, 200, 200, 200, 429]
+
+    answer = await post(api, short, **small)
+    assert refused(answer, 429)
+    assert answer.headers["retry-after"] == "1"
+    assert (await post(api, event())).status_code == 200  # another app
+
+    clock[0] += 0.5
+    batch = {"batch": [entry(0, name="e", data="")] * 3}
+    assert refused(await post(api, batch, path="/apps/4848/batch_events", app=SMALL), 429)
+    clock[0] += 0.25
+    assert (await post(api, batch, path="/apps/4848/batch_events", app=SMALL)).status_code == 200
+    assert refused(await post(api, short, **small), 429)
+    assert len(store.pushes) == 8
+
+
+@pytest.mark.parametrize("rate", [1, 3, 10])
+def test_a_batch_larger_than_the_rate_is_paid_back_afterwards(rate):
+    allowance = Allowance(rate, 0.0)
+
+    assert allowance.take(0.0, 10)
+    paid = 11 / rate - 1
+    assert not allowance.take(paid - 0.01)
+    assert allowance.pause() == 1
+    assert allowance.take(paid + 0.01)
+
+
+def test_where_nothing_is_allowed_nobody_is_told_to_come_back_soon():
+    allowance = Allowance(0, 0.0)
+
+    assert not allowance.take(1e9)
+    assert allowance.pause() == 86_400

@@ -246,7 +246,7 @@ def test_a_channel_name_has_exactly_one_kind_and_only_by_its_beginning(name):
     channel = channels.parse(name)
 
     if channel is not None:
-        assert 1 <= len(name) <= channels.MAX_NAME + len("#server-to-user-")
+        assert 1 <= len(name) <= channels.MAX_USER + len("#server-to-user-")
         assert name.startswith(channel.kind.value)
         longer = [
             kind for kind in channels.Kind if name.startswith(kind.value) and len(kind.value) > len(channel.kind.value)

@@ -29,6 +29,10 @@ class _Object(BaseModel):
 Limit: TypeAlias = Annotated[int, Field(ge=-1)]
 """soketi's -1: any number."""
 Size: TypeAlias = Annotated[int, Field(ge=1)]
+NameLength: TypeAlias = Annotated[int, Field(ge=1, le=400)]
+"""The longest NATS subjects hold a channel's name, up to three bytes a character, beside a user's id."""
+Payload: TypeAlias = Annotated[float, Field(gt=0, le=160)]
+"""KiB; escaped as JSON, it must fit into a NATS message of 1 MB."""
 Kib: TypeAlias = Annotated[float, Field(gt=0)]
 
 
@@ -59,10 +63,10 @@ class _AppObject(_Object):
     enable_user_authentication: bool = True
     max_presence_members_per_channel: Size = 100
     max_presence_member_size_in_kb: Kib = 10
-    max_channel_name_length: Size = 200
+    max_channel_name_length: NameLength = 200
     max_event_channels_at_once: Size = 100
     max_event_name_length: Size = 200
-    max_event_payload_in_kb: Kib = 10
+    max_event_payload_in_kb: Payload = 10
     max_event_batch_size: Size = 10
     webhooks: list[_WebhookObject] = []
 

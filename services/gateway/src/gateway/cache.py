@@ -40,5 +40,4 @@ class Cache:
 
 def for_channel(name: str, *, lifetime: float, now: Callable[[], float]) -> Cache | None:
     """Return a new cache for a channel that has one; see `Cache`."""
-    channel = channels.parse(name)
-    return Cache(name, lifetime=lifetime, now=now) if channel is not None and channel.kind.cached else None
+    return Cache(name, lifetime=lifetime, now=now) if channels.kind_of(name).cached else None

@@ -19,6 +19,7 @@ from starlette.routing import BaseRoute
 from gateway import apps, cache, web, websocket
 from gateway.api import errors, events
 from gateway.api.auth import Authenticator
+from gateway.api.rates import Rates
 from gateway.api.users import Users
 from gateway.apps import AppsFileError
 from gateway.bus import Bus
@@ -89,9 +90,10 @@ async def serve(settings: Settings, tenants: Apps) -> None:
         ),
     )
     auth = Authenticator(tenants, now=time.time, path_prefix=settings.path_prefix)
-    users = Users(auth, bus, new_id=new_id)
+    rates = Rates(time.monotonic)
+    users = Users(auth, rates, bus, new_id=new_id)
     app = build(
-        {"/apps": [events.routes(auth, bus, new_id=new_id), users.routes()], "/users": [users.short_routes()]},
+        {"/apps": [events.routes(auth, rates, bus, new_id=new_id), users.routes()], "/users": [users.short_routes()]},
         checks=readiness(bus, door),
         screen=screen(settings.web_dir, settings.web_api_url, tenants),
         path_prefix=settings.path_prefix,

@@ -11,7 +11,8 @@ from gateway.pusher.app import App, Apps
 from gateway.pusher.refusals import AppDisabled, Invalid, NotFound, TooLarge, Unauthorised
 from gateway.pusher.signature import Pairs, SignedRequest
 
-MAX_BODY: Final = 1024 * 1024  # bytes; a full batch of events, every character escaped
+MIN_BODY: Final = 1024 * 1024  # bytes that every app may send at once
+ESCAPED: Final = 6  # bytes of JSON for one byte of data, at the most
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,10 @@ class Authenticator:
         Raises:
             Refused: it was not, or the app may do nothing.
         """
-        signed = await _signed(request)
         app = self._apps.by_id(app_id)
         if app is None:
             raise NotFound("Unknown app")
-        return self._admit(signed, app)
+        return await self._admit(request, app)
 
     async def of_key(self, request: Request) -> Call:
         """Return a request that was signed by the app of its `auth_key`: the path names none.
@@ -56,28 +56,27 @@ class Authenticator:
         Raises:
             Refused: it was not, or the app may do nothing.
         """
-        signed = await _signed(request)
-        keys = [value for key, value in signature.query_pairs(signed.query) if key.lower() == "auth_key"]
-        app = self._apps.by_key(keys[-1]) if keys else None
+        app = self._apps.by_key(request.query_params.get("auth_key", ""))
         if app is None:
             raise Unauthorised("Unknown auth_key")
-        return self._admit(signed, app)
+        return await self._admit(request, app)
 
-    def _admit(self, signed: SignedRequest, app: App) -> Call:
+    async def _admit(self, request: Request, app: App) -> Call:
+        signed = await _signed(request, max(MIN_BODY, ESCAPED * app.max_batch * app.max_event_bytes))
         signature.verify(signed, app, now=self._now(), path_prefix=self._path_prefix)
         if not app.enabled:
             raise AppDisabled("The app is disabled")
         return Call(app, signature.query_pairs(signed.query), signed.body)
 
 
-async def _signed(request: Request) -> SignedRequest:
-    """Return the request as it was signed: nothing decoded, nothing re-encoded."""
+async def _signed(request: Request, max_body: int) -> SignedRequest:
+    """Return the request as it was signed: nothing decoded, nothing re-encoded; the body up to so many bytes."""
     scope = request.scope
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BODY:
-            raise TooLarge(f"The body exceeds the allowed maximum ({MAX_BODY} bytes)")
+        if len(body) > max_body:
+            raise TooLarge(f"The body exceeds the allowed maximum ({max_body} bytes)")
     try:
         path, query = scope["raw_path"].decode(), scope["query_string"].decode()
     except UnicodeDecodeError as error:

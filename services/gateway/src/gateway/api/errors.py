@@ -6,7 +6,16 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 from starlette.exceptions import HTTPException
 
-from gateway.pusher.refusals import AppDisabled, Invalid, NotFound, Refused, TooLarge, Unauthorised, Unavailable
+from gateway.pusher.refusals import (
+    AppDisabled,
+    Invalid,
+    NotFound,
+    Refused,
+    TooLarge,
+    TooMany,
+    Unauthorised,
+    Unavailable,
+)
 
 STATUS: Final[dict[type[Refused], int]] = {
     Invalid: 400,
@@ -14,6 +23,7 @@ STATUS: Final[dict[type[Refused], int]] = {
     AppDisabled: 403,
     NotFound: 404,
     TooLarge: 413,
+    TooMany: 429,
     Unavailable: 503,
 }
 
@@ -22,7 +32,9 @@ def install(app: FastAPI) -> None:
     """Answer refusals, unknown paths and wrong methods in plain text."""
 
     async def refused(_request: Request, error: Exception) -> Response:
-        return PlainTextResponse(f"{error}\n", STATUS[type(error)])  # type: ignore[index]  # registered for these types
+        headers = {"Retry-After": str(error.seconds)} if isinstance(error, TooMany) else None
+        status = STATUS[type(error)]  # type: ignore[index]  # registered for these types
+        return PlainTextResponse(f"{error}\n", status, headers)
 
     async def http_error(_request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

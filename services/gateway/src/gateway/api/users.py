@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from contracts.push import Termination
 from gateway.api.auth import Authenticator, Call
+from gateway.api.rates import Rates
 from gateway.api.storing import Store, message_key
 from gateway.pusher import channels, users
 from gateway.pusher.refusals import Invalid
@@ -14,15 +15,17 @@ from gateway.pusher.refusals import Invalid
 class Users:
     """What backends may do to users."""
 
-    def __init__(self, auth: Authenticator, store: Store, *, new_id: Callable[[], str]) -> None:
+    def __init__(self, auth: Authenticator, rates: Rates, store: Store, *, new_id: Callable[[], str]) -> None:
         """Prepare.
 
         Args:
             auth: admits requests.
+            rates: says when there are too many; an order counts as an event.
             store: where orders go.
             new_id: makes unique text.
         """
         self._auth = auth
+        self._rates = rates
         self._store = store
         self._new_id = new_id
 
@@ -49,6 +52,7 @@ class Users:
     async def _terminate(self, request: Request, call: Call, user_id: str) -> Response:
         if not users.is_user_id(user_id):
             raise Invalid("A user id has 1 to 200 characters")
+        self._rates.count_events(call.app)
         key = f"terminate:{message_key(call.app, request, self._new_id)}"
         await self._store.store([Termination(app_id=call.app.id, channel=channels.of_user(user_id), key=key)])
         return Response(b"{}", media_type="application/json")

@@ -1,8 +1,10 @@
 """How often something may be done: a token bucket that is full at first and holds one second's worth."""
 
+from math import ceil
+
 
 class Allowance:
-    """One connection's bucket; times are seconds of any monotonic clock."""
+    """One bucket; times are seconds of any monotonic clock."""
 
     __slots__ = ("_at", "_rate", "_tokens")
 
@@ -17,11 +19,21 @@ class Allowance:
         self._tokens = float(rate)
         self._at = now
 
-    def take(self, now: float) -> bool:
-        """Take a token; return whether there was one."""
+    def take(self, now: float, number: int = 1) -> bool:
+        """Take tokens; return whether there were so many.
+
+        More than the bucket holds may be taken while it is full: it fills again from below zero.
+        """
         self._tokens = min(self._rate, self._tokens + (now - self._at) * self._rate)
         self._at = now
-        if self._tokens < 1:
+        if self._tokens < self._needed(number):
             return False
-        self._tokens -= 1
+        self._tokens -= number
         return True
+
+    def pause(self, number: int = 1) -> int:
+        """Return after how many whole seconds, at least one, the refused tokens can be had; a day when never."""
+        return max(1, ceil((self._needed(number) - self._tokens) / self._rate)) if self._rate else 24 * 3600
+
+    def _needed(self, number: int) -> int:
+        return max(1, min(number, self._rate))

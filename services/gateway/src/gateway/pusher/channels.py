@@ -6,9 +6,10 @@ from enum import Enum
 from typing import Final
 
 MAX_NAME: Final = 200  # characters; what the server SDKs allow (Pusher documents 164)
+MAX_USER: Final = 200  # characters of a user's id
 
-_NAME = re.compile(rf"[A-Za-z0-9_\-=@,.;]{{1,{MAX_NAME}}}")
-_USER = re.compile(rf"#server-to-user-(?P<user>.{{1,{MAX_NAME}}})", re.DOTALL)
+_NAME = re.compile(r"[A-Za-z0-9_\-=@,.;]+")
+_USER = re.compile(rf"#server-to-user-.{{1,{MAX_USER}}}", re.DOTALL)
 
 
 class Kind(Enum):
@@ -55,14 +56,26 @@ class Channel:
 
 
 def of_user(user_id: str) -> str:
-    """Return the name of the channel on which a signed-in user hears events; the id has 1 to `MAX_NAME` characters."""
+    """Return the name of the channel on which a signed-in user hears events; the id has 1 to `MAX_USER` characters."""
     return f"{Kind.USER.value}{user_id}"
 
 
-def parse(name: str) -> Channel | None:
-    """Return the channel of that name, or None when no channel may be called so."""
+def parse(name: str, longest: int = MAX_NAME) -> Channel | None:
+    """Return the channel of that name, or None when no channel may be called so.
+
+    Args:
+        name: whatever was asked for.
+        longest: characters that a name may have; the ids of users have a limit of their own.
+    """
     if _USER.fullmatch(name):
         return Channel(name, Kind.USER)
-    if not _NAME.fullmatch(name):
+    if len(name) > longest or not _NAME.fullmatch(name):
         return None
-    return Channel(name, next((kind for kind in _BY_PREFIX if name.startswith(kind.value)), Kind.PUBLIC))
+    return Channel(name, kind_of(name))
+
+
+def kind_of(name: str) -> Kind:
+    """Return the kind of a channel whose name is valid."""
+    if name.startswith(Kind.USER.value):
+        return Kind.USER
+    return next((kind for kind in _BY_PREFIX if name.startswith(kind.value)), Kind.PUBLIC)

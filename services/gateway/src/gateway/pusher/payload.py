@@ -1,11 +1,8 @@
-"""What an event may carry: limits of names and data, and data as the string that clients get."""
+"""What an event carries: data as the string that clients get."""
 
-from typing import Any, Final
+from typing import Any
 
 import orjson
-
-MAX_NAME: Final = 200  # characters
-MAX_DATA: Final = 10_240  # bytes of UTF-8
 
 
 def text(data: Any) -> str:  # noqa: ANN401 - any JSON value
@@ -22,6 +19,6 @@ def text(data: Any) -> str:  # noqa: ANN401 - any JSON value
         raise ValueError("nested too deeply") from error
 
 
-def fits(data: str) -> bool:
-    """Whether a data string keeps within its limit."""
-    return len(data.encode()) <= MAX_DATA
+def fits(data: str, max_bytes: int) -> bool:
+    """Whether a data string keeps within a limit of UTF-8 bytes."""
+    return len(data.encode()) <= max_bytes

@@ -25,5 +25,14 @@ class NotFound(Refused):
     """There is no such app."""
 
 
+class TooMany(Refused):
+    """The app may do no more of this for the moment."""
+
+    def __init__(self, message: str, seconds: int) -> None:
+        """Say for how many seconds."""
+        super().__init__(message)
+        self.seconds = seconds
+
+
 class Unavailable(Refused):
     """Storing failed, or nobody knows; the request may be repeated with the same Idempotency-Key."""

@@ -123,7 +123,7 @@ class Session:
         if name in self.channels:
             yield from _error(Problem.UNSUPPORTED, f"Already subscribed to {name}")
             return
-        channel = channels.parse(name)
+        channel = channels.parse(name, self.app.max_channel_name)
         if channel is None:
             yield Complain(Problem.BAD_CHANNEL)
             yield from _refuse(name, "InvalidChannel", 400, "Invalid channel name")
@@ -176,21 +176,30 @@ class Session:
         name = rest.get("channel")
         if not self.app.client_events:
             yield from _error(Problem.UNSUPPORTED, "Client events are not enabled for this application")
-        elif not isinstance(name, str) or len(event) > payload.MAX_NAME:
-            message = f"A client event needs a channel, and a name of at most {payload.MAX_NAME} characters"
+        elif not isinstance(name, str) or len(event) > self.app.max_event_name:
+            message = f"A client event needs a channel, and a name of at most {self.app.max_event_name} characters"
             yield from _error(Problem.MALFORMED, message)
-        elif not _authorised_kind(name):
+        elif not channels.kind_of(name).authorised:
             yield from _error(Problem.UNSUPPORTED, "Client events need a private or presence channel")
         elif name not in self.channels:
             yield from _error(Problem.UNSUPPORTED, f"Client events need a subscription to {name}")
-        elif (data := _client_data(rest)) is None:
-            yield from _error(Problem.LIMIT, f"The data of a client event must not exceed {payload.MAX_DATA} bytes")
+        elif (data := self._client_data(rest)) is None:
+            message = f"The data of a client event must not exceed {self.app.max_event_bytes} bytes"
+            yield from _error(Problem.LIMIT, message)
         elif not self._allowed(now):
             rate = self.app.client_events_per_second
             message = f"Too many client events: {rate} a second are allowed on a connection"
             yield from _error(Problem.TOO_FAST, message, CLIENT_EVENTS_TOO_FAST)
         else:
             yield Relay(self.app.id, name, push.frame(event, name, data), self.socket_id)
+
+    def _client_data(self, frame: dict[Any, Any]) -> str | None:
+        """Return a client event's data as text, or None when it is too much to relay."""
+        try:
+            data = payload.text(frame.get("data", {}))
+        except ValueError:
+            return None
+        return data if payload.fits(data, self.app.max_event_bytes) else None
 
     def _allowed(self, now: float) -> bool:
         """Whether one more client event may be sent now; it counts."""
@@ -200,20 +209,6 @@ class Session:
         if self._allowance is None:
             self._allowance = Allowance(rate, now)
         return self._allowance.take(now)
-
-
-def _authorised_kind(name: str) -> bool:
-    channel = channels.parse(name)
-    return channel is not None and channel.kind.authorised
-
-
-def _client_data(frame: dict[Any, Any]) -> str | None:
-    """Return a client event's data as text, or None when it is too much to relay."""
-    try:
-        data = payload.text(frame.get("data", {}))
-    except ValueError:
-        return None
-    return data if payload.fits(data) else None
 
 
 def _decode(text: str) -> Any:  # noqa: ANN401 - any JSON value

@@ -51,7 +51,7 @@ def parse(user_data: str) -> SignIn | None:
 
 def is_user_id(user_id: object) -> TypeGuard[str]:
     """Whether a user may be called so."""
-    return isinstance(user_id, str) and 1 <= len(user_id) <= channels.MAX_NAME
+    return isinstance(user_id, str) and 1 <= len(user_id) <= channels.MAX_USER
 
 
 def _member(user_id: str, fields: Mapping[str, Any]) -> str:
