@@ -7,9 +7,10 @@ from websockets.frames import Frame, Opcode
 
 from gateway import wire
 from gateway.pusher import codes, frames
+from gateway.pusher.addresses import Addresses
 from gateway.pusher.app import App, Apps
 from gateway.pusher.effects import Close, Probe, Send
-from gateway.pusher.handshake import Door, subprotocol
+from gateway.pusher.handshake import Door, Visit, subprotocol
 from gateway.pusher.liveness import Liveness, Patience
 from gateway.wheel import Wheel
 
@@ -17,12 +18,18 @@ APP = App(id="1", key="key", secret="s")
 
 
 def new_door(prefix=""):
-    return Door(Apps([APP]), path_prefix=prefix, connections=lambda _app: 0)
+    return Door(
+        Apps([APP]), Addresses(connections=None, handshakes=None), path_prefix=prefix, connections=lambda _app: 0
+    )
+
+
+def admit(door, target):
+    return door.admit(Visit(target, "192.0.2.1"), 0.0)
 
 
 @given(st.text())
 def test_any_request_target_is_admitted_or_refused(target):
-    admitted = new_door().admit(target)
+    admitted = admit(new_door(), target)
 
     assert admitted is APP or isinstance(admitted, codes.Refusal)
 
@@ -31,14 +38,14 @@ def test_any_request_target_is_admitted_or_refused(target):
     "target", ["/app/key?protocol=7", "/app/key/?protocol=7&x=%zz", "ws://host/app/key?protocol=7"]
 )
 def test_good_targets(target):
-    assert new_door().admit(target) is APP
+    assert admit(new_door(), target) is APP
 
 
 def test_012_a_draining_door_refuses_with_4100_whoever_comes():
     door = new_door()
     door.draining = True
 
-    assert door.admit("/app/key?protocol=7") == door.admit("/app/unknown") == codes.DRAINING
+    assert admit(door, "/app/key?protocol=7") == admit(door, "/app/unknown") == codes.DRAINING
     assert codes.DRAINING.code == 4100
 
 

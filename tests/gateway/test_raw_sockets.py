@@ -136,13 +136,13 @@ async def test_what_is_not_http_is_dropped_and_others_are_served(gateway, reques
         await client.hears_nothing()
 
 
-async def test_a_flood_of_mistakes_is_answered_in_order(gateway):
+async def test_many_mistakes_are_answered_in_order(gateway):
     async with gateway.raw() as socket:
-        for _ in range(500):
+        for _ in range(100):
             socket.send_text("{")
         socket.send_text(PING)
 
-        frames = [await socket.frame() for _ in range(501)]
+        frames = [await socket.frame() for _ in range(101)]
         assert frames[-1] == PONG
 
 

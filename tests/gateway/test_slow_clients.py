@@ -5,9 +5,11 @@ import socket
 from types import SimpleNamespace
 
 from gateway.connections import Connections
+from gateway.pusher.addresses import Addresses
 from gateway.pusher.app import App, Apps
 from gateway.pusher.handshake import Door
 from gateway.pusher.liveness import Patience
+from gateway.pusher.proxies import Proxies
 from gateway.websocket import Connection, Gateway, Limits
 from support.waiting import until
 
@@ -41,8 +43,11 @@ class Slow:
 
 async def test_a_client_that_reads_only_a_part_is_still_watched():
     app = App(id="1", key="key", secret="secret")
+    addresses = Addresses(connections=None, handshakes=None)
     gateway = Gateway(
-        door=Door(Apps([app]), path_prefix="", connections=lambda _: 0),
+        door=Door(Apps([app]), addresses, path_prefix="", connections=lambda _: 0),
+        addresses=addresses,
+        proxies=Proxies(),
         hub=None,
         connections=Connections(tick=1.0),
         relay=None,

@@ -43,7 +43,14 @@ CLOSED_APP = {
     "authorizationTimeoutSeconds": 1,
 }
 NO_USERS_APP = {"id": "4771", "key": "gwkey0071", "secret": "gwsecret0071", "enableUserAuthentication": False}
-APPS = (APP, OTHER_APP, DISABLED_APP, SMALL_APP, CHATTY_APP, CLOSED_APP, NO_USERS_APP)
+TLS_APP = {"id": "4747", "key": "gwkey0006", "secret": "gwsecret0006", "requireTls": True}
+CHOOSY_APP = {
+    "id": "4848",
+    "key": "gwkey0007",
+    "secret": "gwsecret0007",
+    "allowedOrigins": ["https://crm.example.org", "https://*.acme.example"],
+}
+APPS = (APP, OTHER_APP, DISABLED_APP, SMALL_APP, CHATTY_APP, CLOSED_APP, NO_USERS_APP, TLS_APP, CHOOSY_APP)
 
 SIGNED_IN = "pusher:signin_success"
 SUCCEEDED = "pusher_internal:subscription_succeeded"
@@ -72,6 +79,8 @@ class GatewayProcess:
             "GATEWAY_PORT": str(self.port),
             "GATEWAY_NATS_URL": nats.url("gateway"),
             "GATEWAY_APPS_FILE": str(directory / "apps.json"),
+            "GATEWAY_HANDSHAKES_PER_SECOND": "-1",  # all tests come from one address
+            "GATEWAY_MAX_CONNECTIONS_PER_ADDRESS": "-1",
             **{f"GATEWAY_{name.upper()}": value for name, value in settings.items()},
         }
         self._process = OwnProcess(

@@ -25,10 +25,15 @@ from gateway.apps import AppsFileError
 from gateway.bus import Bus
 from gateway.connections import Connections
 from gateway.hub import Hub
+from gateway.pusher.addresses import Addresses
+from gateway.pusher.allowance import Rate
 from gateway.pusher.app import Apps
+from gateway.pusher.budget import Rates
 from gateway.pusher.codes import TERMINATED
 from gateway.pusher.handshake import Door
 from gateway.pusher.liveness import Patience
+from gateway.pusher.proxies import Proxies
+from gateway.reception import HttpConnection, Manners, Reception
 from gateway.relays import Relays
 from gateway.server import DrainingServer
 from gateway.settings import Settings
@@ -74,9 +79,24 @@ async def serve(settings: Settings, tenants: Apps) -> None:
     relays = Relays(bus)
     new_cache = partial(cache.for_channel, lifetime=settings.cache_seconds, now=time.time)
     hub = Hub(bus, asyncio.get_running_loop().call_soon, new_cache)
-    door = Door(tenants, path_prefix=settings.path_prefix, connections=connections.of_app)
+    addresses = Addresses(
+        connections=limit(settings.max_connections_per_address),
+        handshakes=rate(settings.handshakes_per_second, settings.burst_seconds),
+    )
+    reception = Reception(
+        Manners(
+            request_seconds=settings.handshake_seconds,
+            answer_seconds=settings.answer_seconds,
+            head_bytes=settings.max_request_head_bytes,
+            waiting=settings.max_pending,
+        ),
+        connections.wheel,
+    )
+    door = Door(tenants, addresses, path_prefix=settings.path_prefix, connections=connections.of_app)
     gateway = Gateway(
         door=door,
+        addresses=addresses,
+        proxies=Proxies(settings.trusted_proxies),
         hub=hub,
         connections=connections,
         relay=relays.put,
@@ -86,6 +106,11 @@ async def serve(settings: Settings, tenants: Apps) -> None:
             message_bytes=settings.max_message_bytes,
             buffer_bytes=settings.max_buffer_bytes,
             channels=settings.max_channels,
+            rates=Rates(
+                bytes=rate(settings.bytes_per_second, settings.burst_seconds),
+                messages=rate(settings.messages_per_second, settings.burst_seconds),
+                mistakes=rate(settings.mistakes_per_second, settings.burst_seconds),
+            ),
             close_seconds=settings.close_seconds,
         ),
     )
@@ -104,10 +129,11 @@ async def serve(settings: Settings, tenants: Apps) -> None:
         host=settings.host,
         port=settings.port,
         ws=websocket.factory(gateway),  # type: ignore[arg-type]  # declared as a class; uvicorn only calls it
-        http="httptools",
+        http=partial(HttpConnection, reception=reception),  # type: ignore[arg-type]  # the same
         lifespan="off",
         log_config=None,
         access_log=False,
+        proxy_headers=False,  # what proxies say is read where it counts, and only from those that are trusted
         server_header=False,
         backlog=BACKLOG,
         timeout_graceful_shutdown=round(settings.close_seconds) + 1,
@@ -169,6 +195,16 @@ def screen(directory: Path | None, api_url: str, tenants: Apps) -> list[BaseRout
         return []
     app = tenants.first_enabled()
     return web.routes(directory, api_url=api_url, app_key=app.key if app else None)
+
+
+def limit(number: int) -> int | None:
+    """Return a setting's limit, or None for -1."""
+    return None if number < 0 else number
+
+
+def rate(number: int, burst_seconds: float) -> Rate | None:
+    """Return a rate with so many seconds' worth at once, or None for -1."""
+    return None if number < 0 else Rate(number, number * burst_seconds)
 
 
 def new_id() -> str:

@@ -17,3 +17,4 @@ TRIGGERS: Final = Counter("gateway_triggers_total", "Events stored for the HTTP 
 REFUSALS: Final = Counter("gateway_refusals_total", "Connections closed by the gateway", ["code"])
 PROBLEMS: Final = Counter("gateway_client_problems_total", "Mistakes of clients", ["problem"])
 SLOW_CONSUMERS: Final = Counter("gateway_slow_consumers_total", "Connections closed because they read too slowly")
+LIMITS: Final = Counter("gateway_limits_total", "Clients stopped by a limit of the process", ["limit"])

@@ -3,8 +3,18 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import DirectoryPath, Field, SecretStr
+from pydantic import AfterValidator, DirectoryPath, Field, IPvAnyNetwork, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _number(value: int) -> int:
+    if value < 1 and value != -1:
+        raise ValueError("must be at least 1, or -1 for no limit")
+    return value
+
+
+Number = Annotated[int, AfterValidator(_number)]
+"""A limit; -1: none."""
 
 
 class Settings(BaseSettings):
@@ -46,3 +56,26 @@ class Settings(BaseSettings):
     """Waiting to be read by one client; above it the client is closed as too slow."""
     max_channels: Annotated[int, Field(ge=1)] = 1000
     """Of one connection."""
+
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
+    """JSON list of addresses and networks whose `X-Forwarded-For` and `X-Forwarded-Proto` count."""
+    max_connections_per_address: Number = 2000
+    """Of one client address (IPv6: /64 network)."""
+    handshakes_per_second: Number = 100
+    """Of one client address."""
+    messages_per_second: Number = 200
+    """From one connection; WebSocket pings count too."""
+    bytes_per_second: Number = 256 * 1024
+    """From one connection."""
+    mistakes_per_second: Number = 10
+    """Messages of one connection that are answered with an error."""
+    burst_seconds: Annotated[float, Field(gt=0)] = 10.0
+    """What may be used at once of each rate above: so many seconds' worth."""
+    handshake_seconds: Annotated[float, Field(gt=0)] = 10.0
+    """From connecting to a complete request; then the socket is cut."""
+    answer_seconds: Annotated[float, Field(gt=0)] = 60.0
+    """From a complete HTTP request to the end of its answer; then the socket is cut."""
+    max_request_head_bytes: Annotated[int, Field(ge=1024)] = 16 * 1024
+    """Request line and headers together; above it 431."""
+    max_pending: Annotated[int, Field(ge=16)] = 4096
+    """Sockets that are no WebSockets yet; above it the one that has waited longest is cut."""

@@ -6,7 +6,7 @@ uvicorn makes one of these for each upgrade (its `ws` extension point) and calls
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, cast
 
 import structlog
@@ -21,11 +21,14 @@ from gateway.connections import Connections
 from gateway.hub import Hub
 from gateway.outlet import Outlet
 from gateway.pusher import frames
+from gateway.pusher.addresses import Addresses, household
 from gateway.pusher.app import App
-from gateway.pusher.codes import RESTARTING, SLOW_CONSUMER, Refusal
+from gateway.pusher.budget import FLOODS, Budget, Rates, Use
+from gateway.pusher.codes import ADDRESS_LIMIT, RESTARTING, SLOW_CONSUMER, Refusal
 from gateway.pusher.effects import Close, Complain, Effect, Join, Leave, Probe, Problem, Relay, Send, Tell
-from gateway.pusher.handshake import Door, subprotocol
+from gateway.pusher.handshake import Door, Visit, subprotocol
 from gateway.pusher.liveness import Liveness, Patience
+from gateway.pusher.proxies import Proxies
 from gateway.pusher.session import Session
 
 _log = structlog.stdlib.get_logger("gateway.websocket")
@@ -34,6 +37,7 @@ _library_log.setLevel(logging.WARNING)  # a line for each connection opened and 
 
 PING_PAYLOAD: Final = b""
 WATCH: Final = 0.1  # seconds between looks at the buffer of a client that does not keep up
+GULP: Final = 4096  # bytes looked at before the limits are: a flood of tiny frames must not keep everybody waiting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +49,7 @@ class Limits:
     buffer_bytes: int = 1024 * 1024
     """Not yet taken by the client; above it the client counts as too slow."""
     channels: int = 1000
+    rates: Rates = field(default_factory=Rates)
     close_seconds: float = 5.0
     """From our close frame until the transport is cut."""
 
@@ -54,6 +59,8 @@ class Gateway:
     """What all connections share."""
 
     door: Door
+    addresses: Addresses
+    proxies: Proxies
     hub: Hub
     connections: Connections
     relay: Callable[[Relay], None]
@@ -74,8 +81,8 @@ class Connection(asyncio.Protocol):
     """One WebSocket, from the upgrade request to the lost transport."""
 
     __slots__ = (
-        "_ending", "_fragments", "_gateway", "_heard", "_liveness", "_loop", "_noted", "_outlet", "_server_state",
-        "_session", "_transport", "_watch", "_ws", "slot",
+        "_address", "_budget", "_ending", "_fragments", "_gateway", "_heard", "_liveness", "_loop", "_noted", "_outlet",
+        "_server_state", "_session", "_transport", "_watch", "_ws", "slot",
     )  # fmt: skip
     _transport: asyncio.Transport
     _outlet: Outlet
@@ -88,6 +95,8 @@ class Connection(asyncio.Protocol):
             max_size=gateway.limits.message_bytes, select_subprotocol=_select_subprotocol, logger=_library_log
         )
         self._session: Session | None = None
+        self._address = ""
+        self._budget = Budget(gateway.limits.rates)
         self._liveness = Liveness(gateway.patience)
         self._heard = self._loop.time()
         self._fragments: list[bytes] = []
@@ -106,6 +115,11 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._heard = self._loop.time()
+        self._budget.read(len(data), self._heard)
+        for start in range(0, len(data), GULP):
+            self._take(data[start : start + GULP])
+
+    def _take(self, data: bytes) -> None:
         was_open = self._ws.state is State.OPEN
         self._ws.receive_data(data)
         if self._ws.state is not State.OPEN:
@@ -118,9 +132,12 @@ class Connection(asyncio.Protocol):
             if isinstance(event, Request):
                 self._open(event)
             elif isinstance(event, Frame):
+                self._budget.message(self._heard)
                 self._on_frame(event)
         if self._ws.state is not State.OPEN:
             self._cut_later()
+        elif self._budget.exceeded is not None:
+            self._stop_flood(self._budget.exceeded)
 
     def eof_received(self) -> bool:
         return False  # the transport closes itself
@@ -143,6 +160,7 @@ class Connection(asyncio.Protocol):
         self._server_state.connections.discard(self)
         if self._session is not None:
             self._gateway.connections.remove(self._session.app.id, self._session.socket_id)
+            self._gateway.addresses.leave(self._address)
 
     # What the gateway asks for.
 
@@ -181,15 +199,32 @@ class Connection(asyncio.Protocol):
         self._write_pending()
         if self._ws.state is not State.OPEN:  # not a WebSocket handshake at all
             return
-        admitted = self._gateway.door.admit(request.path)
+        visit = self._visit(request)
+        admitted = self._gateway.door.admit(visit, self._heard)
         if isinstance(admitted, Refusal):
+            if admitted is ADDRESS_LIMIT:
+                metrics.LIMITS.labels("address").inc()
             _log.info("refused", code=admitted.code, reason=admitted.reason)
             self.refuse(admitted)
         else:
-            self._establish(admitted)
+            self._establish(admitted, visit.address)
 
-    def _establish(self, app: App) -> None:
+    def _visit(self, request: Request) -> Visit:
+        """Return who comes; of an unknown peer, such as a UNIX socket, the address is empty."""
+        peer = str((self._transport.get_extra_info("peername") or [""])[0])
+        headers, proxies = request.headers, self._gateway.proxies
+        encrypted = self._transport.get_extra_info("sslcontext") is not None
+        return Visit(
+            request.path,
+            address=household(proxies.client(peer, headers.get_all("X-Forwarded-For"))),
+            secure=proxies.secure(peer, headers.get_all("X-Forwarded-Proto"), encrypted=encrypted),
+            origin=next(iter(headers.get_all("Origin")), None),
+        )
+
+    def _establish(self, app: App, address: str) -> None:
         gateway = self._gateway
+        self._address = address
+        gateway.addresses.enter(address)
         self._session = Session(app, gateway.new_socket_id(), max_channels=gateway.limits.channels)
         gateway.connections.add(self, app.id, self._session.socket_id)
         self._send(self._session.welcome(self._heard))
@@ -267,8 +302,19 @@ class Connection(asyncio.Protocol):
         self._write_pending()
         self._count_failure(int(code), reason)
 
+    def _stop_flood(self, use: Use) -> None:
+        """Close with the error frame, and hear nothing more: what is still on its way is thrown away unread."""
+        refusal = FLOODS[use]
+        self._leave_all()
+        self._send(frames.error(refusal.code, refusal.reason))
+        self._ws.fail(refusal.code, refusal.reason)
+        self._write_pending()
+        self._cut_later()
+        metrics.LIMITS.labels(use.value).inc()
+        self._count_failure(refusal.code, refusal.reason)
+
     def _count_failure(self, code: int, reason: str) -> None:
-        """Log and count a violation of the WebSocket protocol; the reason holds nothing of the payload."""
+        """Log and count a violation of the WebSocket protocol or a limit; the reason holds nothing of the payload."""
         metrics.REFUSALS.labels(code).inc()
         _log.info("protocol violated", code=code, reason=reason, socket_id=self._session and self._session.socket_id)
 
@@ -299,6 +345,8 @@ class Connection(asyncio.Protocol):
     def _note(self, problem: Problem, channel: str | None) -> None:
         """Count a client's mistake, and log the first of its kind on this connection."""
         metrics.PROBLEMS.labels(problem.value).inc()
+        if problem is not Problem.TOO_FAST:
+            self._budget.mistake(self._heard)
         if problem not in self._noted:
             self._noted.add(problem)
             assert self._session is not None

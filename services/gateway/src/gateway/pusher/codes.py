@@ -15,6 +15,7 @@ class Refusal:
     reason: str
 
 
+TLS_REQUIRED: Final = Refusal(4000, "Application only accepts TLS connections; connect with wss")
 UNKNOWN_APP: Final = Refusal(4001, "Application does not exist")
 APP_DISABLED: Final = Refusal(4003, "Application is disabled")
 OVER_QUOTA: Final = Refusal(4004, "Application is over its connection quota")
@@ -23,9 +24,16 @@ UNSUPPORTED_PROTOCOL: Final = Refusal(4007, "Unsupported protocol version")
 NO_PROTOCOL: Final = Refusal(4008, "No protocol version supplied")
 UNAUTHORISED: Final = Refusal(4009, "Connection not authorized within timeout")
 TERMINATED: Final = Refusal(4009, "User terminated by the application")
+FOREIGN_ORIGIN: Final = Refusal(4009, "Connections from this origin are not allowed")
 
 # Only before establishment: a client refused with 42xx there would be back without any delay, again and again.
 DRAINING: Final = Refusal(4100, "Server is restarting; reconnect in a moment")
+ADDRESS_LIMIT: Final = Refusal(4100, "Too many connections from this address; reconnect later")
+
+# A flood, from an established connection. 42xx would bring it back at once, 40xx never, however honest its mistake was.
+TOO_MANY_MESSAGES: Final = Refusal(4100, "Too many messages; reconnect later")
+TOO_MANY_BYTES: Final = Refusal(4100, "Too many bytes; reconnect later")
+TOO_MANY_MISTAKES: Final = Refusal(4100, "Too many errors on this connection; reconnect later")
 
 RESTARTING: Final = Refusal(4200, "Server is restarting; reconnect immediately")
 SLOW_CONSUMER: Final = Refusal(4200, "Connection is too slow for its channels; reconnect immediately")

@@ -2,15 +2,21 @@
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from gateway.pusher.addresses import Addresses
 from gateway.pusher.app import App, Apps
 from gateway.pusher.codes import (
+    ADDRESS_LIMIT,
     APP_DISABLED,
     DRAINING,
+    FOREIGN_ORIGIN,
     NO_PROTOCOL,
     OVER_QUOTA,
+    TLS_REQUIRED,
     UNKNOWN_APP,
     UNKNOWN_PATH,
     UNSUPPORTED_PROTOCOL,
@@ -21,40 +27,71 @@ PROTOCOLS: Final = frozenset({"4", "5", "6", "7"})  # what changed between them 
 _SUBPROTOCOL = re.compile(r"pusher-channels-protocol-\d+")
 
 
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """An upgrade request, as far as it matters for admission."""
+
+    target: str
+    """Path and query."""
+    address: str
+    """Of the client, not of a proxy; see `addresses.household`."""
+    secure: bool = False
+    """Whether the client's connection is encrypted."""
+    origin: str | None = None
+    """The page it comes from; only browsers tell."""
+
+
 class Door:
     """Admits connections to apps, or says why not."""
 
-    def __init__(self, apps: Apps, *, path_prefix: str, connections: Callable[[str], int]) -> None:
+    def __init__(
+        self, apps: Apps, addresses: Addresses, *, path_prefix: str, connections: Callable[[str], int]
+    ) -> None:
         """Open the door.
 
         Args:
             apps: the tenants.
+            addresses: what each address uses.
             path_prefix: what stands before `/app/<key>`, such as `/realtime`; may be empty.
             connections: app id → how many connections it has now.
         """
         self._apps = apps
+        self._addresses = addresses
         self._path = re.compile(rf"{re.escape(path_prefix)}/app/(?P<key>[^/]+)/?")
         self._connections = connections
         self.draining = False
 
-    def admit(self, target: str) -> App | Refusal:  # noqa: PLR0911 - one line for each check of the protocol
-        """Return the app that a request target (path and query) may connect to, or the refusal to close with."""
-        path, query = _split(target)
+    def admit(self, visit: Visit, now: float) -> App | Refusal:
+        """Return the app that a visitor may connect to, or the refusal to close with; it counts as a handshake.
+
+        Args:
+            visit: who comes.
+            now: seconds of any monotonic clock.
+        """
+        welcome = self._addresses.arrive(visit.address, now)
+        path, query = _split(visit.target)
         match = self._path.fullmatch(path)
         if match is None:
             return UNKNOWN_PATH
         if self.draining:
             return DRAINING
+        if not welcome:
+            return ADDRESS_LIMIT
         app = self._apps.by_key(unquote(match["key"]))
-        if app is None:
-            return UNKNOWN_APP
+        return UNKNOWN_APP if app is None else self._enter(app, visit, query)
+
+    def _enter(self, app: App, visit: Visit, query: str) -> App | Refusal:  # noqa: PLR0911 - one line for each check
         if not app.enabled:
             return APP_DISABLED
+        if app.require_tls and not visit.secure:
+            return TLS_REQUIRED
         protocol = parse_qs(query, keep_blank_values=True).get("protocol")
         if protocol is None:
             return NO_PROTOCOL
         if protocol[0] not in PROTOCOLS:
             return UNSUPPORTED_PROTOCOL
+        if app.allowed_origins and not _listed(visit.origin, app.allowed_origins):
+            return FOREIGN_ORIGIN
         if app.max_connections is not None and self._connections(app.id) >= app.max_connections:
             return OVER_QUOTA
         return app
@@ -71,3 +108,14 @@ def _split(target: str) -> tuple[str, str]:
         return parts.path, parts.query
     path, _, query = target.partition("?")
     return path, query
+
+
+def _listed(origin: str | None, patterns: Sequence[str]) -> bool:
+    """Whether an origin is one of the patterns, in which `*` stands for any characters, or none."""
+    given = (origin or "").lower()
+    return any(_pattern(pattern).fullmatch(given) for pattern in patterns)
+
+
+@lru_cache(maxsize=1024)
+def _pattern(pattern: str) -> re.Pattern[str]:
+    return re.compile(".*".join(map(re.escape, pattern.lower().split("*"))), re.DOTALL)

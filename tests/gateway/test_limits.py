@@ -1,0 +1,321 @@
+"""Every limit as an attacker meets it: what happens beyond it, and that others notice nothing."""
+
+import asyncio
+import json
+
+import pytest
+
+from support.gateways import APP, CHOOSY_APP, LOOPBACK, QUERY, TLS_APP, Client, checked
+from support.waiting import until
+
+TARGET = f"/app/{APP['key']}?{QUERY}"
+PONG = ("text", b'{"event":"pusher:pong","data":"{}"}')
+PROXIED = {"trusted_proxies": '["127.0.0.0/8"]'}
+
+
+async def refusal(gateway, target=TARGET, **options):
+    """Return the code with which a newcomer is refused: the same in the only frame and in the close frame."""
+    async with gateway.open(target, **options) as socket:
+        frame = checked(await socket.recv())
+        assert frame["event"] == "pusher:error"
+        code, reason = await Client(socket, APP).closing()
+        assert frame["data"] == {"code": code, "message": reason}
+        return code
+
+
+async def flooded(socket):
+    """Return code and text of the error frame before the close frame with the same code."""
+    error = None
+    while True:
+        kind, payload = await socket.frame()
+        if kind == "close":
+            assert error is not None
+            assert int.from_bytes(payload[:2], "big") == error["code"]
+            return error["code"], error["message"]
+        if kind == "text" and (frame := checked(payload.decode()))["event"] == "pusher:error":
+            error = frame["data"]
+
+
+async def test_too_many_connections_of_one_address_are_told_to_come_back_later(new_gateway, nats):
+    gateway = new_gateway(nats, max_connections_per_address="2")
+    async with gateway.connect() as first:
+        async with gateway.connect():
+            assert await refusal(gateway) == 4100
+            await first.hears_nothing()
+        await until(lambda: connects(gateway))
+
+
+async def connects(gateway):
+    async with gateway.open(TARGET) as socket:
+        return checked(await socket.recv())["event"] == "pusher:connection_established"
+
+
+async def test_too_many_handshakes_of_one_address_are_told_to_come_back_later(new_gateway, nats):
+    gateway = new_gateway(nats, handshakes_per_second="1", burst_seconds="3")
+    async with gateway.connect() as first:
+        codes = [await refusal(gateway, "/nonsense") for _ in range(2)]
+        assert codes == [4005, 4005]  # they count: nobody may knock as often as they like
+
+        assert await refusal(gateway) == 4100
+        await first.hears_nothing()
+        await until(lambda: connects(gateway))
+
+
+async def test_an_office_of_two_hundred_behind_one_address_comes_back_at_once(new_gateway, nats):
+    defaults = {"handshakes_per_second": "100", "max_connections_per_address": "2000"}
+    gateway = new_gateway(nats, **defaults)
+
+    assert all(await asyncio.gather(*(connects(gateway) for _ in range(200))))
+
+
+async def test_behind_a_trusted_proxy_each_client_has_limits_of_its_own(new_gateway, nats):
+    gateway = new_gateway(nats, max_connections_per_address="1", **PROXIED)
+    for_ada, for_bob = ({"X-Forwarded-For": f"{number}, 192.0.2.{number}"} for number in (1, 2))
+    async with gateway.connect(additional_headers=for_ada), gateway.connect(additional_headers=for_bob):
+        assert await refusal(gateway, additional_headers=for_ada) == 4100
+
+
+async def test_a_forwarded_header_of_anybody_else_changes_nothing(new_gateway, nats):
+    gateway = new_gateway(nats, max_connections_per_address="1", trusted_proxies='["192.0.2.0/24"]')
+    async with gateway.connect(additional_headers={"X-Forwarded-For": "192.0.2.1"}):
+        assert await refusal(gateway, additional_headers={"X-Forwarded-For": "192.0.2.2"}) == 4100
+    spoofed = {"X-Forwarded-Proto": "https"}
+    assert await refusal(gateway, f"/app/{TLS_APP['key']}?{QUERY}", additional_headers=spoofed) == 4000
+
+
+async def test_009_an_app_that_requires_tls_refuses_plain_connections(new_gateway, nats):
+    gateway = new_gateway(nats, **PROXIED)
+    assert await refusal(gateway, f"/app/{TLS_APP['key']}?{QUERY}") == 4000
+    plain, encrypted = ({"X-Forwarded-Proto": scheme} for scheme in ("http", "https"))
+    assert await refusal(gateway, f"/app/{TLS_APP['key']}?{QUERY}", additional_headers=plain) == 4000
+
+    async with gateway.connect(TLS_APP, additional_headers=encrypted) as client:
+        await client.hears_nothing()
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["https://crm.example.org", "HTTPS://CRM.example.org", "https://x.acme.example", "https://a.b.acme.example"],
+)
+async def test_a_listed_origin_may_connect(gateway, origin):
+    async with gateway.connect(CHOOSY_APP, origin=origin) as client:
+        await client.hears_nothing()
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://evil.example", "http://crm.example.org", "https://crm.example.org.evil.example", "https://acme.example",
+        "https://crmXexample.org", "null", None,
+    ],
+)  # fmt: skip
+async def test_a_foreign_origin_is_refused_with_4009(gateway, origin):
+    assert await refusal(gateway, f"/app/{CHOOSY_APP['key']}?{QUERY}", origin=origin) == 4009
+
+
+async def test_a_flood_of_messages_is_cut_and_others_are_served(new_gateway, nats):
+    gateway = new_gateway(nats, messages_per_second="20", burst_seconds="5")
+    async with gateway.connect() as other, gateway.raw() as socket:
+        for _ in range(1000):
+            socket.send_text('{"event":"pusher:ping"}')
+
+        assert await flooded(socket) == (4100, "Too many messages; reconnect later")
+        await other.hears_nothing()
+    assert await gateway.metric("gateway_limits_total") == 1
+
+
+async def test_a_flood_of_websocket_pings_is_cut(new_gateway, nats):
+    gateway = new_gateway(nats, messages_per_second="20", burst_seconds="5")
+    async with gateway.raw() as socket:
+        for _ in range(1000):
+            socket.send(9, b"")
+
+        assert await flooded(socket) == (4100, "Too many messages; reconnect later")
+
+
+async def test_a_client_that_pings_every_second_is_never_near_the_limit(new_gateway, nats):
+    gateway = new_gateway(nats, messages_per_second="1", burst_seconds="30")
+    async with gateway.raw() as socket:
+        for _ in range(30):
+            socket.send(9, b"x")
+
+        assert [await socket.frame() for _ in range(30)] == [("pong", b"x")] * 30
+
+
+async def test_a_flood_of_bytes_is_cut(new_gateway, nats):
+    gateway = new_gateway(nats, bytes_per_second="10000", burst_seconds="5")
+    async with gateway.raw() as socket:
+        for _ in range(10):
+            socket.send_text(json.dumps({"event": "pusher:ping", "data": "x" * 10_000}))
+
+        assert await flooded(socket) == (4100, "Too many bytes; reconnect later")
+
+
+async def test_a_flood_of_mistakes_is_cut(gateway):
+    async with gateway.raw() as socket:
+        for _ in range(150):
+            socket.send_text('{"event":"pusher_internal:nonsense"}')
+
+        assert await flooded(socket) == (4100, "Too many errors on this connection; reconnect later")
+
+
+async def test_after_a_flood_the_connection_hears_nothing_more_of_its_channels(new_gateway, nats):
+    gateway = new_gateway(nats, messages_per_second="20", burst_seconds="1")
+    async with gateway.raw() as socket:
+        socket.send_text('{"event":"pusher:subscribe","data":{"channel":"news"}}')
+        await socket.frame()
+        for number in range(200):
+            socket.send_text(json.dumps({"event": "pusher:subscribe", "data": {"channel": f"more-{number}"}}))
+        await flooded(socket)
+
+        assert await gateway.metric("gateway_subscriptions") == 0
+
+
+async def test_as_many_channels_as_allowed_may_be_subscribed_at_once(gateway):
+    """What pusher-js does after each reconnect must not look like a flood."""
+    async with gateway.connect() as client:
+        for number in range(1000):
+            await client.subscribe(f"many-{number}")
+        await client.send("pusher:ping")
+
+        while (await client.frame())["event"] != "pusher:pong":
+            pass
+
+
+class Slowloris:
+    """Plain TCP connections that take their time."""
+
+    def __init__(self, gateway):
+        self._port = gateway.port
+        self._writers = []
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *_):
+        for writer in self._writers:
+            writer.close()
+
+    async def open(self, first=b""):
+        reader, writer = await asyncio.open_connection(LOOPBACK, self._port)
+        self._writers.append(writer)
+        writer.write(first)
+        return reader, writer
+
+
+async def ended(reader):
+    """Wait until the server has ended a connection, and return what it had said."""
+    said = b""
+    try:
+        while chunk := await asyncio.wait_for(reader.read(65536), 10):
+            said += chunk
+    except ConnectionResetError:
+        pass
+    return said
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"GET /app/x", id="a-part-of-the-line"),
+        pytest.param(b"GET /app/x HTTP/1.1\r\nHost: test\r\nX-A: b\r\n", id="headers-without-end"),
+        pytest.param(
+            b"POST /apps/4242/events HTTP/1.1\r\nHost: test\r\nContent-Length: 100\r\n\r\n{", id="half-a-body"
+        ),
+    ],
+)
+async def test_a_request_that_never_ends_is_cut(new_gateway, nats, first):
+    gateway = new_gateway(nats, handshake_seconds="0.3", idle_seconds="0.4")
+    async with Slowloris(gateway) as attacker:
+        reader, _ = await attacker.open(first)
+
+        assert await ended(reader) == b""
+        assert await gateway.metric("gateway_limits_total") >= 1
+
+
+async def test_a_trickle_of_bytes_does_not_prolong_the_deadline(new_gateway, nats):
+    gateway = new_gateway(nats, handshake_seconds="0.5", idle_seconds="0.4")
+    async with Slowloris(gateway) as attacker:
+        reader, writer = await attacker.open(b"GET / HTTP/1.1\r\nX-A: ")
+
+        async def trickle():
+            while not reader.at_eof():
+                writer.write(b"a")
+                await asyncio.sleep(0.05)
+
+        trickling = asyncio.create_task(trickle())
+        try:
+            assert await ended(reader) == b""
+        finally:
+            trickling.cancel()
+
+
+async def test_empty_lines_after_an_answer_do_not_hold_the_connection(new_gateway, nats):
+    gateway = new_gateway(nats, handshake_seconds="0.5", idle_seconds="0.4")
+    async with Slowloris(gateway) as attacker:
+        reader, writer = await attacker.open(b"GET /livez HTTP/1.1\r\nHost: test\r\n\r\n")
+        await reader.readuntil(b"}")
+
+        async def trickle():
+            while not reader.at_eof():
+                writer.write(b"\r\n")
+                await asyncio.sleep(0.05)
+
+        trickling = asyncio.create_task(trickle())
+        try:
+            assert await ended(reader) == b""
+        finally:
+            trickling.cancel()
+
+
+async def test_an_established_websocket_has_no_handshake_deadline(new_gateway, nats):
+    gateway = new_gateway(nats, handshake_seconds="0.2", idle_seconds="0.4", pong_seconds="5")
+    async with gateway.connect() as client, Slowloris(gateway) as attacker:
+        reader, _ = await attacker.open()
+        await ended(reader)  # its deadline was later than the client's would be
+
+        await client.hears_nothing()
+
+
+async def test_silent_sockets_make_room_for_honest_ones(new_gateway, nats):
+    gateway = new_gateway(nats, max_pending="16", handshake_seconds="60")
+    async with Slowloris(gateway) as attacker:
+        silent = [await attacker.open() for _ in range(50)]
+        async with gateway.connect() as client:
+            await client.hears_nothing()
+        for reader, _ in silent[:30]:  # the oldest went first
+            assert await ended(reader) == b""
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [
+        pytest.param([b"GET /app/x HTTP/1.1\r\n"] + [b"X-A: " + b"b" * 1000 + b"\r\n"] * 40, id="headers"),
+        pytest.param([b"GET /app/x HTTP/1.1\r\nX-A: "] + [b"b" * 1000] * 40, id="one-header"),
+        pytest.param([b"GET /"] + [b"b" * 1000] * 40, id="path"),
+    ],
+)
+async def test_a_head_without_end_is_refused_before_its_deadline(new_gateway, nats, endless):
+    gateway = new_gateway(nats, handshake_seconds="60")
+    async with Slowloris(gateway) as attacker:
+        reader, writer = await attacker.open()
+        for piece in endless:
+            writer.write(piece)
+
+        await ended(reader)
+        assert await gateway.metric("gateway_limits_total") == 1
+
+
+async def test_too_large_a_head_is_answered(gateway):
+    async with Slowloris(gateway) as attacker:
+        reader, _ = await attacker.open(b"GET / HTTP/1.1\r\nCookie: " + b"b" * 20_000 + b"\r\n\r\n")
+
+        assert (await ended(reader)).startswith(b"HTTP/1.1 431 ")
+
+
+async def test_a_tls_client_on_the_plain_port_is_dropped_without_an_answer(gateway):
+    async with Slowloris(gateway) as attacker:
+        reader, _ = await attacker.open(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+
+        assert await ended(reader) == b""
