@@ -135,6 +135,8 @@ class Gateway:
             "GATEWAY_APPS_FILE": str(directory / "apps.json"),
             "GATEWAY_LOG_LEVEL": "WARNING",
             "GATEWAY_IDLE_SECONDS": "3600",  # the reader answers no probes
+            "GATEWAY_HANDSHAKES_PER_SECOND": "-1",  # everybody comes from one address
+            "GATEWAY_MAX_CONNECTIONS_PER_ADDRESS": "-1",
         }
         self._server = Child(sys.executable, "-m", "gateway", "serve", environment=environment, log=directory / "log")
         children.callback(self._server.end)
