@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.pusher.addresses import Addresses, household
 from gateway.pusher.allowance import Rate
-from gateway.pusher.budget import Budget, Rates, Use
+from gateway.pusher.budget import Budget, Pace, Use
 from gateway.pusher.proxies import Proxies
 
 PROXIES = Proxies([ip_network("10.0.0.0/8"), ip_network("fd00::/8")])
@@ -42,7 +42,7 @@ def test_a_full_bucket_gives_exactly_its_burst_and_is_full_again_later(per_secon
 
 
 def test_a_budget_remembers_the_first_limit_that_was_passed():
-    budget = Budget(Rates(bytes=Rate(10, 100), messages=Rate(1, 2)))
+    budget = Budget(Pace(bytes=Rate(10, 100), messages=Rate(1, 2)))
     budget.read(100, 0.0)
     budget.message(0.0)
     budget.mistake(0.0)  # no limit

@@ -28,7 +28,7 @@ from gateway.hub import Hub
 from gateway.pusher.addresses import Addresses
 from gateway.pusher.allowance import Rate
 from gateway.pusher.app import Apps
-from gateway.pusher.budget import Rates
+from gateway.pusher.budget import Pace
 from gateway.pusher.codes import TERMINATED
 from gateway.pusher.handshake import Door
 from gateway.pusher.liveness import Patience
@@ -106,7 +106,7 @@ async def serve(settings: Settings, tenants: Apps) -> None:
             message_bytes=settings.max_message_bytes,
             buffer_bytes=settings.max_buffer_bytes,
             channels=settings.max_channels,
-            rates=Rates(
+            pace=Pace(
                 bytes=rate(settings.bytes_per_second, settings.burst_seconds),
                 messages=rate(settings.messages_per_second, settings.burst_seconds),
                 mistakes=rate(settings.mistakes_per_second, settings.burst_seconds),

@@ -23,7 +23,7 @@ from gateway.outlet import Outlet
 from gateway.pusher import frames
 from gateway.pusher.addresses import Addresses, household
 from gateway.pusher.app import App
-from gateway.pusher.budget import FLOODS, Budget, Rates, Use
+from gateway.pusher.budget import FLOODS, Budget, Pace, Use
 from gateway.pusher.codes import ADDRESS_LIMIT, RESTARTING, SLOW_CONSUMER, Refusal
 from gateway.pusher.effects import Close, Complain, Effect, Join, Leave, Probe, Problem, Relay, Send, Tell
 from gateway.pusher.handshake import Door, Visit, subprotocol
@@ -49,7 +49,7 @@ class Limits:
     buffer_bytes: int = 1024 * 1024
     """Not yet taken by the client; above it the client counts as too slow."""
     channels: int = 1000
-    rates: Rates = field(default_factory=Rates)
+    pace: Pace = field(default_factory=Pace)
     close_seconds: float = 5.0
     """From our close frame until the transport is cut."""
 
@@ -96,7 +96,7 @@ class Connection(asyncio.Protocol):
         )
         self._session: Session | None = None
         self._address = ""
-        self._budget = Budget(gateway.limits.rates)
+        self._budget = Budget(gateway.limits.pace)
         self._liveness = Liveness(gateway.patience)
         self._heard = self._loop.time()
         self._fragments: list[bytes] = []

@@ -22,7 +22,7 @@ FLOODS: Final = {Use.BYTES: TOO_MANY_BYTES, Use.MESSAGES: TOO_MANY_MESSAGES, Use
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rates:
+class Pace:
     """The limits of every connection; None: no limit."""
 
     bytes: Rate | None = None
@@ -33,25 +33,25 @@ class Rates:
 class Budget:
     """One connection's use of its limits."""
 
-    __slots__ = ("_bytes", "_messages", "_mistakes", "_rates", "exceeded")
+    __slots__ = ("_bytes", "_messages", "_mistakes", "_pace", "exceeded")
 
-    def __init__(self, rates: Rates) -> None:
-        self._rates = rates
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
         self._bytes = self._messages = self._mistakes = 0.0
         self.exceeded: Use | None = None
         """The first limit that was passed; from then on the connection has no business here."""
 
     def read(self, size: int, now: float) -> None:
-        if self._rates.bytes is not None:
-            self._bytes = self._note(Use.BYTES, self._rates.bytes.take(self._bytes, now, size))
+        if self._pace.bytes is not None:
+            self._bytes = self._note(Use.BYTES, self._pace.bytes.take(self._bytes, now, size))
 
     def message(self, now: float) -> None:
-        if self._rates.messages is not None:
-            self._messages = self._note(Use.MESSAGES, self._rates.messages.take(self._messages, now))
+        if self._pace.messages is not None:
+            self._messages = self._note(Use.MESSAGES, self._pace.messages.take(self._messages, now))
 
     def mistake(self, now: float) -> None:
-        if self._rates.mistakes is not None:
-            self._mistakes = self._note(Use.MISTAKES, self._rates.mistakes.take(self._mistakes, now))
+        if self._pace.mistakes is not None:
+            self._mistakes = self._note(Use.MISTAKES, self._pace.mistakes.take(self._mistakes, now))
 
     def _note(self, use: Use, full_at: float | None) -> float:
         if full_at is None:
