@@ -98,7 +98,8 @@ async def test_health_and_metrics(gateway):
     async with httpx.AsyncClient(base_url=gateway.url) as http, gateway.connect() as client:
         await client.join("news")
         assert (await http.get("/livez")).status_code == 200
-        assert (await http.get("/readyz")).json() == {"status": "ready", "checks": {"nats": "ok", "accepting": "ok"}}
+        checks = {"nats": "ok", "lease": "ok", "accepting": "ok"}
+        assert (await http.get("/readyz")).json() == {"status": "ready", "checks": checks}
         assert await gateway.metric("gateway_connections") >= 1
         assert await gateway.metric("gateway_subscriptions") >= 1
         before = await gateway.metric("gateway_deliveries_total")

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from math import inf
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +14,9 @@ from gateway.pusher.allowance import Allowance
 from gateway.pusher.app import App
 from gateway.pusher.codes import UNAUTHORISED
 from gateway.pusher.effects import Close, Complain, Join, Leave, Relay, Send, Tell
+from gateway.pusher.members import Member
 from gateway.pusher.session import Session
+from gateway.pusher.users import User
 
 APP = App(id="4242", key="gwkey0001", secret="gwsecret0001", client_events=True)
 SOCKET = "1234.5678"
@@ -89,11 +92,12 @@ def test_no_sequence_of_messages_raises_or_joins_without_authorisation(texts):
             assert isinstance(effect, Send | Join | Tell | Leave | Relay | Complain)
             assert not isinstance(effect, Close)
             match effect:
-                case Join(channel, welcome):
+                case Join(channel, welcome, member):
                     assert channel.name not in joined
                     assert not channel.kind.authorised or authorised(channel.name, text)
                     assert may_hear(channel, text)
-                    assert json.loads(welcome).get("channel", channel.name) == channel.name
+                    assert channel.kind.presence == (member is not None)
+                    assert member is not None or json.loads(welcome).get("channel", channel.name) == channel.name
                     joined.add(channel.name)
                 case Tell(channel, _):
                     assert channel in joined
@@ -103,7 +107,7 @@ def test_no_sequence_of_messages_raises_or_joins_without_authorisation(texts):
                     assert (app_id, sender) == (APP.id, SOCKET)
                     assert channel in joined
                     assert channels.parse(channel).kind.authorised
-                    assert set(json.loads(frame)) == {"event", "channel", "data"}
+                    assert set(json.loads(frame)) - {"user_id"} == {"event", "channel", "data"}
                 case Send(frame):
                     assert json.loads(frame)["event"] in {"pusher:pong", "pusher:error", "pusher:subscription_error"}
         assert session.channels == joined
@@ -225,13 +229,83 @@ def test_090_a_session_must_show_itself_only_where_the_app_wants_it():
     assert session.check(105.0) == (None, inf)
 
 
-def test_a_presence_channel_is_refused_only_after_its_signature_was_checked():
+def test_the_presence_vector_of_the_specification_joins_as_its_user():
     data = '{"user_id":"42","user_info":{"name":"Ada"}}'
-    good = f"{APP.key}:c314fc157482a92c4c2372b419bf76f56237e561e42ecc6241f98ee2832d5ad6"
+    auth = f"{APP.key}:c314fc157482a92c4c2372b419bf76f56237e561e42ecc6241f98ee2832d5ad6"
 
-    for auth, status in ((good, 501), ("x", 401)):
-        _, refused, _ = new_session().receive(subscribe("presence-room", auth=auth, channel_data=data), 0.0)
-        assert json.loads(json.loads(refused.frame)["data"])["status"] == status
+    (effect,) = new_session().receive(subscribe("presence-room", auth=auth, channel_data=data), 0.0)
+
+    assert effect.member == Member("42", '{"name":"Ada"}')
+
+
+def presence(channel_data, **changes):
+    """Subscribe to a presence channel, rightly signed; return the effects."""
+    session = Session(replace(APP, **changes), SOCKET, max_channels=10)
+    data = {} if channel_data is None else {"channel_data": channel_data}
+    auth = signing.channel_auth(APP.key, APP.secret, SOCKET, "presence-x", channel_data or "")
+    return list(session.receive(subscribe("presence-x", auth=auth, **data), 0.0))
+
+
+def status(effects):
+    """Return the status of a refused subscription."""
+    _, refused, error = effects
+    assert json.loads(error.frame)["data"]["code"] is None
+    return json.loads(json.loads(refused.frame)["data"])["status"]
+
+
+@pytest.mark.parametrize("user_id", ["null", "true", "{}", "[]", '""', "1.5", "-1e3", None])
+def test_054_without_a_user_id_nobody_joins(user_id):
+    assert status(presence("{}" if user_id is None else f'{{"user_id":{user_id}}}')) == 400
+
+
+@pytest.mark.parametrize("channel_data", ["{", "x", "[]", "7", '"{}"', '{"user_id":"\\ud800"}', None])
+def test_054_056_other_channel_data_is_refused(channel_data):
+    assert status(presence(channel_data)) == 400
+
+
+def test_046_a_number_is_the_same_user_as_its_text():
+    for user_id in ("42", '"42"'):
+        (effect,) = presence(f'{{"user_id":{user_id}}}')
+        assert effect.member == Member("42")
+
+
+def test_055_a_signed_in_user_joins_without_channel_data():
+    session = new_session()
+    session.user = User("u1", '{"user_id":"u1","user_info":{"name":"Ada"}}')
+    auth = signing.channel_auth(APP.key, APP.secret, SOCKET, "presence-x")
+
+    (effect,) = session.receive(subscribe("presence-x", auth=auth), 0.0)
+
+    assert effect.member == Member("u1", '{"name":"Ada"}')
+
+
+def test_the_limits_of_a_member_are_inclusive():
+    info = json.dumps("x" * 98)
+
+    assert len(presence(json.dumps({"user_id": "x" * 200}))) == 1
+    assert status(presence(json.dumps({"user_id": "x" * 201}))) == 413
+    assert len(presence(f'{{"user_id":1,"user_info":{info}}}', max_member_bytes=100)) == 1
+    assert status(presence(f'{{"user_id":1,"user_info":{info}}}', max_member_bytes=99)) == 413
+
+
+@given(st.text())
+def test_any_channel_data_is_a_member_or_refused(channel_data):
+    assert isinstance(presence(channel_data)[0], Join | Complain)
+
+
+def test_a_refused_member_is_not_on_the_channel():
+    session = new_session()
+    auth = signing.channel_auth(APP.key, APP.secret, SOCKET, "presence-x", '{"user_id":1}')
+    text = subscribe("presence-x", auth=auth, channel_data='{"user_id":1}')
+    list(session.receive(text, 0.0))
+
+    leave, *refusal = session.turn_away("presence-x")
+
+    assert leave == Leave("presence-x")
+    assert status(refusal) == 413
+    assert session.channels == set()
+    (again,) = session.receive(text, 0.0)
+    assert isinstance(again, Join)
 
 
 def test_deeply_nested_json_is_only_malformed():

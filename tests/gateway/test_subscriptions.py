@@ -199,14 +199,6 @@ async def test_068_an_event_never_comes_before_the_success_frame_and_none_after_
         assert events in ([SUCCEEDED, "after"], [SUCCEEDED, "racing", "after"])
 
 
-@pytest.mark.parametrize("channel", ["presence-room", "presence-cache-room"])
-async def test_presence_channels_are_refused_in_the_shape_of_a_failed_subscription(gateway, channel):
-    async with gateway.connect() as client:
-        await client.subscribe(channel, channel_data='{"user_id":"42"}')
-
-        assert (await failure(client))[1]["status"] == 501
-
-
 async def test_086_a_user_channel_needs_a_signed_in_user(gateway):
     async with gateway.connect() as client:
         await client.send("pusher:subscribe", data={"channel": "#server-to-user-u2", "auth": ""})

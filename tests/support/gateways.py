@@ -50,7 +50,19 @@ CHOOSY_APP = {
     "secret": "gwsecret0007",
     "allowedOrigins": ["https://crm.example.org", "https://*.acme.example"],
 }
-APPS = (APP, OTHER_APP, DISABLED_APP, SMALL_APP, CHATTY_APP, CLOSED_APP, NO_USERS_APP, TLS_APP, CHOOSY_APP)
+INTIMATE_APP = {"id": "4949", "key": "gwkey0008", "secret": "gwsecret0008", "maxPresenceMembersPerChannel": 3}
+APPS = (
+    APP,
+    OTHER_APP,
+    DISABLED_APP,
+    SMALL_APP,
+    CHATTY_APP,
+    CLOSED_APP,
+    NO_USERS_APP,
+    TLS_APP,
+    CHOOSY_APP,
+    INTIMATE_APP,
+)
 
 SIGNED_IN = "pusher:signin_success"
 SUCCEEDED = "pusher_internal:subscription_succeeded"
@@ -234,6 +246,8 @@ MASK = b"\x12\x34\x56\x78"
 class RawSocket:
     """A WebSocket made by hand (RFC 6455 §5.2)."""
 
+    socket_id: str
+
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
@@ -248,7 +262,9 @@ class RawSocket:
         assert head.startswith(b"HTTP/1.1 101 "), head
         kind, payload = await self.frame()
         assert kind == "text"
-        assert checked(payload.decode())["event"] == "pusher:connection_established"
+        established = checked(payload.decode())
+        assert established["event"] == "pusher:connection_established"
+        self.socket_id = json.loads(established["data"])["socket_id"]
 
     async def frame(self) -> tuple[str, bytes]:
         """Return kind and payload of the next frame, which must be final and not masked."""
@@ -333,6 +349,20 @@ class Client:
         assert set(frame) == {"event", "data"}
         assert frame["event"] == SIGNED_IN
         assert json.loads(frame["data"]) == {"user_data": user_data}
+
+    async def enter(self, channel: str, user_id: str | int, **fields: Any) -> dict[str, Any]:
+        """Join a presence channel; return the snapshot: user id → information."""
+        await self.subscribe(channel, channel_data=json.dumps({"user_id": user_id, **fields}))
+        return await self.entered(channel)
+
+    async def entered(self, channel: str) -> dict[str, Any]:
+        """Return the snapshot of the success frame that comes next."""
+        frame = await self.frame()
+        assert (frame["event"], frame["channel"]) == (SUCCEEDED, channel), frame
+        presence = json.loads(frame["data"])["presence"]
+        members: dict[str, Any] = presence["hash"]
+        assert (presence["count"], presence["ids"]) == (len(members), list(members))
+        return members
 
     async def event(self) -> tuple[str, str, str]:
         """Return (event, channel, data) of the next frame."""

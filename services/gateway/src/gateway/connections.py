@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from math import ceil
 from typing import Final, Protocol
 
@@ -41,6 +41,10 @@ class Connections:
     def of_app(self, app_id: str) -> int:
         """Return how many connections an app has."""
         return self._apps[app_id]
+
+    def by_app(self) -> Mapping[str, int]:
+        """Return app → connections."""
+        return self._apps
 
     def add(self, connection: Established, app_id: str, socket_id: str) -> None:
         self._established[socket_id] = connection

@@ -10,6 +10,7 @@ from typing import Protocol
 from gateway import metrics
 from gateway.cache import Cache
 from gateway.outlet import Fanout, Outlet
+from gateway.presence import Admission, Crowd
 
 CallSoon = Callable[[Callable[[], None]], object]
 
@@ -17,13 +18,17 @@ CallSoon = Callable[[Callable[[], None]], object]
 class Room:
     """The local listeners of one channel of one app."""
 
-    __slots__ = ("_call_soon", "_fanout", "_members", "_pending", "_waiting", "app_id", "cache", "channel", "opened")
+    __slots__ = (
+        "_call_soon", "_fanout", "_members", "_pending", "_waiting", "app_id", "cache", "channel", "crowd", "opened",
+    )  # fmt: skip
 
     def __init__(self, app_id: str, channel: str, call_soon: CallSoon, cache: Cache | None = None) -> None:
         self.app_id = app_id
         self.channel = channel
         self.cache = cache
         """What greets a new listener, on a cache channel; it is always as far as what was published."""
+        self.crowd: Crowd | None = None
+        """Who is there, on a presence channel; it decides who may be let in."""
         self.opened = False
         """Whether every push from now on reaches this room."""
         self._call_soon = call_soon
@@ -35,9 +40,13 @@ class Room:
     def __len__(self) -> int:
         return len(self._members) + len(self._waiting)
 
-    def join(self, socket_id: str, outlet: Outlet, welcome: bytes) -> None:
+    def join(self, socket_id: str, outlet: Outlet, welcome: bytes, admission: Admission | None = None) -> None:
         """Admit a listener as soon as the room is open; `welcome` is the first thing it gets."""
-        if self.opened:
+        if self.crowd is not None:
+            assert admission is not None
+            self._waiting[socket_id] = (outlet, welcome)
+            self.crowd.enter(socket_id, admission)
+        elif self.opened:
             self._admit(socket_id, outlet, welcome)
         else:
             self._waiting[socket_id] = (outlet, welcome)
@@ -55,19 +64,26 @@ class Room:
         """Return everyone's socket ids."""
         return [*self._members, *self._waiting]
 
+    def let_in(self, socket_id: str) -> None:
+        """Admit a listener whom the crowd knows by now, as soon as the room is open."""
+        if self.opened:
+            self._admit(socket_id, *self._waiting.pop(socket_id))
+
     def leave(self, socket_id: str) -> None:
         """Let a listener go; it hears what was published before, and nothing after."""
         self._flush()
         self._members.pop(socket_id, None)
         self._fanout = None
         self._waiting.pop(socket_id, None)
+        if self.crowd is not None:
+            self.crowd.leave(socket_id)
 
     def open(self) -> None:
         """Admit everyone who waits: the room hears every push from now on."""
         self.opened = True
-        waiting, self._waiting = self._waiting, {}
-        for socket_id, (outlet, welcome) in waiting.items():
-            self._admit(socket_id, outlet, welcome)
+        for socket_id in tuple(self._waiting):
+            if self.crowd is None or self.crowd.admits(socket_id):
+                self.let_in(socket_id)
 
     def publish(self, frame: bytes, except_socket: str | None = None) -> int:
         """Give an encoded frame to all listeners but one; return to how many."""
@@ -83,6 +99,8 @@ class Room:
 
     def _admit(self, socket_id: str, outlet: Outlet, welcome: bytes) -> None:
         self._flush()  # what was published before belongs to those who were there
+        if self.crowd is not None:
+            welcome = self.crowd.welcome()
         outlet.write(welcome if self.cache is None else welcome + self.cache.greeting())
         self._members[socket_id] = outlet
         self._fanout = None
@@ -113,29 +131,46 @@ class Interest(Protocol):
 class Hub:
     """All rooms of this process."""
 
-    def __init__(self, interest: Interest, call_soon: CallSoon, new_cache: Callable[[str], Cache | None]) -> None:
+    def __init__(
+        self,
+        interest: Interest,
+        call_soon: CallSoon,
+        new_cache: Callable[[str], Cache | None],
+        new_crowd: Callable[[Room], Crowd | None],
+    ) -> None:
         """Make an empty hub.
 
         Args:
             interest: supplies the rooms.
             call_soon: calls a function in the event loop's next turn.
             new_cache: channel → its cache, None when it is no cache channel.
+            new_crowd: room → who is there, None when it is no presence channel.
         """
         self._interest = interest
         self._call_soon = call_soon
         self._new_cache = new_cache
+        self._new_crowd = new_crowd
         self._rooms: dict[tuple[str, str], Room] = {}
 
-    def join(self, app_id: str, channel: str, socket_id: str, outlet: Outlet, welcome: bytes) -> None:
-        """Add a listener; `welcome` is written before the first event."""
+    def join(
+        self,
+        app_id: str,
+        channel: str,
+        socket_id: str,
+        outlet: Outlet,
+        welcome: bytes,
+        admission: Admission | None = None,
+    ) -> None:
+        """Add a listener; `welcome` is written before the first event. A presence channel needs an admission."""
         room = self._rooms.get((app_id, channel))
         if room is None:
             room = self._rooms[app_id, channel] = Room(app_id, channel, self._call_soon, self._new_cache(channel))
+            room.crowd = self._new_crowd(room)
             metrics.CHANNELS.inc()
         if not room:
             self._interest.acquire(room)
-        room.join(socket_id, outlet, welcome)
         metrics.SUBSCRIPTIONS.inc()
+        room.join(socket_id, outlet, welcome, admission)
 
     def tell(self, app_id: str, channel: str, socket_id: str, frame: bytes) -> None:
         """Give an encoded frame to one listener of a channel, after its welcome."""
@@ -154,5 +189,7 @@ class Hub:
         if room or self._rooms.get((room.app_id, room.channel)) is not room:
             return False
         del self._rooms[room.app_id, room.channel]
+        if room.crowd is not None:
+            room.crowd.close()
         metrics.CHANNELS.dec()
         return True

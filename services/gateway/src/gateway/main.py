@@ -16,13 +16,14 @@ from fastapi import APIRouter, FastAPI
 from pydantic import ValidationError
 from starlette.routing import BaseRoute
 
-from gateway import apps, cache, web, websocket
+from gateway import apps, cache, presence, web, websocket
 from gateway.api import errors, events
 from gateway.api.auth import Authenticator
 from gateway.api.rates import Rates
 from gateway.api.users import Users
 from gateway.apps import AppsFileError
 from gateway.bus import Bus
+from gateway.cluster.cluster import Cluster
 from gateway.connections import Connections
 from gateway.hub import Hub
 from gateway.pusher.addresses import Addresses
@@ -78,7 +79,13 @@ async def serve(settings: Settings, tenants: Apps) -> None:
     )
     relays = Relays(bus)
     new_cache = partial(cache.for_channel, lifetime=settings.cache_seconds, now=time.time)
-    hub = Hub(bus, asyncio.get_running_loop().call_soon, new_cache)
+    cluster = Cluster(
+        settings.nats_url.get_secret_value(),
+        secrets.token_hex(8),
+        connections=connections.by_app,
+        lease=settings.lease_seconds,
+    )
+    hub = Hub(bus, asyncio.get_running_loop().call_soon, new_cache, partial(presence.for_hall, board=cluster))
     addresses = Addresses(
         connections=limit(settings.max_connections_per_address),
         handshakes=rate(settings.handshakes_per_second, settings.burst_seconds),
@@ -119,7 +126,7 @@ async def serve(settings: Settings, tenants: Apps) -> None:
     users = Users(auth, rates, bus, new_id=new_id)
     app = build(
         {"/apps": [events.routes(auth, rates, bus, new_id=new_id), users.routes()], "/users": [users.short_routes()]},
-        checks=readiness(bus, door),
+        checks=readiness(bus, cluster, door),
         screen=screen(settings.web_dir, settings.web_api_url, tenants),
         path_prefix=settings.path_prefix,
         new_id=new_id,
@@ -140,7 +147,7 @@ async def serve(settings: Settings, tenants: Apps) -> None:
     )
     server = DrainingServer(config, door, connections, window=settings.drain_seconds)
     async with asyncio.TaskGroup() as tasks:  # whichever fails takes the process down with it
-        helpers = [tasks.create_task(part) for part in (bus.run(hub), relays.run(), connections.run())]
+        helpers = [tasks.create_task(part) for part in (bus.run(hub), cluster.run(), relays.run(), connections.run())]
         await server.serve()
         for helper in helpers:
             helper.cancel()
@@ -177,7 +184,7 @@ def build(
     return app
 
 
-def readiness(bus: Bus, door: Door) -> dict[str, Check]:
+def readiness(bus: Bus, cluster: Cluster, door: Door) -> dict[str, Check]:
     """Return the checks of `/readyz`."""
 
     async def nats() -> str | None:
@@ -186,7 +193,10 @@ def readiness(bus: Bus, door: Door) -> dict[str, Check]:
     async def accepting() -> str | None:
         return "draining" if door.draining else None
 
-    return {"nats": nats, "accepting": accepting}
+    async def lease() -> str | None:
+        return None if cluster.healthy else "the other gateways do not know of this one"
+
+    return {"nats": nats, "lease": lease, "accepting": accepting}
 
 
 def screen(directory: Path | None, api_url: str, tenants: Apps) -> list[BaseRoute]:

@@ -18,3 +18,5 @@ REFUSALS: Final = Counter("gateway_refusals_total", "Connections closed by the g
 PROBLEMS: Final = Counter("gateway_client_problems_total", "Mistakes of clients", ["problem"])
 SLOW_CONSUMERS: Final = Counter("gateway_slow_consumers_total", "Connections closed because they read too slowly")
 LIMITS: Final = Counter("gateway_limits_total", "Clients stopped by a limit of the process", ["limit"])
+NODES: Final = Gauge("gateway_nodes", "Gateways that live, as this one sees it")
+RECORDS: Final = Gauge("gateway_records", "Members and counts that this gateway has told the others of")

@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     """From a close frame until the transport is cut."""
     drain_seconds: Annotated[float, Field(ge=0)] = 2.0
     """Over which established connections are closed on SIGTERM."""
+    lease_seconds: Annotated[float, Field(ge=1)] = 10.0
+    """A gateway that the others do not hear from for so long counts as gone, with all its members."""
     linger_seconds: Annotated[float, Field(ge=0)] = 5.0
     """A channel without listeners stays subscribed so long."""
     cache_seconds: Annotated[float, Field(gt=0)] = 1800.0

@@ -20,6 +20,7 @@ from gateway import metrics, wire
 from gateway.connections import Connections
 from gateway.hub import Hub
 from gateway.outlet import Outlet
+from gateway.presence import Admission
 from gateway.pusher import frames
 from gateway.pusher.addresses import Addresses, household
 from gateway.pusher.app import App
@@ -28,6 +29,7 @@ from gateway.pusher.codes import ADDRESS_LIMIT, RESTARTING, SLOW_CONSUMER, Refus
 from gateway.pusher.effects import Close, Complain, Effect, Join, Leave, Probe, Problem, Relay, Send, Tell
 from gateway.pusher.handshake import Door, Visit, subprotocol
 from gateway.pusher.liveness import Liveness, Patience
+from gateway.pusher.members import Member
 from gateway.pusher.proxies import Proxies
 from gateway.pusher.session import Session
 
@@ -256,11 +258,12 @@ class Connection(asyncio.Protocol):
         match effect:
             case Send(frame):
                 self._send(frame)
-            case Join(channel, welcome):
+            case Join(channel, welcome, member):
                 session = self._session
                 assert session is not None
+                admission = None if member is None else self._admission(session, channel.name, member)
                 self._gateway.hub.join(
-                    session.app.id, channel.name, session.socket_id, self._outlet, wire.text(welcome)
+                    session.app.id, channel.name, session.socket_id, self._outlet, wire.text(welcome), admission
                 )
             case Tell(channel, frame):
                 session = self._session
@@ -281,6 +284,13 @@ class Connection(asyncio.Protocol):
                 self._note(problem, channel)
 
     # Small steps.
+
+    def _admission(self, session: Session, channel: str, member: Member) -> Admission:
+        def refuse() -> None:
+            for effect in session.turn_away(channel):
+                self._apply(effect)
+
+        return Admission(member, session.app.max_presence_members, refuse)
 
     def _send(self, frame: bytes) -> None:
         self._outlet.write(wire.text(frame))

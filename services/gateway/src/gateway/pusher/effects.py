@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from gateway.pusher.channels import Channel
 from gateway.pusher.codes import Refusal
+from gateway.pusher.members import Member
 
 
 class Problem(Enum):
@@ -32,6 +33,9 @@ class Join:
 
     channel: Channel
     welcome: bytes
+    """Empty on a presence channel: only the room knows who else is there."""
+    member: Member | None = None
+    """Who it is, on a presence channel."""
 
 
 @dataclass(frozen=True, slots=True)

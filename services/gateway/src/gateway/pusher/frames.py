@@ -4,8 +4,10 @@
 anything else.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
+from contracts import push
 from contracts.push import compact_json
 
 PONG: Final = b'{"event":"pusher:pong","data":"{}"}'
@@ -31,6 +33,40 @@ def subscription_succeeded(channel: str) -> bytes:
 def signin_success(user_data: str) -> bytes:
     """Return the answer to a sign-in; `user_data` is given back as it came."""
     return _event("pusher:signin_success", {"user_data": user_data}, channel=None)
+
+
+def presence_succeeded(channel: str, members: Mapping[str, str | None]) -> bytes:
+    """Return what a new listener of a presence channel gets first.
+
+    Args:
+        channel: its name.
+        members: user id → information as JSON text; the new one is among them.
+    """
+    ids = compact_json(list(members))
+    # The .NET client looks up every id: who has no information needs an entry, too.
+    entries = ",".join(f"{compact_json(user_id)}:{info or 'null'}" for user_id, info in members.items())
+    data = f'{{"presence":{{"count":{len(members)},"ids":{ids},"hash":{{{entries}}}}}}}'
+    return push.frame("pusher_internal:subscription_succeeded", channel, data)
+
+
+def member_added(channel: str, user_id: str, info: str | None) -> bytes:
+    """Return what the others hear of a new user; `info` is JSON text."""
+    known = "" if info is None else f',"user_info":{info}'
+    return push.frame("pusher_internal:member_added", channel, f'{{"user_id":{compact_json(user_id)}{known}}}')
+
+
+def member_removed(channel: str, user_id: str) -> bytes:
+    return _event("pusher_internal:member_removed", {"user_id": user_id}, channel)
+
+
+def subscription_count(channel: str, number: int) -> bytes:
+    return _event("pusher_internal:subscription_count", {"subscription_count": number}, channel)
+
+
+def client_event(event: str, channel: str, data: str, user_id: str | None) -> bytes:
+    """Return a client's event as the others get it; `user_id` only on presence channels."""
+    frame = {"event": event, "channel": channel, "data": data}
+    return compact_json(frame if user_id is None else frame | {"user_id": user_id}).encode()
 
 
 def cache_miss(channel: str) -> bytes:

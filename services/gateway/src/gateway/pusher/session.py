@@ -10,13 +10,14 @@ from typing import Any, Final
 
 import orjson
 
-from contracts import push, signing
-from gateway.pusher import channels, frames, payload, users
+from contracts import signing
+from gateway.pusher import channels, frames, members, payload, users
 from gateway.pusher.allowance import Allowance
 from gateway.pusher.app import App
 from gateway.pusher.channels import Channel, Kind
 from gateway.pusher.codes import CLIENT_EVENTS_TOO_FAST, UNAUTHORISED
 from gateway.pusher.effects import Close, Complain, Effect, Join, Leave, Problem, Relay, Send, Tell
+from gateway.pusher.members import InvalidMember, Member, MemberTooLarge
 from gateway.pusher.users import User
 
 ACTIVITY_TIMEOUT: Final = 120  # seconds; pusher-js pings after hearing nothing for so long
@@ -26,7 +27,7 @@ CLIENT_EVENT: Final = "client-"  # how the names of clients' own events begin
 class Session:
     """The state of one connection: who it is, what it listens to."""
 
-    __slots__ = ("_allowance", "_authorise_by", "_max_channels", "app", "channels", "socket_id", "user")
+    __slots__ = ("_allowance", "_authorise_by", "_max_channels", "_members", "app", "channels", "socket_id", "user")
 
     def __init__(self, app: App, socket_id: str, *, max_channels: int) -> None:
         self.app = app
@@ -34,6 +35,7 @@ class Session:
         self.channels: set[str] = set()
         """Also the one of the user who is signed in."""
         self.user: User | None = None
+        self._members: dict[str, Member] = {}  # presence channel → who this connection is there
         self._max_channels = max_channels
         self._allowance: Allowance | None = None  # most connections never send an event
         self._authorise_by = inf
@@ -130,14 +132,21 @@ class Session:
             return
         refusal = self._refusal(channel, data)
         if refusal is not None:
-            problem, kind, status, message = refusal
-            yield Complain(problem, name)
-            yield from _refuse(name, kind, status, message)
+            yield from _deny(name, *refusal)
             return
         if channel.kind.authorised:
             self._authorise_by = inf
         self.channels.add(name)
-        yield Join(channel, frames.subscription_succeeded(name))
+        if channel.kind.presence:
+            yield Join(channel, b"", self._members[name])
+        else:
+            yield Join(channel, frames.subscription_succeeded(name))
+
+    def turn_away(self, name: str) -> Iterator[Effect]:
+        """Leave a presence channel that turned out to be full."""
+        self._forget(name)
+        yield Leave(name)
+        yield from _deny(name, Problem.LIMIT, "LimitReached", 413, "The channel has its maximum of members")
 
     def _own(self, channel: str) -> bool:
         """Whether it is the channel of the user who is signed in."""
@@ -151,9 +160,25 @@ class Session:
             return Problem.BAD_AUTH, "AuthError", 403, "Not signed in as this user"
         if channel.kind.authorised and not self._authorised(channel, data):
             return Problem.BAD_AUTH, "AuthError", 401, "Invalid signature"
-        if channel.kind.presence:
-            return Problem.UNSUPPORTED, "ServerError", 501, "Presence channels are not supported"
+        return self._membership_refusal(channel, data) if channel.kind.presence else None
+
+    def _membership_refusal(self, channel: Channel, data: dict[str, Any]) -> tuple[Problem, str, int, str] | None:
+        """Return why the connection cannot be a member of a presence channel, or take note of who it is there."""
+        try:
+            self._members[channel.name] = self._member(data.get("channel_data"))
+        except InvalidMember as error:
+            return Problem.BAD_AUTH, "AuthError", 400, str(error)
+        except MemberTooLarge as error:
+            return Problem.LIMIT, "LimitReached", 413, str(error)
         return None
+
+    def _member(self, channel_data: str | None) -> Member:
+        """Return who the connection is on a presence channel: as signed for it, else as signed in."""
+        if not channel_data:
+            if self.user is None:
+                raise InvalidMember("A presence channel needs channel_data, or a signed-in user")
+            channel_data = self.user.member
+        return members.parse(channel_data, max_bytes=self.app.max_member_bytes)
 
     def _authorised(self, channel: Channel, data: dict[str, Any]) -> bool:
         """Whether `auth` was signed with this app's secret for this socket and channel.
@@ -169,8 +194,12 @@ class Session:
     def _unsubscribe(self, data: dict[str, Any]) -> Iterator[Effect]:
         name = data.get("channel")
         if isinstance(name, str) and name in self.channels and not self._own(name):
-            self.channels.remove(name)
+            self._forget(name)
             yield Leave(name)
+
+    def _forget(self, name: str) -> None:
+        self.channels.remove(name)
+        self._members.pop(name, None)
 
     def _client_event(self, event: str, rest: dict[Any, Any], now: float) -> Iterator[Effect]:
         name = rest.get("channel")
@@ -191,7 +220,9 @@ class Session:
             message = f"Too many client events: {rate} a second are allowed on a connection"
             yield from _error(Problem.TOO_FAST, message, CLIENT_EVENTS_TOO_FAST)
         else:
-            yield Relay(self.app.id, name, push.frame(event, name, data), self.socket_id)
+            member = self._members.get(name)
+            frame = frames.client_event(event, name, data, None if member is None else member.user_id)
+            yield Relay(self.app.id, name, frame, self.socket_id)
 
     def _client_data(self, frame: dict[Any, Any]) -> str | None:
         """Return a client event's data as text, or None when it is too much to relay."""
@@ -227,6 +258,12 @@ def _object(data: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
 def _error(problem: Problem, message: str, code: int | None = None) -> Iterator[Effect]:
     yield Complain(problem)
     yield Send(frames.error(code, message))
+
+
+def _deny(channel: str, problem: Problem, kind: str, status: int, message: str) -> Iterator[Effect]:
+    """Refuse a valid channel, and make a note of it."""
+    yield Complain(problem, channel)
+    yield from _refuse(channel, kind, status, message)
 
 
 def _refuse(channel: str, kind: str, status: int, message: str) -> Iterator[Effect]:

@@ -1,0 +1,1 @@
+"""What all gateways know together: who of them lives, who is present where, and how many listen."""

@@ -1,0 +1,67 @@
+"""A member of a presence channel, as its signed `channel_data` says."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+MAX_USER_ID: Final = 200  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A user, and what the others may know about them."""
+
+    user_id: str
+    info: str | None = None
+    """JSON text; None when nothing is known."""
+
+
+class InvalidMember(Exception):
+    """There is no user id in it."""
+
+
+class MemberTooLarge(Exception):
+    """The user id or the information is too long."""
+
+
+def parse(channel_data: str, *, max_bytes: int) -> Member:
+    """Return the member of a `channel_data` text; 10 and `"10"` are the same user.
+
+    Args:
+        channel_data: JSON text.
+        max_bytes: of the information.
+
+    Raises:
+        InvalidMember, MemberTooLarge: see there.
+    """
+    try:
+        data = orjson.loads(channel_data)
+    except orjson.JSONDecodeError:
+        raise InvalidMember("channel_data is not JSON") from None
+    if not isinstance(data, dict):
+        raise InvalidMember("channel_data is not an object")
+    user_id = _user_id(data.get("user_id"))
+    if len(user_id) > MAX_USER_ID:
+        raise MemberTooLarge(f"The user_id must not exceed {MAX_USER_ID} characters")
+    return Member(user_id, _info(data.get("user_info"), max_bytes))
+
+
+def _user_id(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str) or not value:
+        raise InvalidMember("channel_data needs a user_id: a number or a text that is not empty")
+    return value
+
+
+def _info(value: Any, max_bytes: int) -> str | None:  # noqa: ANN401 - any JSON value
+    if value is None:
+        return None
+    try:
+        info = orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:
+        raise InvalidMember("user_info is nested too deeply") from None
+    if len(info.encode()) > max_bytes:
+        raise MemberTooLarge(f"The user_info must not exceed {max_bytes} bytes")
+    return info

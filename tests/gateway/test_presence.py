@@ -1,0 +1,198 @@
+"""Presence channels over two gateways; the numbers are those of the conformance checklist."""
+
+import asyncio
+import json
+import random
+from contextlib import AsyncExitStack
+from uuid import uuid4
+
+import pytest
+
+from support.gateways import APP, INTIMATE_APP, SUCCEEDED, channel_auth
+
+ADDED, REMOVED = "pusher_internal:member_added", "pusher_internal:member_removed"
+INFO = {"name": "Ada"}
+
+
+@pytest.fixture
+def channel():
+    return f"presence-{uuid4()}"
+
+
+async def change(client):
+    """Return (event, data) of the next frame."""
+    event, _, data = await client.event()
+    return event, json.loads(data)
+
+
+async def leave(client, channel):
+    await client.send("pusher:unsubscribe", data={"channel": channel})
+
+
+async def refusal(client):
+    refused, error = await client.frame(), await client.frame()
+    assert (refused["event"], error["event"]) == ("pusher:subscription_error", "pusher:error")
+    return json.loads(refused["data"])
+
+
+async def test_045_the_snapshot_of_who_comes_first(gateway, channel):
+    async with gateway.connect() as client:
+        await client.subscribe(channel, channel_data=json.dumps({"user_id": "42", "user_info": INFO}))
+
+        frame = await client.frame()
+
+    assert frame["event"] == "pusher_internal:subscription_succeeded"
+    assert json.loads(frame["data"]) == {"presence": {"count": 1, "ids": ["42"], "hash": {"42": INFO}}}
+
+
+async def test_046_048_051_joins_and_leaves_reach_the_others_on_every_gateway_once(gateways, channel):
+    left, right = gateways
+    async with left.connect() as first, right.connect() as far, left.connect() as near:
+        assert await first.enter(channel, 42, user_info=INFO) == {"42": INFO}
+        assert await far.enter(channel, "7", user_info={"n": 7}) == {"42": INFO, "7": {"n": 7}}
+        assert await change(first) == (ADDED, {"user_id": "7", "user_info": {"n": 7}})
+        assert set(await near.enter(channel, "8")) == {"42", "7", "8"}
+        for client in (first, far):
+            assert await change(client) == (ADDED, {"user_id": "8"})
+
+        await leave(far, channel)
+
+        for client in (first, near):
+            assert await change(client) == (REMOVED, {"user_id": "7"})
+        for client in (first, far, near):
+            await client.hears_nothing()
+
+
+async def test_047_a_member_without_information_is_null_in_the_snapshot(gateway, channel):
+    async with gateway.connect() as first, gateway.connect() as second:
+        assert await first.enter(channel, "1") == {"1": None}
+        assert await second.enter(channel, "2", user_info=None) == {"1": None, "2": None}
+        assert await change(first) == (ADDED, {"user_id": "2"})
+
+
+async def test_049_050_further_connections_of_a_user_cause_no_event(gateways, channel):
+    async with AsyncExitStack() as stack:
+        witness = await stack.enter_async_context(gateways[0].connect())
+        await witness.enter(channel, "42")
+        tabs = [await stack.enter_async_context(gateways[number % 2].connect()) for number in range(4)]
+        for tab in tabs:
+            assert set(await tab.enter(channel, "7")) == {"42", "7"}
+        assert await change(witness) == (ADDED, {"user_id": "7"})
+
+        for tab in tabs[:3]:
+            await leave(tab, channel)
+            await tab.hears_nothing()
+        await witness.hears_nothing()
+        await tabs[3].socket.close()
+
+        assert await change(witness) == (REMOVED, {"user_id": "7"})
+        await witness.hears_nothing()
+
+
+async def test_052_a_silent_connection_is_a_member_until_the_pong_is_overdue(new_gateway, nats, channel):
+    gateway = new_gateway(nats, idle_seconds="0.5", pong_seconds="0.5")
+    async with gateway.connect() as witness, gateway.raw() as silent:
+        await witness.enter(channel, "42")
+        data = json.dumps({"user_id": "7"})
+        auth = channel_auth(silent.socket_id, channel, APP, data)
+        subscription = {"channel": channel, "auth": auth, "channel_data": data}
+        silent.send_text(json.dumps({"event": "pusher:subscribe", "data": subscription}))
+        assert await change(witness) == (ADDED, {"user_id": "7"})
+
+        assert await change(witness) == (REMOVED, {"user_id": "7"})
+
+
+async def test_053_a_full_channel_takes_further_connections_of_its_members_only(gateways, channel):
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(gateways[number % 2].connect(INTIMATE_APP)) for number in range(5)]
+        for number, client in enumerate(clients[:3]):
+            await client.enter(channel, number)
+        for client in clients[3:]:
+            await client.subscribe(channel, channel_data='{"user_id":"new"}')
+            data = await refusal(client)
+            assert (data["type"], data["status"]) == ("LimitReached", 413)
+
+        assert set(await clients[3].enter(channel, 0)) == {"0", "1", "2"}
+
+        assert [await change(clients[0]) for _ in range(2)] == [(ADDED, {"user_id": "1"}), (ADDED, {"user_id": "2"})]
+        await clients[0].hears_nothing()
+
+
+async def test_053_of_many_who_race_for_the_last_places_never_too_many_win(gateways, channel):
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(gateways[number % 2].connect(INTIMATE_APP)) for number in range(10)]
+        for number, client in enumerate(clients):
+            await client.subscribe(channel, channel_data=json.dumps({"user_id": number}))
+
+        answers = [(await client.frame())["event"] for client in clients]
+
+        assert answers.count(SUCCEEDED) == 3, answers
+
+
+class Observer:
+    """A client's own view of a presence channel: the snapshot, and what it was told since."""
+
+    def __init__(self, client, channel, user_id):
+        self.client = client
+        self.channel = channel
+        self.user_id = user_id
+        self.members = set()
+
+    async def enter(self):
+        """Subscribe; frames of an earlier subscription may still be on their way."""
+        await self.client.subscribe(self.channel, channel_data=json.dumps({"user_id": self.user_id}))
+        while (frame := await self.client.frame())["event"] != SUCCEEDED:
+            pass
+        self.members = set(json.loads(frame["data"])["presence"]["ids"])
+        assert self.user_id in self.members
+
+    async def leave(self):
+        """Unsubscribe, and see that it is done."""
+        await leave(self.client, self.channel)
+        await self.client.send("pusher:ping", data={})
+        while (await self.client.frame())["event"] != "pusher:pong":
+            pass
+
+    async def follow(self, until):
+        """Read until all of these are there; each frame must be a change."""
+        while not until <= self.members:
+            event, data = await change(self.client)
+            if event == ADDED:
+                assert data["user_id"] not in self.members, "both in the snapshot and in a frame"
+                self.members.add(data["user_id"])
+            else:
+                self.members.remove(data["user_id"])
+
+
+async def test_057_joins_and_leaves_race_with_a_thousand_subscriptions(gateways, channel):
+    async with AsyncExitStack() as stack:
+
+        async def observer(number, name):
+            client = await stack.enter_async_context(gateways[number % 2].connect())
+            return Observer(client, channel, name)
+
+        async def come_and_go(one):
+            for _ in range(random.randrange(3)):
+                await one.enter()
+                await asyncio.sleep(random.random() * 0.003)
+                await one.leave()
+
+        async def come(one):
+            await asyncio.sleep(random.random() * 0.01)
+            await one.enter()
+
+        restless = [await observer(number, f"restless{number}") for number in range(6)]
+        steady = [await observer(number, f"steady{number}") for number in range(20)]
+        last = [await observer(number, "") for number in range(2)]
+        for turn in range(50):
+            await asyncio.gather(*map(come_and_go, restless), *map(come, steady))
+            for number, one in enumerate(last):  # what each gateway says after all else
+                one.user_id = f"last{turn}.{number}"
+                await one.enter()
+
+            ends = {one.user_id for one in last}
+            await asyncio.gather(*(one.follow(until=ends) for one in steady))
+
+            for one in steady:
+                assert one.members == ends | {other.user_id for other in steady}
+            await asyncio.gather(*(one.leave() for one in (*steady, *last)))
