@@ -130,10 +130,10 @@ async def test_063_client_events_never_change_the_cache(gateways, name):
 
 def test_064_only_cache_channels_have_a_cache():
     for kind in channels.Kind:
-        has_one = for_channel(f"{kind.value}a", lifetime=1, now=float) is not None
+        has_one = for_channel("1", f"{kind.value}a", lifetime=1, now=float, on_miss=print) is not None
         assert has_one == ("cache-" in kind.value)
     for name in ("x-cache-a", "private-x-cache-a", "cache", "private-cache"):
-        assert for_channel(name, lifetime=1, now=float) is None
+        assert for_channel("1", name, lifetime=1, now=float, on_miss=print) is None
 
 
 async def test_064_no_cache_frame_on_another_channel(gateway):

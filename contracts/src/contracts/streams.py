@@ -104,9 +104,11 @@ CONSUMERS: Final[tuple[tuple[str, ConsumerConfig], ...]] = (
             durable_name=SENDER,
             deliver_policy=DeliverPolicy.ALL,
             ack_policy=AckPolicy.EXPLICIT,
-            ack_wait=10,
+            # Shorter than the lease of who sends: its successor finds what it had in hand before what is newer.
+            ack_wait=8,
             max_deliver=-1,
-            max_ack_pending=1000,
+            # What waits for its next attempt counts; one endpoint that is down must not stop the others.
+            max_ack_pending=100_000,
             filter_subject=subjects.WEBHOOKS,
         ),
     ),

@@ -63,6 +63,11 @@ def live(app_id: str, channel: str) -> str:
     return f"live.{token(app_id)}.{token(channel)}"
 
 
+def webhook(app_id: str) -> str:
+    """Return the subject of requests to an app's endpoints."""
+    return f"webhook.{token(app_id)}"
+
+
 def dead(consumer: str) -> str:
     """Return the subject of what a consumer could not process."""
     return f"dead.{token(consumer)}"

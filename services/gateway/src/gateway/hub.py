@@ -135,7 +135,7 @@ class Hub:
         self,
         interest: Interest,
         call_soon: CallSoon,
-        new_cache: Callable[[str], Cache | None],
+        new_cache: Callable[[str, str], Cache | None],
         new_crowd: Callable[[Room], Crowd | None],
     ) -> None:
         """Make an empty hub.
@@ -143,7 +143,7 @@ class Hub:
         Args:
             interest: supplies the rooms.
             call_soon: calls a function in the event loop's next turn.
-            new_cache: channel → its cache, None when it is no cache channel.
+            new_cache: app id, channel → its cache, None when it is no cache channel.
             new_crowd: room → who is there, None when it is no presence channel.
         """
         self._interest = interest
@@ -164,7 +164,8 @@ class Hub:
         """Add a listener; `welcome` is written before the first event. A presence channel needs an admission."""
         room = self._rooms.get((app_id, channel))
         if room is None:
-            room = self._rooms[app_id, channel] = Room(app_id, channel, self._call_soon, self._new_cache(channel))
+            new_cache = self._new_cache(app_id, channel)
+            room = self._rooms[app_id, channel] = Room(app_id, channel, self._call_soon, new_cache)
             room.crowd = self._new_crowd(room)
             metrics.CHANNELS.inc()
         if not room:

@@ -1,6 +1,7 @@
 """The composition root: the only place that reads settings, owns clocks and makes ids."""
 
 import asyncio
+import random
 import secrets
 import sys
 import time
@@ -31,6 +32,7 @@ from gateway.pusher.allowance import Rate
 from gateway.pusher.app import Apps
 from gateway.pusher.budget import Pace
 from gateway.pusher.codes import TERMINATED
+from gateway.pusher.effects import Relay
 from gateway.pusher.handshake import Door
 from gateway.pusher.liveness import Patience
 from gateway.pusher.proxies import Proxies
@@ -38,6 +40,8 @@ from gateway.reception import HttpConnection, Manners, Reception
 from gateway.relays import Relays
 from gateway.server import DrainingServer
 from gateway.settings import Settings
+from gateway.webhooks.retry import Retry
+from gateway.webhooks.service import Policy, Sources, Webhooks
 from gateway.websocket import Gateway, Limits
 from runtime import logs
 from runtime.http import Check, CorrelationMiddleware, probe_routes
@@ -78,7 +82,8 @@ async def serve(settings: Settings, tenants: Apps) -> None:
         linger=settings.linger_seconds,
     )
     relays = Relays(bus)
-    new_cache = partial(cache.for_channel, lifetime=settings.cache_seconds, now=time.time)
+    webhooks = Webhooks(settings.nats_url.get_secret_value(), tenants, policy(settings), SOURCES)
+    new_cache = partial(cache.for_channel, lifetime=settings.cache_seconds, now=time.time, on_miss=webhooks.cache_miss)
     cluster = Cluster(
         settings.nats_url.get_secret_value(),
         secrets.token_hex(8),
@@ -106,7 +111,7 @@ async def serve(settings: Settings, tenants: Apps) -> None:
         proxies=Proxies(settings.trusted_proxies),
         hub=hub,
         connections=connections,
-        relay=relays.put,
+        relay=both(relays.put, webhooks.client_event),
         new_socket_id=new_socket_id,
         patience=patience,
         limits=Limits(
@@ -146,8 +151,9 @@ async def serve(settings: Settings, tenants: Apps) -> None:
         timeout_graceful_shutdown=round(settings.close_seconds) + 1,
     )
     server = DrainingServer(config, door, connections, window=settings.drain_seconds)
+    parts = (bus.run(hub), cluster.run(), relays.run(), connections.run(), webhooks.run())
     async with asyncio.TaskGroup() as tasks:  # whichever fails takes the process down with it
-        helpers = [tasks.create_task(part) for part in (bus.run(hub), cluster.run(), relays.run(), connections.run())]
+        helpers = [tasks.create_task(part) for part in parts]
         await server.serve()
         for helper in helpers:
             helper.cancel()
@@ -217,6 +223,26 @@ def rate(number: int, burst_seconds: float) -> Rate | None:
     return None if number < 0 else Rate(number, number * burst_seconds)
 
 
+def policy(settings: Settings) -> Policy:
+    """Return how webhooks are sent."""
+    return Policy(
+        timeout=settings.webhook_timeout_seconds,
+        retry=Retry(first=settings.webhook_retry_seconds, window=settings.webhook_window_seconds),
+        private_addresses=settings.webhook_private_addresses,
+        cache_seconds=settings.cache_seconds,
+    )
+
+
+def both(first: Callable[[Relay], None], second: Callable[[Relay], None]) -> Callable[[Relay], None]:
+    """Return what gives a client's event to both."""
+
+    def give(relayed: Relay) -> None:
+        first(relayed)
+        second(relayed)
+
+    return give
+
+
 def new_id() -> str:
     """Return the id of one request or event."""
     return str(uuid4())
@@ -225,3 +251,6 @@ def new_id() -> str:
 def new_socket_id() -> str:
     """Return a socket id; it is part of every channel signature, so nobody may guess it."""
     return f"{secrets.randbelow(1 << 31)}.{secrets.randbelow(1 << 31)}"
+
+
+SOURCES: Final = Sources(now=time.time, clock=time.monotonic, chance=random.random, new_id=new_id)

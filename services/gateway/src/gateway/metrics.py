@@ -1,5 +1,6 @@
 """What the gateway counts, for `/metrics`. Labels never hold what a client made up."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from prometheus_client import Counter, Gauge
@@ -20,3 +21,15 @@ SLOW_CONSUMERS: Final = Counter("gateway_slow_consumers_total", "Connections clo
 LIMITS: Final = Counter("gateway_limits_total", "Clients stopped by a limit of the process", ["limit"])
 NODES: Final = Gauge("gateway_nodes", "Gateways that live, as this one sees it")
 RECORDS: Final = Gauge("gateway_records", "Members and counts that this gateway has told the others of")
+
+WEBHOOKS_STORED: Final = Counter("gateway_webhooks_stored_total", "Webhook events put into the queue", ["app", "kind"])
+WEBHOOKS_SENT: Final = Counter("gateway_webhooks_sent_total", "Webhook events an endpoint took", ["app", "kind"])
+WEBHOOKS_FAILED: Final = Counter("gateway_webhooks_failed_total", "Webhook events in failed attempts", ["app", "kind"])
+WEBHOOKS_GIVEN_UP: Final = Counter("gateway_webhooks_given_up_total", "Webhook events no longer tried", ["app", "kind"])
+WEBHOOKS_LOST: Final = Counter("gateway_webhooks_lost_total", "Webhook events that were never queued", ["app", "kind"])
+
+
+def count(counter: Counter, app: str, kinds: Iterable[str]) -> None:
+    """Count the events of one webhook request."""
+    for kind in kinds:
+        counter.labels(app, kind).inc()

@@ -81,3 +81,12 @@ class Settings(BaseSettings):
     """Request line and headers together; above it 431."""
     max_pending: Annotated[int, Field(ge=16)] = 4096
     """Sockets that are no WebSockets yet; above it the one that has waited longest is cut."""
+
+    webhook_private_addresses: bool = True
+    """Whether endpoints may be on loopback and in private networks; the apps file names them, no tenant does."""
+    webhook_timeout_seconds: Annotated[float, Field(gt=0, le=4)] = 4.0
+    """For the status of an endpoint's answer."""
+    webhook_retry_seconds: Annotated[float, Field(gt=0)] = 1.0
+    """From a first failure to the second attempt; later delays grow."""
+    webhook_window_seconds: Annotated[float, Field(gt=0, le=295)] = 290.0
+    """After a request was made, no attempt begins; the official Python SDK refuses what is 300 s old."""

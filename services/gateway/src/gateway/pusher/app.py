@@ -30,6 +30,10 @@ class Webhook:
     suffix: str = ""
     """Only channels whose name ends so."""
 
+    def wants(self, event: WebhookEvent, channel: str) -> bool:
+        """Whether it is told of this event on this channel."""
+        return event in self.event_types and channel.startswith(self.prefix) and channel.endswith(self.suffix)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:

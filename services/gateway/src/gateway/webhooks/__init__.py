@@ -1,0 +1,1 @@
+"""Webhooks: what endpoints of an app's owner are told, stored until they answered or five minutes are over."""

@@ -1,0 +1,90 @@
+"""All of webhooks in one gateway: it stores what it has to tell, and one gateway, the leader, sends for all."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from gateway.pusher.app import Apps, WebhookEvent
+from gateway.pusher.effects import Relay
+from gateway.webhooks import events
+from gateway.webhooks.client import Poster
+from gateway.webhooks.lease import Lease, lead
+from gateway.webhooks.misses import Misses
+from gateway.webhooks.outbox import Outbox
+from gateway.webhooks.retry import Retry
+from gateway.webhooks.sender import Sender
+from runtime import broker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How webhooks are sent."""
+
+    timeout: float
+    """Seconds for an answer."""
+    retry: Retry
+    private_addresses: bool
+    """Whether endpoints may be in private networks."""
+    cache_seconds: float
+    """How long a cache channel remembers its event."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """What only the composition root has."""
+
+    now: Callable[[], float]
+    """Unix time in seconds."""
+    clock: Callable[[], float]
+    """Seconds that never go back."""
+    chance: Callable[[], float]
+    """From 0 to 1, evenly distributed."""
+    new_id: Callable[[], str]
+    """Makes unique text."""
+
+
+class Webhooks:
+    """It has a connection to NATS of its own: what waits here keeps no push waiting."""
+
+    def __init__(self, url: str, apps: Apps, policy: Policy, sources: Sources) -> None:
+        """Connect nowhere yet.
+
+        Args:
+            url: of NATS.
+            apps: who wants to hear what.
+            policy: how it is sent.
+            sources: time, chance and ids.
+        """
+        self._url = url
+        self._apps = apps
+        self._policy = policy
+        self._sources = sources
+        self._outbox = Outbox(apps, now=sources.now, new_id=sources.new_id, window=policy.retry.window)
+        self._misses = Misses(apps, self._outbox.put, lifetime=policy.cache_seconds, clock=sources.clock)
+
+    def client_event(self, relayed: Relay) -> None:
+        """Tell of an accepted client event."""
+        app = self._apps.by_id(relayed.app_id)
+        if app is not None and app.notifies(WebhookEvent.CLIENT_EVENT):
+            self._outbox.put(relayed.app_id, events.client_event(relayed.frame, relayed.sender))
+
+    def cache_miss(self, app_id: str, channel: str) -> None:
+        """Tell that a new listener found nothing on a cache channel."""
+        self._misses.put(app_id, channel)
+
+    async def run(self) -> None:
+        """Store, and perhaps lead, until cancelled."""
+        policy, sources = self._policy, self._sources
+        nats = await broker.connect(self._url, "gateway webhooks")
+        poster = Poster(timeout=policy.timeout, private=policy.private_addresses)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._outbox.run(nats))
+                tasks.create_task(self._misses.run(nats))
+                while True:
+                    sender = Sender(poster, policy.retry, now=sources.now, chance=sources.chance)
+                    await lead(Lease(nats, sources.new_id()), partial(sender.run, nats))
+        finally:
+            await poster.close()
+            await broker.close(nats)

@@ -1,0 +1,328 @@
+"""Webhooks by real gateways to a real HTTP server (items 131 to 142)."""
+
+import asyncio
+import json
+import time
+from itertools import pairwise
+
+import pusher
+import pytest
+
+from support.endpoints import HANG, listening, signature
+from support.gateways import MISS, SUCCEEDED
+from support.waiting import until
+
+APP = {"id": "7000", "key": "hookkey", "secret": "hooksecret", "enableClientMessages": True}
+APP |= {"maxClientEventsPerSecond": -1}
+FAST = {"webhook_retry_seconds": "0.1"}
+
+
+@pytest.fixture
+async def endpoint():
+    async with listening() as one:
+        yield one
+
+
+@pytest.fixture
+async def other_endpoint():
+    async with listening() as one:
+        yield one
+
+
+@pytest.fixture
+def new_hooked(new_gateway, nats, tmp_path):
+    """Start gateways whose app has these webhooks: `new_hooked([{"url": …}], batchWebhooks=False)`."""
+    path = tmp_path / "apps.json"
+
+    def new(webhooks, *, settings=None, **fields):
+        path.write_text(json.dumps([APP | {"webhooks": webhooks} | fields]))
+        return new_gateway(nats, apps_file=str(path), **FAST | (settings or {}))
+
+    return new
+
+
+def only(endpoint, *kinds, **more):
+    return {"url": endpoint.url, "event_types": list(kinds), **more}
+
+
+class TestClientEvents:
+    async def test_131_136_a_client_event_is_told_signed_with_event_data_and_socket(self, new_hooked, endpoint):
+        gateway = new_hooked([only(endpoint, "client_event")])
+        async with gateway.connect(APP) as client:
+            await client.join("private-chat")
+            await client.send("client-typing", channel="private-chat", data={"näme": "Zoë"})
+
+            (event,) = await endpoint.heard(1)
+
+        assert event == {
+            "name": "client_event",
+            "channel": "private-chat",
+            "event": "client-typing",
+            "data": '{"näme":"Zoë"}',
+            "socket_id": client.socket_id,
+        }
+        (posted,) = endpoint.posted
+        assert posted.headers["content-type"] == "application/json"
+        assert posted.headers["x-pusher-key"] == APP["key"]
+        assert posted.headers["x-pusher-signature"] == signature(APP["secret"], posted.body)
+        assert set(posted.document) == {"time_ms", "events"}
+        assert abs(posted.document["time_ms"] / 1000 - time.time()) < 20
+        assert type(posted.document["time_ms"]) is int
+        verified = pusher.Pusher(app_id=APP["id"], key=APP["key"], secret=APP["secret"]).validate_webhook(
+            posted.headers["x-pusher-key"], posted.headers["x-pusher-signature"], posted.body.decode()
+        )
+        assert verified == posted.document
+
+    async def test_136_a_refused_client_event_is_not_told(self, new_hooked, endpoint):
+        gateway = new_hooked([only(endpoint, "client_event")])
+        async with gateway.connect(APP) as client:
+            await client.join("private-chat", "public")
+            for channel in ("public", "private-elsewhere"):
+                await client.send("client-no", channel=channel, data={})
+                assert (await client.frame())["event"] == "pusher:error"
+            await client.send("client-yes", channel="private-chat", data={})
+
+            (event,) = await endpoint.heard(1)
+
+        assert event["event"] == "client-yes"
+
+    async def test_139_without_batching_each_request_has_one_event_in_order(self, new_hooked, endpoint):
+        gateway = new_hooked([only(endpoint, "client_event")], batchWebhooks=False)
+        async with gateway.connect(APP) as client:
+            await client.join("private-chat")
+            for number in range(30):
+                await client.send(f"client-{number}", channel="private-chat", data={})
+
+            events = await endpoint.heard(30)
+
+        assert [event["event"] for event in events] == [f"client-{number}" for number in range(30)]
+        assert [len(posted.events) for posted in endpoint.posted] == [1] * 30
+
+    async def test_139_with_batching_the_events_of_a_burst_share_requests_in_order(self, new_hooked, endpoint):
+        gateway = new_hooked([only(endpoint, "client_event")])
+        async with gateway.connect(APP) as client:
+            await client.join("private-a", "private-b")
+            for number in range(300):
+                await client.send(f"client-{number}", channel=f"private-{'ab'[number % 2]}", data={})
+
+            await endpoint.heard(300)
+
+        for first, name in enumerate(("private-a", "private-b")):
+            told = [int(event["event"].removeprefix("client-")) for event in endpoint.of(name)]
+            assert told == list(range(first, 300, 2))
+        assert len(endpoint.posted) < 100
+
+
+class TestFilters:
+    async def test_140_an_endpoint_gets_its_types_and_channels_and_a_signature_of_just_that(
+        self, new_hooked, endpoint, other_endpoint
+    ):
+        filtered = {"channel_name_starts_with": "private-cache-", "channel_name_ends_with": "x"}
+        gateway = new_hooked(
+            [
+                only(endpoint, "client_event", filter=filtered, headers={"X-Own": "1", "x-pusher-key": "forged"}),
+                only(other_endpoint, "client_event", "cache_miss"),
+            ]
+        )
+        async with gateway.connect(APP) as client:
+            for channel in ("private-x", "private-cache-y", "private-cache-x"):
+                await client.join(channel)
+                await client.send("client-a", channel=channel, data="")
+
+            told = await other_endpoint.heard(5)
+            (event,) = await endpoint.heard(1)
+
+        assert event["channel"] == "private-cache-x"
+        assert sorted(one["name"] for one in told) == ["cache_miss"] * 2 + ["client_event"] * 3
+        for posted in endpoint.posted + other_endpoint.posted:
+            assert posted.headers["x-pusher-signature"] == signature(APP["secret"], posted.body)
+            assert posted.headers["x-pusher-key"] == APP["key"]
+        assert endpoint.posted[0].headers["x-own"] == "1"
+
+
+class TestCacheMisses:
+    async def test_137_fifty_listeners_of_two_gateways_cause_one_cache_miss(self, new_hooked, endpoint):
+        pair = [new_hooked([only(endpoint, "cache_miss")]) for _ in range(2)]
+
+        async def listen(number):
+            async with pair[number % 2].connect(APP) as client:
+                for channel in ("cache-a", "cache-b"):
+                    await client.subscribe(channel)
+                    assert (await client.frame())["event"] == SUCCEEDED
+                    assert (await client.frame())["event"] == MISS
+
+        await asyncio.gather(*map(listen, range(50)))
+
+        await endpoint.heard(2)
+        for gateway in pair:
+            assert await gateway.metric("gateway_webhooks_lost_total") == 0
+        assert {event["channel"] for event in endpoint.events} == {"cache-a", "cache-b"}
+        assert all(set(event) == {"name", "channel"} for event in endpoint.events)
+
+    async def test_137_it_is_told_again_when_the_window_is_over_and_never_while_filled(self, new_hooked, endpoint):
+        gateway = new_hooked([only(endpoint, "cache_miss")], settings={"cache_seconds": "1"})
+
+        async def listen():
+            async with gateway.connect(APP) as client:
+                await client.subscribe("cache-a")
+                assert (await client.frame())["event"] == SUCCEEDED
+                return (await client.frame())["event"]
+
+        async def told_again():
+            assert await listen() == MISS
+            return len(endpoint.events) > 1
+
+        assert await listen() == MISS
+        await endpoint.heard(1)
+        await until(told_again)
+        for _ in range(2):
+            await gateway.trigger("cache-a", "filled", app=APP)
+        assert await listen() == "filled"
+
+
+class TestDelivery:
+    @pytest.mark.parametrize("failure", [500, 302, HANG])
+    async def test_138_what_fails_is_repeated_unchanged_with_growing_delays_and_never_after_success(
+        self, new_hooked, endpoint, failure
+    ):
+        endpoint.answer = lambda posted: failure if len(endpoint.posted) <= 4 else 204
+        gateway = new_hooked([only(endpoint, "client_event")], settings={"webhook_timeout_seconds": "0.5"})
+        async with gateway.connect(APP) as client:
+            await client.join("private-chat")
+            await client.send("client-a", channel="private-chat", data={})
+
+            await until(lambda: len(endpoint.posted) == 5)
+            await client.send("client-b", channel="private-chat", data={})
+            await until(lambda: len(endpoint.posted) == 6)
+
+        first, *again, last = endpoint.posted
+        assert [(posted.body, posted.headers) for posted in again] == [(first.body, first.headers)] * 4
+        assert last.events[0]["event"] == "client-b"
+        times = [posted.at for posted in endpoint.posted[:5]]
+        pauses = [after - before for before, after in pairwise(times)]
+        assert pauses[-1] > pauses[0]
+        assert await gateway.metric("gateway_webhooks_failed_total") == 4
+        assert await gateway.metric("gateway_webhooks_sent_total") == 2
+
+    async def test_138_after_the_window_a_request_is_given_up(self, new_hooked, endpoint):
+        endpoint.answer = lambda posted: 500
+        gateway = new_hooked([only(endpoint, "client_event")], settings={"webhook_window_seconds": "1"})
+        async with gateway.connect(APP) as client:
+            await client.join("private-chat")
+            await client.send("client-a", channel="private-chat", data={"phone": "555-0100"})
+
+            async def given_up():
+                return await gateway.metric("gateway_webhooks_given_up_total") == 1
+
+            await until(given_up)
+
+        assert len(endpoint.posted) > 2
+        (line,) = [line for line in gateway.log() if line["event"] == "webhook given up"]
+        assert (line["app"], line["kinds"], line["outcome"]) == (APP["id"], ["client_event"], "500")
+        assert "555-0100" not in json.dumps(gateway.log())
+
+    async def test_an_endpoint_that_was_away_gets_everything_when_it_is_back(self, new_hooked, endpoint):
+        gateway = new_hooked([only(endpoint, "client_event")])
+        await endpoint.go()
+        async with gateway.connect(APP) as client:
+            await client.join("private-chat")
+            await client.send("client-a", channel="private-chat", data={})
+
+            async def failed():
+                return await gateway.metric("gateway_webhooks_failed_total") > 2
+
+            await until(failed)
+        await endpoint.come()
+
+        assert [event["event"] for event in await endpoint.heard(1)] == ["client-a"]
+
+    async def test_141_a_hanging_endpoint_delays_neither_sockets_nor_other_endpoints(
+        self, new_hooked, endpoint, other_endpoint
+    ):
+        endpoint.answer = lambda posted: HANG
+        gateway = new_hooked(
+            [only(endpoint, "client_event"), only(other_endpoint, "client_event")], batchWebhooks=False
+        )
+        async with gateway.connect(APP) as here, gateway.connect(APP) as there:
+            await here.join("private-chat")
+            await there.join("private-chat")
+            for number in range(200):
+                await here.send(f"client-{number}", channel="private-chat", data={})
+                assert (await there.event())[0] == f"client-{number}"
+
+            told = await other_endpoint.heard(200)
+
+        assert [event["event"] for event in told] == [f"client-{number}" for number in range(200)]
+        assert len(endpoint.posted) <= 16
+
+    async def test_private_addresses_may_be_forbidden(self, new_hooked, endpoint):
+        gateway = new_hooked(
+            [only(endpoint, "client_event")],
+            settings={"webhook_private_addresses": "false", "webhook_window_seconds": "1"},
+        )
+        async with gateway.connect(APP) as client:
+            await client.join("private-chat")
+            await client.send("client-a", channel="private-chat", data={})
+
+            async def given_up():
+                return await gateway.metric("gateway_webhooks_given_up_total") == 1
+
+            await until(given_up)
+
+        assert endpoint.posted == []
+
+
+class TestSurvival:
+    async def test_a_killed_sender_is_replaced_and_nothing_is_lost_or_repeated(self, new_hooked, endpoint):
+        endpoint.answer = lambda posted: 500
+        leader, other = (new_hooked([only(endpoint, "client_event")]) for _ in range(2))
+        await until(lambda: _leads(leader) or _leads(other))
+        if _leads(other):
+            leader, other = other, leader
+        async with other.connect(APP) as client:
+            await client.join("private-chat")
+            await client.send("client-a", channel="private-chat", data={})
+            await until(lambda: endpoint.posted)
+            leader.kill()
+            endpoint.posted.clear()
+            endpoint.answer = lambda posted: 200
+            await client.send("client-b", channel="private-chat", data={})
+
+            told = await endpoint.heard(2, within=40)
+
+        assert sorted(event["event"] for event in told) == ["client-a", "client-b"]
+        assert _leads(other)
+
+    async def test_a_leader_that_stops_in_order_is_replaced_at_once(self, new_hooked, endpoint):
+        leader, other = (new_hooked([only(endpoint, "client_event")]) for _ in range(2))
+        await until(lambda: _leads(leader) or _leads(other))
+        if _leads(other):
+            leader, other = other, leader
+
+        leader.stop()
+
+        await until(lambda: _leads(other), within=6)
+
+    async def test_nats_may_restart(self, new_hooked, nats, endpoint):
+        gateway = new_hooked([only(endpoint, "client_event")])
+        async with gateway.connect(APP) as client:
+            await client.join("private-chat")
+            endpoint.answer = lambda posted: 500
+            await client.send("client-a", channel="private-chat", data={})
+            await until(lambda: endpoint.posted)
+            nats.kill()
+            await client.send("client-b", channel="private-chat", data={})
+            await client.hears_nothing()
+            endpoint.posted.clear()
+            endpoint.answer = lambda posted: 200
+            nats.start()
+
+            told = await endpoint.heard(2, within=40)
+
+        assert sorted(event["event"] for event in told) == ["client-a", "client-b"]
+
+
+def _leads(gateway):
+    """Whether the gateway was the last time told that it leads, not that it does not."""
+    said = [line["event"] for line in gateway.log() if line["event"].endswith("leading webhooks")]
+    return said[-1:] == ["leading webhooks"]
