@@ -150,7 +150,7 @@ def test_nobody_is_admitted_before_the_room_is_open():
 
 def test_interest_follows_the_first_and_the_last_listener_and_apps_are_apart():
     interest, transport = Ready(), FakeTransport()
-    hub = Hub(interest, lambda callback: None, lambda app_id, channel: None, lambda room: None)
+    hub = Hub(interest, lambda callback: None, lambda app_id, channel: None, lambda room: None, lambda room: None)
     outlet = Outlet(transport)
 
     hub.join("1", "news", "1.1", outlet, b"")
@@ -202,7 +202,7 @@ def test_a_broken_socket_is_left_to_the_transport_and_others_are_served():
 
 
 def test_a_room_is_forgotten_once_and_never_in_place_of_its_successor():
-    hub = Hub(Ready(), Turn().call_soon, lambda _app_id, _channel: None, lambda _room: None)
+    hub = Hub(Ready(), Turn().call_soon, lambda _app_id, _channel: None, lambda _room: None, lambda _room: None)
     transport = FakeTransport()
     rooms = []
     hub._interest.release = rooms.append

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from support.gateways import APP, INTIMATE_APP, SUCCEEDED, channel_auth
+from support.gateways import APP, INTIMATE_APP, MISS, SUCCEEDED, channel_auth
 
 ADDED, REMOVED = "pusher_internal:member_added", "pusher_internal:member_removed"
 INFO = {"name": "Ada"}
@@ -100,6 +100,114 @@ async def test_052_a_silent_connection_is_a_member_until_the_pong_is_overdue(new
         assert await change(witness) == (ADDED, {"user_id": "7"})
 
         assert await change(witness) == (REMOVED, {"user_id": "7"})
+
+
+async def test_054_broken_channel_data_is_told_to_nobody(gateway, channel):
+    async with gateway.connect() as witness, gateway.connect() as client:
+        await witness.enter(channel, "42")
+        for channel_data in ("{}", "no json", '{"user_id":""}', '{"user_id":{}}'):
+            await client.subscribe(channel, channel_data=channel_data)
+            assert (await refusal(client))["status"] == 400
+
+        await witness.hears_nothing()
+        await client.enter(channel, "7")
+        assert await change(witness) == (ADDED, {"user_id": "7"})
+
+
+async def test_055_056_a_signed_in_user_needs_no_channel_data(gateway, channel):
+    async with gateway.connect() as witness, gateway.connect() as client:
+        await witness.enter(channel, "42")
+        await client.subscribe(channel)
+        assert (await refusal(client))["status"] == 400
+        await client.sign_in("u1", user_info=INFO)
+
+        await client.subscribe(channel)
+
+        assert await client.entered(channel) == {"42": None, "u1": INFO}
+        assert await change(witness) == (ADDED, {"user_id": "u1", "user_info": INFO})
+
+
+async def test_064_a_cached_event_follows_the_snapshot(gateways):
+    channel = f"presence-cache-{uuid4()}"
+    async with gateways[0].connect() as first, gateways[1].connect() as second:
+        await first.enter(channel, "1")
+        assert await first.event() == (MISS, channel, "{}")
+        await gateways[0].trigger(channel, "kept", "7")
+        assert await first.event() == ("kept", channel, "7")
+        assert set(await second.enter(channel, "2")) == {"1", "2"}
+        assert await second.event() == ("kept", channel, "7")
+
+        await leave(second, channel)
+        assert await change(first) == (ADDED, {"user_id": "2"})
+        assert await change(first) == (REMOVED, {"user_id": "2"})
+        await first.send("client-x", channel=channel)
+        assert set(await second.enter(channel, "2")) == {"1", "2"}
+        assert await second.event() == ("kept", channel, "7")
+
+
+async def test_071_072_a_client_event_names_its_sender_as_signed(gateways, channel):
+    async with AsyncExitStack() as stack:
+        sender, tab, other = [await stack.enter_async_context(gateways[number % 2].connect()) for number in range(3)]
+        await sender.enter(channel, 42)
+        await tab.enter(channel, "42")
+        await other.enter(channel, "7")
+        for client in (sender, tab):
+            assert (await change(client))[0] == ADDED
+
+        await sender.send("client-x", channel=channel, data={"a": 1}, user_id="7", socket="1.1")
+
+        for client in (tab, other):
+            frame = {"event": "client-x", "channel": channel, "data": '{"a":1}', "user_id": "42"}
+            assert await client.frame() == frame
+        await sender.hears_nothing()
+
+
+async def test_the_latest_information_wins_for_newcomers_and_is_no_event(gateways, channel):
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(gateways[number % 2].connect()) for number in range(5)]
+        assert await clients[0].enter(channel, "7", user_info={"v": 1}) == {"7": {"v": 1}}
+        assert await clients[1].enter(channel, "7", user_info={"v": 2}) == {"7": {"v": 2}}
+        assert await clients[2].enter(channel, "7", user_info={"v": 3}) == {"7": {"v": 3}}
+        for client in clients[:3]:
+            await client.hears_nothing()
+
+        assert await clients[3].enter(channel, "8") == {"7": {"v": 3}, "8": None}
+        await leave(clients[2], channel)  # the gateway's other connection of this user stays
+        assert (await clients[4].enter(channel, "9"))["7"] == {"v": 3}
+
+
+async def test_a_socket_that_gives_up_before_it_was_admitted_was_never_there(new_gateway, nats, channel):
+    gateway = new_gateway(nats)
+    async with gateway.connect() as client, gateway.connect() as witness:
+        nats.kill()
+        await client.subscribe(channel, channel_data='{"user_id":"7"}')
+        await client.hears_nothing()
+        await leave(client, channel)
+        await client.hears_nothing()
+        nats.start()
+
+        assert await witness.enter(channel, "42") == {"42": None}
+        await client.hears_nothing()
+        await witness.hears_nothing()
+
+
+@pytest.mark.parametrize("user_id", ["é" * 200, "\U0001f600" * 200, ".*>", "a b", "~x", "=41"])
+async def test_any_user_id_crosses_the_gateways(gateways, channel, user_id):
+    async with gateways[0].connect() as first, gateways[1].connect() as second:
+        await first.enter(channel, "A")
+        assert await second.enter(channel, user_id) == {"A": None, user_id: None}
+        assert await change(first) == (ADDED, {"user_id": user_id})
+        await leave(second, channel)
+
+        assert await change(first) == (REMOVED, {"user_id": user_id})
+
+
+async def test_apps_have_members_of_their_own(gateway, channel):
+    async with gateway.connect() as ours, gateway.connect(INTIMATE_APP) as theirs:
+        await ours.enter(channel, "1")
+
+        assert await theirs.enter(channel, "2") == {"2": None}
+        await ours.hears_nothing()
 
 
 async def test_053_a_full_channel_takes_further_connections_of_its_members_only(gateways, channel):

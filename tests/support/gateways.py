@@ -51,6 +51,13 @@ CHOOSY_APP = {
     "allowedOrigins": ["https://crm.example.org", "https://*.acme.example"],
 }
 INTIMATE_APP = {"id": "4949", "key": "gwkey0008", "secret": "gwsecret0008", "maxPresenceMembersPerChannel": 3}
+COUNTING_APP = {
+    "id": "5050",
+    "key": "gwkey0009",
+    "secret": "gwsecret0009",
+    "enableSubscriptionCounting": True,
+    "enableClientMessages": True,
+}
 APPS = (
     APP,
     OTHER_APP,
@@ -62,6 +69,7 @@ APPS = (
     TLS_APP,
     CHOOSY_APP,
     INTIMATE_APP,
+    COUNTING_APP,
 )
 
 SIGNED_IN = "pusher:signin_success"

@@ -11,6 +11,7 @@ from gateway import metrics
 from gateway.cache import Cache
 from gateway.outlet import Fanout, Outlet
 from gateway.presence import Admission, Crowd
+from gateway.tally import Tally
 
 CallSoon = Callable[[Callable[[], None]], object]
 
@@ -20,6 +21,7 @@ class Room:
 
     __slots__ = (
         "_call_soon", "_fanout", "_members", "_pending", "_waiting", "app_id", "cache", "channel", "crowd", "opened",
+        "tally",
     )  # fmt: skip
 
     def __init__(self, app_id: str, channel: str, call_soon: CallSoon, cache: Cache | None = None) -> None:
@@ -29,6 +31,8 @@ class Room:
         """What greets a new listener, on a cache channel; it is always as far as what was published."""
         self.crowd: Crowd | None = None
         """Who is there, on a presence channel; it decides who may be let in."""
+        self.tally: Tally | None = None
+        """Tells how many listen, where somebody wants to know."""
         self.opened = False
         """Whether every push from now on reaches this room."""
         self._call_soon = call_soon
@@ -39,6 +43,11 @@ class Room:
 
     def __len__(self) -> int:
         return len(self._members) + len(self._waiting)
+
+    @property
+    def listeners(self) -> int:
+        """How many were admitted."""
+        return len(self._members)
 
     def join(self, socket_id: str, outlet: Outlet, welcome: bytes, admission: Admission | None = None) -> None:
         """Admit a listener as soon as the room is open; `welcome` is the first thing it gets."""
@@ -77,6 +86,8 @@ class Room:
         self._waiting.pop(socket_id, None)
         if self.crowd is not None:
             self.crowd.leave(socket_id)
+        if self.tally is not None:
+            self.tally.touch()
 
     def open(self) -> None:
         """Admit everyone who waits: the room hears every push from now on."""
@@ -104,6 +115,8 @@ class Room:
         outlet.write(welcome if self.cache is None else welcome + self.cache.greeting())
         self._members[socket_id] = outlet
         self._fanout = None
+        if self.tally is not None:
+            self.tally.touch()
 
     def _flush(self) -> None:
         if not self._pending:
@@ -137,6 +150,7 @@ class Hub:
         call_soon: CallSoon,
         new_cache: Callable[[str, str], Cache | None],
         new_crowd: Callable[[Room], Crowd | None],
+        new_tally: Callable[[Room], Tally | None],
     ) -> None:
         """Make an empty hub.
 
@@ -145,11 +159,13 @@ class Hub:
             call_soon: calls a function in the event loop's next turn.
             new_cache: app id, channel → its cache, None when it is no cache channel.
             new_crowd: room → who is there, None when it is no presence channel.
+            new_tally: room → its tally, None when nobody wants to know.
         """
         self._interest = interest
         self._call_soon = call_soon
         self._new_cache = new_cache
         self._new_crowd = new_crowd
+        self._new_tally = new_tally
         self._rooms: dict[tuple[str, str], Room] = {}
 
     def join(
@@ -167,6 +183,7 @@ class Hub:
             new_cache = self._new_cache(app_id, channel)
             room = self._rooms[app_id, channel] = Room(app_id, channel, self._call_soon, new_cache)
             room.crowd = self._new_crowd(room)
+            room.tally = self._new_tally(room)
             metrics.CHANNELS.inc()
         if not room:
             self._interest.acquire(room)
@@ -192,5 +209,7 @@ class Hub:
         del self._rooms[room.app_id, room.channel]
         if room.crowd is not None:
             room.crowd.close()
+        if room.tally is not None:
+            room.tally.close()
         metrics.CHANNELS.dec()
         return True

@@ -17,7 +17,7 @@ from fastapi import APIRouter, FastAPI
 from pydantic import ValidationError
 from starlette.routing import BaseRoute
 
-from gateway import apps, cache, presence, web, websocket
+from gateway import apps, cache, presence, tally, web, websocket
 from gateway.api import errors, events
 from gateway.api.auth import Authenticator
 from gateway.api.rates import Rates
@@ -26,7 +26,7 @@ from gateway.apps import AppsFileError
 from gateway.bus import Bus
 from gateway.cluster.cluster import Cluster
 from gateway.connections import Connections
-from gateway.hub import Hub
+from gateway.hub import Hub, Room
 from gateway.pusher.addresses import Addresses
 from gateway.pusher.allowance import Rate
 from gateway.pusher.app import Apps
@@ -40,6 +40,7 @@ from gateway.reception import HttpConnection, Manners, Reception
 from gateway.relays import Relays
 from gateway.server import DrainingServer
 from gateway.settings import Settings
+from gateway.tally import Tally
 from gateway.webhooks.retry import Retry
 from gateway.webhooks.service import Policy, Sources, Webhooks
 from gateway.websocket import Gateway, Limits
@@ -90,7 +91,12 @@ async def serve(settings: Settings, tenants: Apps) -> None:
         connections=connections.by_app,
         lease=settings.lease_seconds,
     )
-    hub = Hub(bus, asyncio.get_running_loop().call_soon, new_cache, partial(presence.for_hall, board=cluster))
+    loop = asyncio.get_running_loop()
+
+    def new_tally(room: Room) -> Tally | None:
+        return tally.for_hall(room, cluster, loop, tenants.by_id(room.app_id))
+
+    hub = Hub(bus, loop.call_soon, new_cache, partial(presence.for_hall, board=cluster), new_tally)
     addresses = Addresses(
         connections=limit(settings.max_connections_per_address),
         handshakes=rate(settings.handshakes_per_second, settings.burst_seconds),

@@ -45,6 +45,11 @@ class Desired:
         self._wish(subject, OVER)
         self._standing.pop(subject, None)
 
+    def clear(self) -> None:
+        """Want nothing any more."""
+        for subject in list(self._standing):
+            self.remove(subject)
+
     def take(self, most: int) -> list[Wish]:
         """Return what is to be published now, and count it as published."""
         return [self._dirty.pop(subject) for subject in list(self._dirty)[:most]]

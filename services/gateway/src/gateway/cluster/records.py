@@ -75,9 +75,9 @@ def count(app_id: str, name: str, node: str) -> str:
     return f"state.topic.{subjects.token(app_id)}.{subjects.token(name)}.{node}"
 
 
-def of_node(node: str) -> tuple[str, str]:
-    """Return the patterns of all counts and all members of a node."""
-    return f"state.topic.*.*.{node}", f"state.topic.*.*.{node}.*"
+def of_node(node: str) -> tuple[str, str, str]:
+    """Return the patterns of all records of a node but its lease: that it lived, its counts, its members."""
+    return process(node), f"state.topic.*.*.{node}", f"state.topic.*.*.{node}.*"
 
 
 def live(subject: str) -> str:

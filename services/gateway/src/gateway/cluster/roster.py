@@ -104,6 +104,10 @@ class Roster:
         self._over = None
         return [change for key in silent if not keep(*key) for change in self._remove(*key)]
 
+    def knows(self, node: str) -> bool:
+        """Whether a node has records here."""
+        return node in self._records
+
     def node_changed(self, node: str) -> list[Change]:
         """Count a node's records again, or no more; return what that changes."""
         records = [record for record in self._records.get(node, {}).values() if record.member]

@@ -1,0 +1,172 @@
+"""Our own part of the common knowledge: the lease of this process, and its records."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import structlog
+from nats.aio.client import Client
+from nats.errors import Error
+
+from contracts import streams
+from gateway import direct, metrics
+from gateway.cluster import records
+from gateway.cluster.desired import Desired, Wish
+from runtime import broker
+from runtime.broker import Outgoing, PublishFailed
+
+RENEWALS: Final = 3.3  # in the time of a lease
+WINDOW: Final = 256  # records published at once
+AWAY: Final = 0.1  # seconds until the next attempt when NATS does not answer
+FAREWELL: Final = 2.0  # seconds for the last records of a process that ends
+OVER_EXPIRES: Final = "60s"
+TROUBLE: Final = (Error, OSError, TimeoutError)
+
+_log = structlog.stdlib.get_logger("gateway.cluster")
+
+
+class Publisher:
+    """Makes the stream hold what this process wants it to hold, as long as that takes."""
+
+    def __init__(self, node: str, lease: float, connections: Callable[[], Mapping[str, int]]) -> None:
+        """Prepare.
+
+        Args:
+            node: this process's name.
+            lease: seconds without a word until the others count it as gone.
+            connections: returns app → connections of this process.
+        """
+        self._node = node
+        self._lease = lease
+        self._connections = connections
+        self._desired = Desired()
+        self._dirty = asyncio.Event()
+        self._returned = asyncio.Event()
+        self._renewed_at: float | None = None
+        self._highest = 0
+        self.put(records.process(node), b"{}")
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the others know that this process lives."""
+        now = asyncio.get_running_loop().time()
+        return self._renewed_at is not None and now - self._renewed_at < self._lease
+
+    def stands(self, subject: str) -> bool:
+        """Whether this process wants a record on a subject."""
+        return subject in self._desired
+
+    def put(self, subject: str, body: bytes) -> int:
+        """Want a record; return its version."""
+        version = self._desired.put(subject, body)
+        self._dirty.set()
+        return version
+
+    def remove(self, subject: str) -> None:
+        """Want no record any more."""
+        if subject in self._desired:
+            self._desired.remove(subject)
+            self._dirty.set()
+
+    def on_return(self) -> None:
+        """Renew the lease at once: NATS is back."""
+        self._returned.set()
+
+    async def renew(self, nats: Client) -> None:
+        """Keep the lease until cancelled; after an absence, make sure that our records stand."""
+        loop, period = asyncio.get_running_loop(), self._lease / RENEWALS
+        doubtful = True  # perhaps something was lost
+        while True:
+            self._returned.clear()
+            try:
+                stored = await self._publish_lease(nats, period)
+                absent = self._renewed_at is not None and loop.time() - self._renewed_at > self._lease
+                self._renewed_at = loop.time()
+                if absent or stored < self._highest:
+                    # What is older than our lease may be swept away at any moment, or is gone with its stream.
+                    _log.warning("publishing everything again", records=len(self._desired))
+                    self._highest = stored
+                    self._desired.everything()
+                    doubtful = True
+                if doubtful:
+                    await self._compare(nats)
+                    doubtful = False
+            except TROUBLE as error:
+                _log.warning("lease not renewed", reason=type(error).__name__)
+            doubtful |= await self._return_within(period)
+
+    async def publish(self, nats: Client) -> None:
+        """Publish until cancelled what is wanted and does not stand yet."""
+        while True:
+            await self._dirty.wait()
+            self._dirty.clear()
+            while self._desired.dirty:
+                await self._publish_window(nats)
+                metrics.RECORDS.set(len(self._desired))
+
+    async def retire(self, nats: Client) -> None:
+        """Give the lease back, and leave nothing behind."""
+        if not nats.is_connected:
+            return
+        try:
+            async with asyncio.timeout(FAREWELL):
+                headers = {records.EXPIRY_HEADER: OVER_EXPIRES}
+                await nats.jetstream().publish(records.lease(self._node), records.OVER, headers=headers)
+                self._desired.clear()
+                while self._desired.dirty:
+                    await self._publish_window(nats)
+        except TROUBLE as error:
+            _log.warning("lease not given back", reason=type(error).__name__)
+
+    async def _publish_lease(self, nats: Client, patience: float) -> int:
+        """Publish our lease; return its number in the stream."""
+        body = records.lease_body(self._connections())
+        headers = {records.EXPIRY_HEADER: f"{max(1, round(self._lease))}s"}
+        stored = await nats.jetstream().publish(records.lease(self._node), body, timeout=patience, headers=headers)
+        return stored.seq
+
+    async def _return_within(self, seconds: float) -> bool:
+        """Wait; return early, and true, when the connection was lost and is back."""
+        try:
+            await asyncio.wait_for(self._returned.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _compare(self, nats: Client) -> None:
+        """Read our own records, and publish what is missing in the stream or too much in it."""
+        found: dict[str, int] = {}
+        over: set[str] = set()
+        for pattern in records.of_node(self._node):
+            async for message in direct.read(nats, streams.STATE, pattern):
+                headers = message.headers or {}
+                subject = headers[direct.STREAM_SUBJECT]
+                found[subject] = int(headers[records.VERSION_HEADER])
+                if not message.data:
+                    over.add(subject)
+        self._desired.compare(found, over)
+        self._dirty.set()
+
+    async def _publish_window(self, nats: Client) -> None:
+        if not nats.is_connected:
+            await asyncio.sleep(AWAY)
+            return
+        window = self._desired.take(WINDOW)
+        done: Sequence[Wish] = ()
+        try:
+            acknowledgements = await broker.publish_window(nats.jetstream(), [_outgoing(wish) for wish in window])
+            done = window
+            self._highest = max(self._highest, *(acknowledged.seq for acknowledged in acknowledgements))
+        except PublishFailed as error:
+            done = window[: error.acknowledged]
+            _log.warning("records not published", records=len(window) - len(done), reason=str(error))
+            await asyncio.sleep(AWAY)
+        finally:
+            self._desired.failed(window[len(done) :])
+
+
+def _outgoing(wish: Wish) -> Outgoing:
+    headers = {records.VERSION_HEADER: str(wish.version)}
+    if not wish.body:
+        headers[records.EXPIRY_HEADER] = OVER_EXPIRES
+    return Outgoing(wish.subject, wish.body, headers)
