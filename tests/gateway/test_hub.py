@@ -73,6 +73,9 @@ class Ready:
     def release(self, room):
         self.asked.append(("release", room.channel))
 
+    def follow(self, room):
+        raise NotImplementedError
+
 
 operations = st.one_of(
     st.tuples(st.just("join"), st.integers(0, 2)),

@@ -57,7 +57,7 @@ def test_a_stream_that_begins_anew_is_heard_from_its_beginning():
     tail = Tail(7)
     tail.fill(9)
 
-    tail.restart(2)
+    tail.restart()
 
     assert tail.judge(1, 0) is Verdict.GIVE
 

@@ -6,7 +6,7 @@ stored meanwhile is fetched from it, and given to the listeners before anything 
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -16,6 +16,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error
+from nats.js.api import StreamInfo
 from nats.js.errors import NotFoundError
 
 from contracts import streams, subjects
@@ -29,21 +30,25 @@ from contracts.push import (
     Push,
     Termination,
 )
-from gateway import metrics, wire
+from gateway import direct, epoch, metrics, wire
 from gateway.cache import Cache
+from gateway.checkup import PERIOD, Checkup
+from gateway.followers import Followers
 from gateway.hub import Hub, Room
 from gateway.pusher.effects import Relay
 from gateway.pusher.refusals import Unavailable
+from gateway.replays import Replays
 from gateway.tail import Tail, Verdict
+from gateway.window import Bounds
 from runtime import broker
-from runtime.broker import Outgoing, PublishFailed, barrier
+from runtime.broker import Outgoing, PublishFailed
 
 LINGER: Final = 5.0  # seconds a channel without listeners stays subscribed: a page reload costs NATS nothing
-CONFIRM: Final = 1.0  # seconds to wait for NATS to confirm subscriptions before asking again
 AWAY: Final = 0.05  # seconds between looks whether NATS is back
 FILLERS: Final = 16  # channels that fetch at once what they missed, or their last event
 STORED_AT: Final = "Nats-Time-Stamp"  # of a message from a stream, RFC 3339
 NO_HEADERS: Final[Mapping[str, str]] = {}
+NO_BOUNDS: Final = Bounds()
 
 _log = structlog.stdlib.get_logger("gateway.bus")
 _level = logging.getLogger("gateway.bus")  # asked for each push: structlog's own answer costs twenty times as much
@@ -52,17 +57,28 @@ _level = logging.getLogger("gateway.bus")  # asked for each push: structlog's ow
 class Bus:
     """The gateway's side of NATS. All subscribing and unsubscribing is done by one task, `run`."""
 
-    def __init__(self, url: str, *, terminate: Callable[[Sequence[str]], None], linger: float = LINGER) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        terminate: Callable[[Sequence[str]], None],
+        linger: float = LINGER,
+        check: float = PERIOD,
+        bounds: Bounds = NO_BOUNDS,
+    ) -> None:
         """Prepare; `run` connects.
 
         Args:
             url: of NATS, with user and password.
             terminate: closes the connections with these socket ids, because an application wants it.
             linger: seconds a channel without listeners stays subscribed.
+            check: seconds between two looks whether a channel misses its end.
+            bounds: of a replay.
         """
         self._url = url
         self._terminate = terminate
         self._linger = linger
+        self._bounds = bounds
         self._nats: Client | None = None
         self._rooms: dict[str, Room] = {}
         self._subscriptions: dict[Room, Subscription] = {}
@@ -71,9 +87,10 @@ class Bus:
         self._lingering: dict[Room, asyncio.TimerHandle] = {}
         self._changed = asyncio.Event()
         self._tails: dict[Room, Tail[Msg]] = {}
-        self._fillers: set[asyncio.Task[None]] = set()
+        self._fillers: dict[Room, asyncio.Task[None]] = {}
         self._filler_turn = asyncio.Semaphore(FILLERS)
-        self._came_back = False
+        self._replays = Replays(self, bounds)
+        self._checkup = Checkup(self._tails, self._begin_fill, self._replays.sweep, period=check)
 
     @property
     def connected(self) -> bool:
@@ -91,6 +108,15 @@ class Bus:
 
     def release(self, room: Room) -> None:
         self._lingering[room] = asyncio.get_running_loop().call_later(self._linger, self._expire, room)
+
+    def follow(self, room: Room) -> Followers:
+        return Followers(
+            room,
+            heard=self._tails[room],
+            epoch=self._checkup.epoch,
+            bounds=self._bounds,
+            replay=lambda: self._replays.request(room),
+        )
 
     async def store(self, pushes: Sequence[Push | Termination]) -> None:
         """Store pushes in order; the stream hands them to every gateway with listeners.
@@ -123,18 +149,25 @@ class Bus:
 
     async def run(self, hub: Hub) -> None:
         """Connect, then keep NATS's subscriptions equal to the rooms with listeners, until cancelled."""
-        self._nats = nats = await broker.connect(self._url, "gateway", on_return=self._on_return)
+        self._nats = nats = await broker.connect(self._url, "gateway", on_return=self._checkup.alarm)
         try:
-            while True:
-                await self._changed.wait()
-                self._changed.clear()
-                await self._unsubscribe(hub)
-                await self._subscribe(nats)
-                await self._catch_up(nats)
+            await nats.subscribe(epoch.LIVE, cb=self._checkup.on_epoch)
+            await self._checkup.agree(nats)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._keep_subscribed(nats, hub))
+                tasks.create_task(self._checkup.run(nats))
         finally:
-            for filler in self._fillers:
+            self._replays.close()
+            for filler in self._fillers.values():
                 filler.cancel()
             await broker.close(nats)
+
+    async def _keep_subscribed(self, nats: Client, hub: Hub) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            await self._unsubscribe(hub)
+            await self._subscribe(nats)
 
     async def _unsubscribe(self, hub: Hub) -> None:
         expired, self._expired = self._expired, {}
@@ -156,46 +189,54 @@ class Bus:
             subject = subjects.live(room.app_id, room.channel)
             self._rooms[subject] = room
             self._subscriptions[room] = await nats.subscribe(subject, cb=self._deliver)
-        last = await _confirm(nats)
+        last = await self._checkup.confirm(nats)
         for room in wanted:
             tail: Tail[Msg] = Tail(last)  # what is newer comes to us; what is older belongs to nobody here
             self._tails[room] = tail
             if room.cache is None:
+                tail.fill(last)
                 room.open()
             else:
                 tail.filling = True
-                self._fetch(self._recall(room, tail, room.cache))
+                self._fetch(room, self._recall(room, tail, room.cache))
 
-    def _on_return(self) -> None:
-        self._came_back = True
-        self._changed.set()
+    # For replays.
 
-    async def _catch_up(self, nats: Client) -> None:
-        """After NATS was away, fetch what the stream stored meanwhile: no next message may ever show that hole."""
-        if not self._came_back:
+    def history(self, app_id: str, channel: str, *, after: int, until: int | None = None) -> AsyncIterator[Msg]:
+        assert self._nats is not None
+        return direct.read(self._nats, streams.PUSH, subjects.push(app_id, channel), after=after, until=until)
+
+    async def look(self) -> StreamInfo:
+        assert self._nats is not None
+        return await self._checkup.look(self._nats)
+
+    async def reach(self, room: Room, last: int) -> None:
+        tail, epoch = self._tails.get(room), self._checkup.epoch.value
+        if tail is None:
             return
-        self._came_back = False
-        last = await _confirm(nats)
-        for room, tail in self._tails.items():
-            tail.restart(last)
-            if tail.sequence < last:
-                self._begin_fill(room, tail)
-
-    def _begin_fill(self, room: Room, tail: Tail[Msg]) -> None:
         if tail.filling:
-            return
-        tail.filling = True
-        self._fetch(self._fill(room, tail))
+            await asyncio.wait([self._begin_fill(room, tail)])  # it may have begun too early
+        await asyncio.wait([self._begin_fill(room, tail)])
+        if self._checkup.epoch.value == epoch:
+            tail.reach(last)
 
-    def _fetch(self, work: Coroutine[None, None, None]) -> None:
-        filler = asyncio.create_task(work)
-        self._fillers.add(filler)
-        filler.add_done_callback(self._fillers.discard)
+    # What is missing.
+
+    def _begin_fill(self, room: Room, tail: Tail[Msg]) -> asyncio.Task[None]:
+        if not tail.filling:
+            tail.filling = True
+            self._fetch(room, self._fill(room, tail))
+        return self._fillers[room]
+
+    def _fetch(self, room: Room, work: Coroutine[None, None, None]) -> None:
+        filler = self._fillers[room] = asyncio.create_task(work)
+        filler.add_done_callback(lambda done: self._fillers.get(room) is done and self._fillers.pop(room))
 
     async def _recall(self, room: Room, tail: Tail[Msg], cache: Cache) -> None:
         """Open a cache channel's room at its last stored event; what comes live meanwhile is held and follows it."""
         assert self._nats is not None
         subject = subjects.push(room.app_id, room.channel)
+        heard = tail.sequence
         async with self._filler_turn:
             while self._tails.get(room) is tail:
                 try:
@@ -207,6 +248,7 @@ class Bus:
                     continue
                 assert found.seq is not None
                 tail.fill(found.seq)
+                tail.reach(heard)
                 _keep(cache, wire.text(found.data or b""), found.headers or NO_HEADERS)
                 break
         if self._tails.get(room) is tail:
@@ -266,7 +308,7 @@ class Bus:
         encoded = wire.text(frame)
         if room.cache is not None:
             _keep(room.cache, encoded, headers)
-        listeners = room.publish(encoded, headers.get(EXCEPT_SOCKET_HEADER))
+        listeners = room.publish(encoded, headers.get(EXCEPT_SOCKET_HEADER), stored=SEQUENCE_HEADER in headers)
         metrics.PUSHES.inc()
         metrics.DELIVERIES.inc(listeners)
         if _level.isEnabledFor(logging.INFO):
@@ -297,21 +339,6 @@ def _keep(cache: Cache, encoded: bytes, headers: Mapping[str, str]) -> None:
     stored_at = headers.get(STORED_AT)
     if stored_at is not None:
         cache.keep(encoded, datetime.fromisoformat(stored_at).timestamp())
-
-
-async def _confirm(nats: Client) -> int:
-    """Return when NATS has surely processed everything sent before: the last sequence of the stream by then."""
-    while True:
-        if nats.is_connected:
-            try:
-                await barrier(nats, timeout=CONFIRM)
-                return (await nats.jetstream().stream_info(streams.PUSH)).state.last_seq
-            except NotFoundError:
-                return 0
-            except (Error, OSError) as error:
-                _log.warning("nats did not confirm subscriptions", reason=type(error).__name__)
-        else:
-            await asyncio.sleep(AWAY)
 
 
 def _event(frame: bytes) -> str | None:

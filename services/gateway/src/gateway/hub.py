@@ -9,8 +9,10 @@ from typing import Protocol
 
 from gateway import metrics
 from gateway.cache import Cache
+from gateway.followers import Followers
 from gateway.outlet import Fanout, Outlet
 from gateway.presence import Admission, Crowd
+from gateway.pusher.resume import Resume
 from gateway.tally import Tally
 
 CallSoon = Callable[[Callable[[], None]], object]
@@ -20,11 +22,18 @@ class Room:
     """The local listeners of one channel of one app."""
 
     __slots__ = (
-        "_call_soon", "_fanout", "_members", "_pending", "_waiting", "app_id", "cache", "channel", "crowd", "opened",
-        "tally",
+        "_call_soon", "_fanout", "_follow", "_members", "_pending", "_waiting",
+        "app_id", "cache", "channel", "crowd", "followers", "opened", "tally",
     )  # fmt: skip
 
-    def __init__(self, app_id: str, channel: str, call_soon: CallSoon, cache: Cache | None = None) -> None:
+    def __init__(
+        self,
+        app_id: str,
+        channel: str,
+        call_soon: CallSoon,
+        cache: Cache | None = None,
+        follow: "Callable[[Room], Followers] | None" = None,
+    ) -> None:
         self.app_id = app_id
         self.channel = channel
         self.cache = cache
@@ -35,38 +44,49 @@ class Room:
         """Tells how many listen, where somebody wants to know."""
         self.opened = False
         """Whether every push from now on reaches this room."""
+        self.followers: Followers | None = None
+        """The listeners that hear positions, since the first of them came; the others are members."""
         self._call_soon = call_soon
+        self._follow = follow
         self._members: dict[str, Outlet] = {}
-        self._waiting: dict[str, tuple[Outlet, bytes]] = {}
+        self._waiting: dict[str, tuple[Outlet, bytes, Resume | None]] = {}
         self._pending: list[bytes] = []
         self._fanout: Fanout | None = None
 
     def __len__(self) -> int:
-        return len(self._members) + len(self._waiting)
+        following = 0 if self.followers is None else len(self.followers)
+        return len(self._members) + len(self._waiting) + following
 
     @property
     def listeners(self) -> int:
         """How many were admitted."""
-        return len(self._members)
+        return len(self._members) + (0 if self.followers is None else self.followers.admitted)
 
-    def join(self, socket_id: str, outlet: Outlet, welcome: bytes, admission: Admission | None = None) -> None:
+    def join(
+        self,
+        socket_id: str,
+        outlet: Outlet,
+        welcome: bytes,
+        admission: Admission | None = None,
+        resume: Resume | None = None,
+    ) -> None:
         """Admit a listener as soon as the room is open; `welcome` is the first thing it gets."""
         if self.crowd is not None:
             assert admission is not None
-            self._waiting[socket_id] = (outlet, welcome)
+            self._waiting[socket_id] = (outlet, welcome, resume)
             self.crowd.enter(socket_id, admission)
         elif self.opened:
-            self._admit(socket_id, outlet, welcome)
+            self._admit(socket_id, outlet, welcome, resume)
         else:
-            self._waiting[socket_id] = (outlet, welcome)
+            self._waiting[socket_id] = (outlet, welcome, resume)
 
     def tell(self, socket_id: str, frame: bytes) -> None:
         """Give an encoded frame to one listener, after its welcome."""
         if socket_id in self._waiting:
-            outlet, welcome = self._waiting[socket_id]
-            self._waiting[socket_id] = (outlet, welcome + frame)
+            outlet, welcome, resume = self._waiting[socket_id]
+            self._waiting[socket_id] = (outlet, welcome + frame, resume)
         else:
-            self._flush()
+            self.flush()
             self._members[socket_id].write(frame)
 
     def sockets(self) -> list[str]:
@@ -80,14 +100,15 @@ class Room:
 
     def leave(self, socket_id: str) -> None:
         """Let a listener go; it hears what was published before, and nothing after."""
-        self._flush()
+        self.flush()
         self._members.pop(socket_id, None)
         self._fanout = None
         self._waiting.pop(socket_id, None)
+        if self.followers is not None:
+            self.followers.leave(socket_id)
         if self.crowd is not None:
             self.crowd.leave(socket_id)
-        if self.tally is not None:
-            self.tally.touch()
+        self.touch()
 
     def open(self) -> None:
         """Admit everyone who waits: the room hears every push from now on."""
@@ -96,39 +117,66 @@ class Room:
             if self.crowd is None or self.crowd.admits(socket_id):
                 self.let_in(socket_id)
 
-    def publish(self, frame: bytes, except_socket: str | None = None) -> int:
+    def publish(self, frame: bytes, except_socket: str | None = None, *, stored: bool = False) -> int:
         """Give an encoded frame to all listeners but one; return to how many."""
-        members = self._members
-        if except_socket is not None and except_socket in members:
-            self._flush()
-            self._write(frame, skip=members[except_socket].descriptor)
-            return len(members) - 1
+        followers = self.followers
+        listeners = len(self._members)
+        if followers is not None:
+            listeners += len(followers)
+            followers.take_note(frame, except_socket, stored=stored)
+        if except_socket is not None and self._is_here(except_socket):
+            self.flush()
+            self._write(frame, except_socket)
+            return listeners - 1
         if not self._pending:
-            self._call_soon(self._flush)
+            self._call_soon(self.flush)
         self._pending.append(frame)
-        return len(members)
+        return listeners
 
-    def _admit(self, socket_id: str, outlet: Outlet, welcome: bytes) -> None:
-        self._flush()  # what was published before belongs to those who were there
-        if self.crowd is not None:
-            welcome = self.crowd.welcome()
-        outlet.write(welcome if self.cache is None else welcome + self.cache.greeting())
-        self._members[socket_id] = outlet
-        self._fanout = None
-        if self.tally is not None:
-            self.tally.touch()
-
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what was published."""
         if not self._pending:
             return
         frames = self._pending[0] if len(self._pending) == 1 else b"".join(self._pending)
         self._pending.clear()
         self._write(frames)
 
-    def _write(self, data: bytes, skip: int | None = None) -> None:
+    def touch(self) -> None:
+        """Take note that there are more listeners, or fewer."""
+        if self.tally is not None:
+            self.tally.touch()
+
+    def welcome(self, given: bytes) -> bytes:
+        """Return `subscription_succeeded` as of now; on a presence channel it tells who is there."""
+        return given if self.crowd is None else self.crowd.welcome()
+
+    def greeting(self) -> bytes:
+        """Return what follows `subscription_succeeded` for who is new."""
+        return b"" if self.cache is None else self.cache.greeting()
+
+    def _admit(self, socket_id: str, outlet: Outlet, welcome: bytes, resume: Resume | None) -> None:
+        self.flush()  # what was published before belongs to those who were there
+        if resume is not None:
+            if self.followers is None:
+                assert self._follow is not None
+                self.followers = self._follow(self)
+            self.followers.join(socket_id, outlet, welcome, resume)
+            return
+        outlet.write(self.welcome(welcome) + self.greeting())
+        self._members[socket_id] = outlet
+        self._fanout = None
+        self.touch()
+
+    def _is_here(self, socket_id: str) -> bool:
+        return socket_id in self._members or (self.followers is not None and socket_id in self.followers)
+
+    def _write(self, data: bytes, except_socket: str | None = None) -> None:
         if self._fanout is None:
             self._fanout = Fanout(self._members.values())
-        self._fanout.write(data, skip)
+        excluded = None if except_socket is None else self._members.get(except_socket)
+        self._fanout.write(data, None if excluded is None else excluded.descriptor)
+        if self.followers is not None:
+            self.followers.write(data, except_socket)
 
 
 class Interest(Protocol):
@@ -139,6 +187,9 @@ class Interest(Protocol):
 
     def release(self, room: Room) -> None:
         """The room lost its last listener."""
+
+    def follow(self, room: Room) -> Followers:
+        """An open room got its first opted-in listener: return what keeps those."""
 
 
 class Hub:
@@ -168,7 +219,7 @@ class Hub:
         self._new_tally = new_tally
         self._rooms: dict[tuple[str, str], Room] = {}
 
-    def join(
+    def join(  # noqa: PLR0913, PLR0917 - where, who, and what it brings along
         self,
         app_id: str,
         channel: str,
@@ -176,19 +227,20 @@ class Hub:
         outlet: Outlet,
         welcome: bytes,
         admission: Admission | None = None,
+        resume: Resume | None = None,
     ) -> None:
         """Add a listener; `welcome` is written before the first event. A presence channel needs an admission."""
         room = self._rooms.get((app_id, channel))
         if room is None:
-            new_cache = self._new_cache(app_id, channel)
-            room = self._rooms[app_id, channel] = Room(app_id, channel, self._call_soon, new_cache)
+            cache = self._new_cache(app_id, channel)
+            room = self._rooms[app_id, channel] = Room(app_id, channel, self._call_soon, cache, self._interest.follow)
             room.crowd = self._new_crowd(room)
             room.tally = self._new_tally(room)
             metrics.CHANNELS.inc()
         if not room:
             self._interest.acquire(room)
         metrics.SUBSCRIPTIONS.inc()
-        room.join(socket_id, outlet, welcome, admission)
+        room.join(socket_id, outlet, welcome, admission, resume)
 
     def tell(self, app_id: str, channel: str, socket_id: str, frame: bytes) -> None:
         """Give an encoded frame to one listener of a channel, after its welcome."""

@@ -44,12 +44,14 @@ from gateway.tally import Tally
 from gateway.webhooks.retry import Retry
 from gateway.webhooks.service import Policy, Sources, Webhooks
 from gateway.websocket import Gateway, Limits
+from gateway.window import Bounds
 from runtime import logs
 from runtime.http import Check, CorrelationMiddleware, probe_routes
 
 USAGE: Final = "usage: python -m gateway serve"
 USAGE_ERROR: Final = 2
 LARGEST_TICK: Final = 1.0  # seconds between two looks at the connections' deadlines
+CHUNK: Final = 256 * 1024  # bytes of a replay that are written at once
 BACKLOG: Final = 4096  # connections the kernel holds while this process is busy: everybody comes back at once
 
 
@@ -81,6 +83,12 @@ async def serve(settings: Settings, tenants: Apps) -> None:
         settings.nats_url.get_secret_value(),
         terminate=partial(connections.refuse, TERMINATED),
         linger=settings.linger_seconds,
+        check=settings.check_seconds,
+        bounds=Bounds(
+            events=settings.max_replay_events,
+            bytes=settings.max_replay_bytes,
+            chunk=min(CHUNK, settings.max_buffer_bytes // 4),
+        ),
     )
     relays = Relays(bus)
     webhooks = Webhooks(settings.nats_url.get_secret_value(), tenants, policy(settings), SOURCES)

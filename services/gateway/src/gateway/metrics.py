@@ -33,3 +33,7 @@ def count(counter: Counter, app: str, kinds: Iterable[str]) -> None:
     """Count the events of one webhook request."""
     for kind in kinds:
         counter.labels(app, kind).inc()
+
+
+RESUMES: Final = Counter("gateway_resumes_total", "Opted-in subscriptions, by whether nothing was missed", ["outcome"])
+REPLAYED: Final = Counter("gateway_replayed_total", "Events written to subscriptions that missed them")

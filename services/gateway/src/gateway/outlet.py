@@ -26,6 +26,11 @@ class Outlet:
         self.descriptor: int = transport.get_extra_info("socket").fileno()
         CLOGGED.add(self.descriptor)
 
+    @property
+    def backlog(self) -> int:
+        """Bytes that the client has not taken yet."""
+        return self._transport.get_write_buffer_size()
+
     def write(self, data: bytes) -> None:
         """Send bytes, or keep them until the client reads on."""
         if self._encrypted or self._transport.get_write_buffer_size():

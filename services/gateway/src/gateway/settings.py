@@ -50,6 +50,12 @@ class Settings(BaseSettings):
     """A gateway that the others do not hear from for so long counts as gone, with all its members."""
     linger_seconds: Annotated[float, Field(ge=0)] = 5.0
     """A channel without listeners stays subscribed so long."""
+    check_seconds: Annotated[float, Field(gt=0)] = 5.0
+    """Between two looks whether some channel misses what the stream stored last."""
+    max_replay_events: Annotated[int, Field(ge=1)] = 10_000
+    """Replayed to one subscription; who missed more loads everything anew."""
+    max_replay_bytes: Annotated[int, Field(ge=1024)] = 5 * 1024 * 1024
+    """Likewise."""
     cache_seconds: Annotated[float, Field(gt=0)] = 1800.0
     """A cache channel forgets its last event so long after it was stored."""
     max_message_bytes: Annotated[int, Field(ge=1024)] = 64 * 1024

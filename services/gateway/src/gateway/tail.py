@@ -30,6 +30,7 @@ class Tail(Generic[M]):
     """Whether what is missing is being fetched; until then newer messages are held."""
     held: list[M] = field(default_factory=list)
     _filled: int = 0
+    _went_back: bool = False
 
     def judge(self, sequence: int, predecessor: int) -> Verdict:
         """Say what to do with a live message; one that may be given counts as heard."""
@@ -39,6 +40,7 @@ class Tail(Generic[M]):
             return Verdict.DROP
         if predecessor > self.sequence:
             return Verdict.HOLD
+        self._went_back |= sequence < self.sequence
         self.sequence = sequence
         return Verdict.GIVE
 
@@ -52,7 +54,16 @@ class Tail(Generic[M]):
         held, self.held = self.held, []
         return held
 
-    def restart(self, last: int) -> None:
-        """Take note of the stream's last number: one below ours means that it is another stream."""
-        if last < self.sequence:
-            self.sequence = self._filled = 0
+    def reach(self, sequence: int) -> None:
+        """Take note that there is nothing more up to a number."""
+        self.sequence = max(self.sequence, sequence)
+
+    def rewind(self, last: int) -> None:
+        """Take note that the stream lost its end: it goes on after `last`, with numbers that were used before."""
+        self.sequence, self._filled = min(self.sequence, last), 0
+
+    def restart(self) -> None:
+        """Take note that it is another stream, which counts from 1; what was heard of it already stays heard."""
+        if not self._went_back:
+            self.sequence = 0
+        self._filled, self._went_back = 0, False

@@ -258,12 +258,18 @@ class Connection(asyncio.Protocol):
         match effect:
             case Send(frame):
                 self._send(frame)
-            case Join(channel, welcome, member):
+            case Join(channel, welcome, member, resume):
                 session = self._session
                 assert session is not None
                 admission = None if member is None else self._admission(session, channel.name, member)
                 self._gateway.hub.join(
-                    session.app.id, channel.name, session.socket_id, self._outlet, wire.text(welcome), admission
+                    session.app.id,
+                    channel.name,
+                    session.socket_id,
+                    self._outlet,
+                    wire.text(welcome),
+                    admission,
+                    resume,
                 )
             case Tell(channel, frame):
                 session = self._session

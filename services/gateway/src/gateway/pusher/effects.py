@@ -7,6 +7,7 @@ from typing import TypeAlias
 from gateway.pusher.channels import Channel
 from gateway.pusher.codes import Refusal
 from gateway.pusher.members import Member
+from gateway.pusher.resume import Resume
 
 
 class Problem(Enum):
@@ -36,6 +37,8 @@ class Join:
     """Empty on a presence channel: only the room knows who else is there."""
     member: Member | None = None
     """Who it is, on a presence channel."""
+    resume: Resume | None = None
+    """Where it left off; None for a connection that hears no positions."""
 
 
 @dataclass(frozen=True, slots=True)

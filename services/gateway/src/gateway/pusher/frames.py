@@ -79,6 +79,20 @@ def subscription_error(channel: str, kind: str, status: int, message: str) -> by
     return _event("pusher:subscription_error", {"type": kind, "error": message, "status": status}, channel)
 
 
+def position(channel: str, epoch: str, offset: int, **outcome: bool | int) -> bytes:
+    """Return what tells an opted-in listener how far it is.
+
+    The channel stands in the data, too: of a global handler pusher-js tells only that.
+
+    Args:
+        channel: its name.
+        epoch: of the stream.
+        offset: up to which number of the stream it heard everything.
+        outcome: of its subscription, on the first one: `resumed`, `replayed`.
+    """
+    return _event("leadwire:position", {"channel": channel, "epoch": epoch, "offset": offset, **outcome}, channel)
+
+
 def _event(name: str, data: dict[str, Any], channel: str | None) -> bytes:
     frame = {"event": name}
     if channel is not None:

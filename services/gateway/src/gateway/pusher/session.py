@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 
 from contracts import signing
-from gateway.pusher import channels, frames, members, payload, users
+from gateway.pusher import channels, frames, members, payload, resume, users
 from gateway.pusher.allowance import Allowance
 from gateway.pusher.app import App
 from gateway.pusher.channels import Channel, Kind
@@ -134,13 +134,19 @@ class Session:
         if refusal is not None:
             yield from _deny(name, *refusal)
             return
+        try:
+            asked = resume.parse(data.get("channel_data")) if channel.kind.authorised else None
+        except ValueError as error:
+            self._members.pop(name, None)
+            yield from _deny(name, Problem.BAD_AUTH, "AuthError", 400, f"Invalid channel_data: {error}")
+            return
         if channel.kind.authorised:
             self._authorise_by = inf
         self.channels.add(name)
         if channel.kind.presence:
-            yield Join(channel, b"", self._members[name])
+            yield Join(channel, b"", self._members[name], asked)
         else:
-            yield Join(channel, frames.subscription_succeeded(name))
+            yield Join(channel, frames.subscription_succeeded(name), resume=asked)
 
     def turn_away(self, name: str) -> Iterator[Effect]:
         """Leave a presence channel that turned out to be full."""
