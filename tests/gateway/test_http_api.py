@@ -14,11 +14,14 @@ from contracts.push import Push
 from gateway import main
 from gateway.api import events
 from gateway.api.auth import Authenticator
+from gateway.api.channels import Channels
 from gateway.api.rates import Rates
 from gateway.pusher.allowance import Allowance
 from gateway.pusher.app import App, Apps
+from gateway.pusher.census import Audience, Question
 from gateway.pusher.refusals import Unauthorised, Unavailable
 from gateway.pusher.signature import SignedRequest, verify
+from gateway.reads import Stored
 from support.gateways import APP, DISABLED_APP, OTHER_APP, signed_query
 
 NOW = 1_700_000_000
@@ -36,6 +39,7 @@ LIMITED = App(
     max_channels_per_event=2,
     max_batch=3,
     backend_events_per_second=4,
+    read_requests_per_second=2,
 )
 PATH = "/apps/4242/events"
 BODY = b'{"name":"order.paid","channels":["private-orders"],"data":"{\\"id\\":1}"}'
@@ -58,9 +62,38 @@ class Memory:
         self.pushes.extend(pushes)
 
 
+class Known:
+    """What all gateways know together, without gateways; it notes what it is asked."""
+
+    def __init__(self):
+        self.audiences = {}
+        self.stored = None
+        self.refusal = None
+        self.asked = []
+
+    async def ask(self, app_id, question):
+        if self.refusal:
+            raise self.refusal
+        self.asked.append((app_id, question))
+        return {
+            name: audience
+            for name, audience in self.audiences.items()
+            if (question.names is None or name in question.names) and name.startswith(question.prefix)
+        }
+
+    async def last(self, app_id, channel):
+        self.asked.append((app_id, channel))
+        return self.stored
+
+
 @pytest.fixture
 def store():
     return Memory()
+
+
+@pytest.fixture
+def known():
+    return Known()
 
 
 @pytest.fixture
@@ -70,11 +103,13 @@ def clock():
 
 
 @pytest.fixture
-def api(store, clock):
+def api(store, known, clock):
     ids = iter(range(1000))
     auth = Authenticator(Apps([*APPS, LIMITED]), now=lambda: NOW)
-    routes = events.routes(auth, Rates(lambda: clock[0]), store, new_id=lambda: f"id-{next(ids)}")
-    app = main.build({"/apps": [routes]}, checks={}, new_id=lambda: "correlation-1")
+    rates = Rates(lambda: clock[0])
+    reading = Channels(auth, rates, known, cache_seconds=1800, now=lambda: NOW)
+    routes = events.routes(auth, rates, store, known, new_id=lambda: f"id-{next(ids)}")
+    app = main.build({"/apps": [routes, reading.routes()]}, checks={}, new_id=lambda: "correlation-1")
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway")
 
 
@@ -328,8 +363,7 @@ async def test_fields_may_come_from_the_query(api, store):
 
 
 async def test_what_this_version_does_not_do_is_refused_clearly(api):
-    assert refused(await post(api, event(info="subscription_count")), 400)
-    assert refused(await api.get("/apps/4242/channels"), 404)
+    assert refused(await api.get("/apps/4242/nothing"), 404)
     assert refused(await api.get(PATH), 405)
     assert refused(await api.get("/nowhere"), 404)
 
@@ -401,7 +435,7 @@ async def test_116_a_batch_of_the_wrong_size_or_kind_stores_nothing(api, store, 
         ({"channel": ["news"]}, 400),
         ({"channel": ..., "channels": ["a", "b"]}, 400),
         ({"socket_id": "x"}, 400),
-        ({"info": "subscription_count"}, 400),
+        ({"info": "bogus"}, 400),
     ],
 )
 @pytest.mark.parametrize("place", [0, 2])
@@ -492,3 +526,175 @@ def test_where_nothing_is_allowed_nobody_is_told_to_come_back_soon():
 
     assert not allowance.take(1e9)
     assert allowance.pause() == 86_400
+
+
+async def get(api, path, *, app=APP, **extra):
+    return await api.get(f"{path}?{signed_query('GET', path, b'', app, NOW, **extra)}")
+
+
+CHANNELS = "/apps/4242/channels"
+
+
+async def test_115_the_answer_to_an_event_tells_about_its_channels(api, known, store):
+    known.audiences = {"pub": Audience(3), "other": Audience(9)}
+    body = event(channels=["pub", "presence-p", "pub"], info="user_count,subscription_count")
+
+    answer = await post(api, body)
+
+    assert answer.text == (
+        '{"channels":{"pub":{"subscription_count":3},"presence-p":{"user_count":0,"subscription_count":0}}}'
+    )
+    assert known.asked == [("4242", Question(names=("pub", "presence-p"), users=True))]
+    assert len(store.pushes) == 2
+
+
+@pytest.mark.parametrize(
+    ("info", "expected"),
+    [
+        ("user_count", '{"channels":{"pub":{},"#server-to-user-1":{}}}'),
+        ("subscription_count", '{"channels":{"pub":{"subscription_count":0},"#server-to-user-1":{}}}'),
+        ("", "{}"),
+        (None, "{}"),
+    ],
+)
+async def test_115_what_a_channel_does_not_have_is_left_out(api, info, expected):
+    assert (await post(api, event(channels=["pub", "#server-to-user-1"], info=info))).text == expected
+
+
+@pytest.mark.parametrize("info", ["bogus", "cache", 7, ["user_count"]])
+async def test_115_unknown_attributes_and_nothing_is_stored(api, store, info):
+    assert refused(await post(api, event(info=info)), 400)
+    assert not store.pushes
+
+
+async def test_115_nothing_is_stored_when_nobody_answers(api, known, store):
+    known.refusal = Unavailable("The message broker did not answer; try again")
+
+    assert refused(await post(api, event(info="subscription_count")), 503)
+    assert not store.pushes
+    assert (await post(api, event())).status_code == 200
+
+
+async def test_118_a_batch_answers_in_line_with_its_events(api, known):
+    known.audiences = {"pub": Audience(1)}
+    batch = [
+        entry(0, channel="pub", info="subscription_count"),
+        entry(1, channel="pub"),
+        entry(2, channel="presence-p", info="user_count,subscription_count"),
+    ]
+
+    answer = await post(api, {"batch": batch}, path=BATCH)
+
+    assert answer.text == '{"batch":[{"subscription_count":1},{},{"user_count":0,"subscription_count":0}]}'
+    assert len(known.asked) == 1
+
+
+async def test_119_120_121_lists_of_channels(api, known):
+    assert (await get(api, CHANNELS)).text == '{"channels":{}}'
+    known.audiences = {
+        "news": Audience(2),
+        "presence-a": Audience(3, {"1": None, "2": None}),
+        "presence-b": Audience(1, {"1": None}),
+    }
+
+    assert (await get(api, CHANNELS)).text == '{"channels":{"news":{},"presence-a":{},"presence-b":{}}}'
+    prefixed = await get(api, CHANNELS, filter_by_prefix="presence-", info="user_count")
+    assert prefixed.text == '{"channels":{"presence-a":{"user_count":2},"presence-b":{"user_count":1}}}'
+    both = await get(api, CHANNELS, filter_by_prefix="presence-b", info="subscription_count,user_count")
+    assert both.text == '{"channels":{"presence-b":{"user_count":1,"subscription_count":1}}}'
+    counted = await get(api, CHANNELS, filter_by_prefix="n", info="subscription_count")
+    assert counted.text == '{"channels":{"news":{"subscription_count":2}}}'
+    assert counted.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"info": "user_count"},
+        {"info": "user_count", "filter_by_prefix": "presence"},
+        {"info": "user_count", "filter_by_prefix": "private-"},
+        {"info": "cache"},
+        {"info": "bogus"},
+    ],
+)
+async def test_122_124_lists_that_cannot_be(api, known, query):
+    assert refused(await get(api, CHANNELS, **query), 400)
+    assert not known.asked
+
+
+async def test_123_a_channel_that_is_nowhere(api):
+    assert (await get(api, f"{CHANNELS}/none")).text == '{"occupied":false}'
+    asked = await get(api, f"{CHANNELS}/presence-none", info="user_count,subscription_count")
+    assert asked.text == '{"occupied":false,"user_count":0,"subscription_count":0}'
+
+
+async def test_a_channel_that_is_somewhere(api, known):
+    known.audiences = {"presence-a": Audience(3, {"1": None, "2": None}), "news": Audience(1)}
+
+    assert (await get(api, f"{CHANNELS}/news")).text == '{"occupied":true}'
+    asked = await get(api, f"{CHANNELS}/presence-a", info="subscription_count,user_count")
+    assert asked.text == '{"occupied":true,"user_count":2,"subscription_count":3}'
+
+
+@pytest.mark.parametrize(
+    ("name", "info"),
+    [
+        ("news", "user_count"),
+        ("private-news", "user_count"),
+        ("news", "bogus"),
+        ("news", "cache"),
+        ("x-cache-a", "cache"),
+        ("a%20b", ""),
+        ("%23server-to-user-1", ""),
+        ("x" * 201, ""),
+    ],
+)
+async def test_124_125_channels_that_cannot_be_asked_so(api, known, name, info):
+    assert refused(await get(api, f"{CHANNELS}/{name}", info=info), 400)
+    assert not known.asked
+
+
+@pytest.mark.parametrize(
+    ("stored", "expected"),
+    [
+        (None, "null"),
+        (Stored('{"v":"é"}', NOW), '{"data":"{\\"v\\":\\"é\\"}","ttl":1800}'),
+        (Stored("x", NOW - 1740.5), '{"data":"x","ttl":59}'),
+        (Stored("x", NOW - 1800), "null"),
+    ],
+)
+async def test_125_the_last_event_of_a_cache_channel(api, known, stored, expected):
+    known.stored = stored
+
+    for name in ("cache-a", "private-cache-a", "private-encrypted-cache-a", "presence-cache-a"):
+        answer = await get(api, f"{CHANNELS}/{name}", info="cache")
+        assert answer.text == f'{{"occupied":false,"cache":{expected}}}'
+
+
+async def test_126_the_users_of_a_presence_channel(api, known):
+    assert (await get(api, f"{CHANNELS}/presence-p/users")).text == '{"users":[]}'
+    known.audiences = {"presence-p": Audience(3, {"1": None, "é": None})}
+
+    assert (await get(api, f"{CHANNELS}/presence-p/users", extra="x")).text == '{"users":[{"id":"1"},{"id":"é"}]}'
+    for name in ("news", "private-p", "cache-p"):
+        assert refused(await get(api, f"{CHANNELS}/{name}/users"), 400)
+
+
+@pytest.mark.parametrize("path", [CHANNELS, f"{CHANNELS}/news", f"{CHANNELS}/presence-p/users"])
+async def test_129_reads_are_refused_with_a_status_and_a_sentence(api, known, path):
+    assert refused(await get(api, path, app=OTHER_APP), 401)
+    assert refused(await api.get(path), 401)
+    assert refused(await get(api, path.replace("4242", "999")), 404)
+    assert refused(await api.post(path), 405)
+    known.refusal = Unavailable("The message broker is not reachable; try again")
+    assert refused(await get(api, path), 503)
+
+
+async def test_an_app_may_read_so_often_a_second(api, clock):
+    path = "/apps/4848/channels"
+    statuses = [(await get(api, path, app=SMALL)).status_code for _ in range(3)]
+
+    assert statuses == [200, 200, 429]
+    assert (await get(api, path, app=SMALL)).headers["retry-after"] == "1"
+    clock[0] += 0.5
+    assert (await get(api, path, app=SMALL)).status_code == 200

@@ -147,7 +147,7 @@ class TestScreen:
         unchanged = await http.get("/assets/index-4f2a.js", headers={"If-None-Match": script.headers["etag"]})
         assert unchanged.status_code == 304
 
-        for path in ("/missing.js", "/assets/missing-1.js", "/apps/4242/channels"):
+        for path in ("/missing.js", "/assets/missing-1.js", "/apps/4242/nothing"):
             assert (await http.get(path, headers=page)).status_code == 404, path
         assert "root:" not in (await http.get("/..%2f..%2f..%2f..%2fetc%2fpasswd", headers=page)).text
         assert (await http.get("/leads", headers={"Accept": "application/json"})).status_code == 404

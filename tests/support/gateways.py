@@ -43,6 +43,7 @@ CLOSED_APP = {
     "authorizationTimeoutSeconds": 1,
 }
 NO_USERS_APP = {"id": "4771", "key": "gwkey0071", "secret": "gwsecret0071", "enableUserAuthentication": False}
+READ_APP = {"id": "4772", "key": "gwkey0072", "secret": "gwsecret0072", "maxBackendEventsPerSecond": 1}
 TLS_APP = {"id": "4747", "key": "gwkey0006", "secret": "gwsecret0006", "requireTls": True}
 CHOOSY_APP = {
     "id": "4848",
@@ -66,6 +67,7 @@ APPS = (
     CHATTY_APP,
     CLOSED_APP,
     NO_USERS_APP,
+    READ_APP,
     TLS_APP,
     CHOOSY_APP,
     INTIMATE_APP,
@@ -184,6 +186,12 @@ class GatewayProcess:
         path = f"/apps/{app['id']}/events"
         async with httpx.AsyncClient(base_url=self.url) as http:
             return await http.post(f"{path}?{signed_query('POST', path, body, app)}", content=body, headers=headers)
+
+    async def get(self, path: str, *, app: Mapping[str, Any] = APP, **parameters: str) -> httpx.Response:
+        """Ask below the app's path."""
+        path = f"/apps/{app['id']}{path}"
+        async with httpx.AsyncClient(base_url=self.url) as http:
+            return await http.get(f"{path}?{signed_query('GET', path, b'', app, None, **parameters)}")
 
     async def post(
         self, path: str, body: bytes = b"{}", *, app: Mapping[str, Any] = APP, signed_path: str | None = None

@@ -73,6 +73,16 @@ def dead(consumer: str) -> str:
     return f"dead.{token(consumer)}"
 
 
+def ask(app_id: str) -> str:
+    """Return the request subject on which all gateways tell of an app's channels; `*` for any app."""
+    return f"gateway.ask.{app_id if app_id == '*' else token(app_id)}"
+
+
+def asked(subject: str) -> str:
+    """Return the app of such a request."""
+    return name_of(subject.rpartition(".")[2])
+
+
 def stats_request(company_id: str) -> str:
     """Return the request subject that answers a company's figures."""
     return f"rpc.leads.stats.{token(company_id)}"

@@ -4,7 +4,7 @@ A listener is a socket id and an outlet. Frames of one channel that arrive in th
 one write.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from gateway import metrics
@@ -12,6 +12,9 @@ from gateway.cache import Cache
 from gateway.followers import Followers
 from gateway.outlet import Fanout, Outlet
 from gateway.presence import Admission, Crowd
+from gateway.pusher import channels
+from gateway.pusher.census import Question, Row
+from gateway.pusher.channels import Kind
 from gateway.pusher.resume import Resume
 from gateway.tally import Tally
 
@@ -253,6 +256,19 @@ class Hub:
         metrics.SUBSCRIPTIONS.dec()
         if not room:
             self._interest.release(room)
+
+    def rows(self, app_id: str, question: Question) -> Iterator[Row]:
+        """Yield what a question about an app's channels is after; the channels of users concern nobody."""
+        for room in self._asked(app_id, question):
+            if room.listeners and channels.kind_of(room.channel) is not Kind.USER:
+                users = room.crowd.user_ids if question.users and room.crowd is not None else ()
+                yield Row(room.channel, room.listeners, users)
+
+    def _asked(self, app_id: str, question: Question) -> list[Room]:
+        if question.names is not None:
+            return [self._rooms[app_id, name] for name in question.names if (app_id, name) in self._rooms]
+        rooms = self._rooms.values()
+        return [room for room in rooms if room.app_id == app_id and room.channel.startswith(question.prefix)]
 
     def forget(self, room: Room) -> bool:
         """Drop a room that is still empty, and not dropped before; return whether it was."""

@@ -20,6 +20,7 @@ from starlette.routing import BaseRoute
 from gateway import apps, cache, presence, tally, web, websocket
 from gateway.api import errors, events
 from gateway.api.auth import Authenticator
+from gateway.api.channels import Channels
 from gateway.api.rates import Rates
 from gateway.api.users import Users
 from gateway.apps import AppsFileError
@@ -36,6 +37,7 @@ from gateway.pusher.effects import Relay
 from gateway.pusher.handshake import Door
 from gateway.pusher.liveness import Patience
 from gateway.pusher.proxies import Proxies
+from gateway.reads import Reads
 from gateway.reception import HttpConnection, Manners, Reception
 from gateway.relays import Relays
 from gateway.server import DrainingServer
@@ -142,9 +144,12 @@ async def serve(settings: Settings, tenants: Apps) -> None:
     )
     auth = Authenticator(tenants, now=time.time, path_prefix=settings.path_prefix)
     rates = Rates(time.monotonic)
+    reads = Reads(settings.nats_url.get_secret_value(), cluster, hub.rows)
+    channels = Channels(auth, rates, reads, cache_seconds=settings.cache_seconds, now=time.time)
     users = Users(auth, rates, bus, new_id=new_id)
+    of_apps = [events.routes(auth, rates, bus, reads, new_id=new_id), channels.routes(), users.routes()]
     app = build(
-        {"/apps": [events.routes(auth, rates, bus, new_id=new_id), users.routes()], "/users": [users.short_routes()]},
+        {"/apps": of_apps, "/users": [users.short_routes()]},
         checks=readiness(bus, cluster, door),
         screen=screen(settings.web_dir, settings.web_api_url, tenants),
         path_prefix=settings.path_prefix,
@@ -165,7 +170,7 @@ async def serve(settings: Settings, tenants: Apps) -> None:
         timeout_graceful_shutdown=round(settings.close_seconds) + 1,
     )
     server = DrainingServer(config, door, connections, window=settings.drain_seconds)
-    parts = (bus.run(hub), cluster.run(), relays.run(), connections.run(), webhooks.run())
+    parts = (bus.run(hub), cluster.run(), reads.run(), relays.run(), connections.run(), webhooks.run())
     async with asyncio.TaskGroup() as tasks:  # whichever fails takes the process down with it
         helpers = [tasks.create_task(part) for part in parts]
         await server.serve()
@@ -214,7 +219,7 @@ def readiness(bus: Bus, cluster: Cluster, door: Door) -> dict[str, Check]:
         return "draining" if door.draining else None
 
     async def lease() -> str | None:
-        return None if cluster.healthy else "the other gateways do not know of this one"
+        return None if cluster.healthy else "the gateways do not know of each other"
 
     return {"nats": nats, "lease": lease, "accepting": accepting}
 

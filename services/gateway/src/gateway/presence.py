@@ -79,6 +79,11 @@ class Crowd:
         """Forget the channel; nobody is in it."""
         self._board.unwatch(self._watch, self)
 
+    @property
+    def user_ids(self) -> list[str]:
+        """Who is here and known to all."""
+        return [user_id for user_id, guest in self._guests.items() if guest.admitted]
+
     def welcome(self) -> bytes:
         """Return the first frame of a new listener: who is there, itself included."""
         return wire.text(frames.presence_succeeded(self._hall.channel, self._watch.roster.members))

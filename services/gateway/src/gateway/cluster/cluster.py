@@ -41,8 +41,8 @@ class Cluster:
 
     @property
     def healthy(self) -> bool:
-        """Whether the others know that this process lives."""
-        return self._publisher.healthy
+        """Whether the others know that this process lives, and it knows who they are."""
+        return self._publisher.healthy and self._follower.informed
 
     @property
     def living(self) -> frozenset[str]:

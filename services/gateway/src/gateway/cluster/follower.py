@@ -58,6 +58,11 @@ class Follower:
         self._changed = asyncio.Event()
         self._turn = asyncio.Semaphore(READERS)
 
+    @property
+    def informed(self) -> bool:
+        """Whether it is known which nodes live."""
+        return not self._nodes_stale
+
     def watch(self, app_id: str, topic: str, watcher: Watcher) -> Watch:
         """Begin to watch a topic; the watcher is told when its roster is complete, unless it is so already."""
         watch = self._watches.get((app_id, topic))

@@ -7,8 +7,9 @@ from typing import Any
 
 import orjson
 
-from gateway.pusher import channels, payload
+from gateway.pusher import attributes, channels, payload
 from gateway.pusher.app import App
+from gateway.pusher.attributes import COUNTS, Attributes
 from gateway.pusher.refusals import Invalid, TooLarge
 from gateway.pusher.signature import Pairs
 
@@ -26,6 +27,8 @@ class Trigger:
     channels: tuple[str, ...]
     """Without repetitions."""
     except_socket: str | None
+    info: Attributes
+    """What the answer tells about each channel."""
 
 
 def parse(body: bytes, query: Pairs, app: App) -> Trigger:
@@ -64,13 +67,12 @@ def _entry(fields: object, app: App) -> Trigger:
 
 
 def _trigger(fields: Mapping[str, Any], names: tuple[str, ...], app: App) -> Trigger:
-    if fields.get("info"):
-        raise Invalid("The info parameter is not supported")
     return Trigger(
         name=_name(fields.get("name"), app.max_event_name),
         data=_data(fields, app.max_event_bytes),
         channels=names,
         except_socket=_socket_id(fields.get("socket_id")),
+        info=attributes.parse(fields.get("info"), COUNTS),
     )
 
 
@@ -86,7 +88,8 @@ def _object(body: bytes) -> Mapping[str, Any]:
 
 
 def _from_query(query: Pairs) -> dict[str, Any]:
-    fields: dict[str, Any] = {key: value for key, value in query if key in {"name", "channel", "socket_id", "info"}}
+    fields: dict[str, Any] = {key: value for key, value in query if key in {"name", "channel", "socket_id"}}
+    fields["info"] = attributes.of_query(query)
     listed = [value for key, value in query if key in {"channels", "channels[]"}]
     return {**fields, "channels": listed} if listed else fields
 
