@@ -1,235 +1,302 @@
-"""What one delivery costs the gateway: CPU of the server process per frame and subscriber, beside plain writes.
+"""What a delivered frame costs, how many there can be a second, and how long they take: the gateway beside others.
 
-One channel, many subscribers in another process that reads cheaply. Each round, one message (or a burst of ten) is
-published to NATS; the gateway receives it once and writes it to every subscriber. The other side of the comparison is
-a C program that does nothing but write() the same bytes to the same number of sockets, at the same pace, read by the
-same reader. Runs alternate; the median of each side counts. CPU is user and system time of the server process.
+The others are a C program that only write()s the same bytes (the limit), soketi, a plain FastAPI broadcast, and, for
+channels with one listener each, a bare nats-py callback. Everybody keeps the same number of sockets; load.c reads them
+all in processes of their own. The gateway gets its events from the stream of pushes over NATS; soketi and FastAPI know
+no other way than the HTTP API, ten events in a request where there are ten.
 
-usage: .venv/bin/python bench/fanout.py [--subscribers 1000] [--runs 5]
+CPU: user and system time of the server process. One round publishes to every channel and waits until everything has
+arrived, so the next round finds everybody idle and nothing is joined by accident; a burst publishes ten events to the
+one channel at once. Runs of all servers alternate; medians count. Saturation: the publisher stays two portions ahead of
+what has arrived. Half load: events at an even pace, half as many as at saturation, and for comparison half of what
+soketi takes; every frame carries the time at which it was published, the load generator reads without pausing.
+
+usage: .venv/bin/python bench/fanout.py [--runs 5] [--seconds 2] [--layouts 1x1000 1x5000 100x10 1000x1]
 """
 
 import argparse
 import asyncio
 import contextlib
-import json
-import os
-import platform
-import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
-import urllib.request
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from itertools import cycle, islice
 from pathlib import Path
 
-import psutil
 import uvloop
 
-from contracts import streams, subjects
-from contracts.push import frame
+import report
 from gateway import wire
-from leadwire import nats_server
-from leadwire.credentials import Credentials
-from leadwire.ports import reserve
-from runtime import broker
+from load import Load
+from publishers import FRAME_BYTES, HttpPublisher, NatsPublisher
+from servers import BareNats, Broadcast, Gateway, Nats, Plain, Server, Soketi
 
-BENCH = Path(__file__).parent
-RESULTS = BENCH / "results"
-APP = {"id": "4242", "key": "gwkey0001", "secret": "gwsecret0001"}
-CHANNEL = "news"
-FRAME_BYTES = 304  # of payload, as measured for the design
-BURSTS = {1: 150, 10: 60}  # frames a write -> rounds of a run
-PAUSE = 0.03  # seconds between rounds: every round is over before the next begins
-
-
-def payload() -> bytes:
-    empty = len(frame("lead.updated", CHANNEL, ""))
-    return frame("lead.updated", CHANNEL, "x" * (FRAME_BYTES - empty))
+CHANNEL = "bench"
+BURST = 10
+RUN = 40_000  # deliveries of a run, at least
+PORTION = 64_000  # deliveries that the publisher hands over at once at saturation …
+PORTION_EVENTS = 2_000  # … but not more events than these
+REST = 0.01  # seconds between two looks of the load generator, unless times are taken
+TICK = 0.005  # seconds between two looks of the publisher at what is due
 
 
-class Child:
-    """A process that talks by lines."""
+@dataclass(frozen=True)
+class Layout:
+    """How many channels, and how many listeners each has."""
 
-    def __init__(self, *command: str, environment: dict[str, str] | None = None, log: Path | None = None) -> None:
-        errors = log.open("wb") if log else None
-        self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            env={**os.environ, **(environment or {})},
-        )
+    channels: int
+    listeners: int
 
-    def read(self) -> str:
-        line = self.process.stdout.readline()
-        assert line, f"{self.process.args} ended"
-        return line.decode().strip()
+    @classmethod
+    def parse(cls, text: str) -> "Layout":
+        return cls(*map(int, text.split("x")))
 
-    def say(self, line: str) -> None:
-        self.process.stdin.write(line.encode() + b"\n")
-        self.process.stdin.flush()
+    @property
+    def sockets(self) -> int:
+        return self.channels * self.listeners
 
-    def cpu(self) -> float:
-        times = psutil.Process(self.process.pid).cpu_times()
-        return times.user + times.system
+    @property
+    def names(self) -> list[str]:
+        return [f"{CHANNEL}-{number}" for number in range(self.channels)]
 
-    def end(self) -> None:
-        self.process.terminate()
-        self.process.wait()
+    @property
+    def bursts(self) -> tuple[int, ...]:
+        """Events of one channel at once."""
+        return (1, BURST) if self.channels == 1 else (1,)
+
+    def __str__(self) -> str:
+        plural = "s" if self.channels > 1 else ""
+        return f"{self.channels:,} channel{plural} × {self.listeners:,}"
 
 
-async def received(reader: Child, expected: int) -> None:
-    """Wait until the reader has counted this many bytes."""
-    total = 0
-    while total < expected:
-        await asyncio.sleep(0.05)
-        reader.say("")
-        total += int(reader.read())
-    assert total == expected, f"{total} bytes instead of {expected}"
+class Contestant:
+    """A server with all its listeners, and a way to publish."""
+
+    def __init__(self, server: Server, load: Load, publisher: HttpPublisher | NatsPublisher, layout: Layout) -> None:
+        self.name = server.name
+        self.load = load
+        self._server = server
+        self._publisher = publisher
+        self._layout = layout
+        self._expected = 0
+
+    async def cpu(self, burst: int) -> float:
+        """Return µs of CPU for each delivery."""
+        before, deliveries = self._server.process.cpu(), 0
+        while deliveries < RUN:
+            deliveries += await self._publish(self._layout.names * burst)
+            await self.load.until(self._expected)
+        return (self._server.process.cpu() - before) / deliveries * 1e6
+
+    async def saturation(self, seconds: float) -> float:
+        """Return deliveries a second when there is always more to deliver."""
+        count = max(self._layout.channels, min(PORTION // self._layout.listeners, PORTION_EVENTS))
+        portion = list(islice(cycle(self._layout.names), count))
+        began, before = time.monotonic(), self._expected
+        while time.monotonic() < began + seconds:
+            sent = await self._publish(portion)
+            await self.load.until(self._expected - sent)
+        await self.load.until(self._expected)
+        return (self._expected - before) / (time.monotonic() - began)
+
+    async def latency(self, rate: float, seconds: float) -> dict[str, float]:
+        """Return percentiles in ms, at so many deliveries a second."""
+        self.load.rest(0)
+        await self.load.latency()
+        names, began, published = cycle(self._layout.names), time.monotonic(), 0
+        async with asyncio.TaskGroup() as tasks:
+            while (elapsed := time.monotonic() - began) < seconds:
+                due = int(rate / self._layout.listeners * elapsed) - published
+                if due:
+                    tasks.create_task(self._publish(list(islice(names, due))))
+                published += due
+                await asyncio.sleep(TICK)
+        await self.load.until(self._expected)
+        self.load.rest(REST)
+        measured = await self.load.latency()
+        assert measured.count == published * self._layout.listeners
+        return {"rate": rate, "p50": measured.p50 / 1e3, "p99": measured.p99 / 1e3, "max": measured.max / 1e3}
+
+    async def _publish(self, names: list[str]) -> int:
+        deliveries = len(names) * self._layout.listeners
+        self._expected += deliveries
+        await self._publisher.publish(names)
+        return deliveries
 
 
-class Plain:
-    """The C loop."""
-
-    name = "plain write() loop in C"
-
-    def __init__(self, children: contextlib.ExitStack, directory: Path, subscribers: int, burst: int) -> None:
-        program = directory / "fanout_plain"
-        if not program.exists():
-            subprocess.run([shutil.which("cc"), "-O2", "-o", program, BENCH / "fanout_plain.c"], check=True)
-        self._bytes = len(wire.text(payload())) * burst
-        self._subscribers = subscribers
-        self._server = Child(str(program), str(subscribers), str(self._bytes))
-        children.callback(self._server.end)
-        self._reader = Child(sys.executable, str(BENCH / "fanout_reader.py"), self._server.read(), str(subscribers))
-        children.callback(self._reader.end)
-        assert [self._server.read(), self._reader.read()] == ["ready", "ready"]
-
-    async def run(self, rounds: int) -> float:
-        before = self._server.cpu()
-        self._server.say(f"{rounds} {int(PAUSE * 1e6)}")
-        await asyncio.to_thread(self._server.read)
-        await received(self._reader, rounds * self._bytes * self._subscribers)
-        return self._server.cpu() - before
+async def plain_cpu(plain: Plain, sockets: int, burst: int) -> float:
+    """Return µs of CPU for each delivery of the C loop."""
+    before, deliveries = plain.process.cpu(), 0
+    while deliveries < RUN:
+        plain.process.say("1 0")
+        assert await asyncio.to_thread(plain.process.read) == "done"
+        await plain.load.until(plain.load.bytes + plain.size * sockets)
+        deliveries += sockets * burst
+    return (plain.process.cpu() - before) / deliveries * 1e6
 
 
-class Gateway:
-    """The gateway, its NATS and a publisher."""
+async def bare_cpu(bare: BareNats, publisher: NatsPublisher, layout: Layout, sent: int) -> tuple[float, int]:
+    """Return µs of CPU for each message that nats-py receives, and how many it has had by then."""
+    names = [name.replace(CHANNEL, "bare") for name in layout.names]
+    before, first = bare.process.cpu(), sent
+    while sent - first < RUN:
+        sent += len(names)
+        await publisher.publish(names)
+        await bare.until(sent)
+    return (bare.process.cpu() - before) / (sent - first) * 1e6, sent
 
-    name = "gateway"
 
-    def __init__(self, children: contextlib.ExitStack, directory: Path, subscribers: int) -> None:
-        credentials = Credentials()
-        self._subscribers = subscribers
-        nats_port, port = reserve(), reserve()
-        self._url = lambda user: f"nats://{user}:{credentials.nats[user]}@127.0.0.1:{nats_port.port}"
-        nats = nats_server.process(
-            port=nats_port.port, store=directory / "nats", passwords=credentials.nats_environment
-        )
-        broker_process = Child(*nats.command, environment=dict(nats.environment), log=directory / "nats.log")
-        children.callback(broker_process.end)
-        (directory / "apps.json").write_text(json.dumps([APP]))
-        environment = {
-            "GATEWAY_PORT": str(port.port),
-            "GATEWAY_NATS_URL": self._url("gateway"),
-            "GATEWAY_APPS_FILE": str(directory / "apps.json"),
-            "GATEWAY_LOG_LEVEL": "WARNING",
-            "GATEWAY_IDLE_SECONDS": "3600",  # the reader answers no probes
-            "GATEWAY_HANDSHAKES_PER_SECOND": "-1",  # everybody comes from one address
-            "GATEWAY_MAX_CONNECTIONS_PER_ADDRESS": "-1",
+class Round:
+    """Everybody, connected, in one layout."""
+
+    def __init__(self, layout: Layout, children: contextlib.ExitStack, directory: Path) -> None:
+        self._layout = layout
+        self._children = children
+        self._directory = directory
+        self._contestants: list[Contestant] = []
+
+    async def start(self) -> None:
+        self._nats = Nats(self._children, self._directory)
+        await self._nats.start()
+        for server in (
+            Gateway(self._children, self._directory, self._nats),
+            Soketi(self._children, self._directory),
+            Broadcast(self._children, self._directory),
+        ):
+            await server.start()
+            pattern = f"{CHANNEL}*{self._layout.channels}"
+            load = server.load(self._children, self._directory, self._layout.sockets, pattern)
+            await load.ready()
+            load.rest(REST)
+            publisher = server.publisher()
+            await publisher.open()
+            self._contestants.append(Contestant(server, load, publisher, self._layout))
+
+    async def cpu(self, burst: int, runs: int) -> dict[str, list[float]]:
+        samples: dict[str, list[float]] = {}
+        size = len(wire.text(b"x" * FRAME_BYTES)) * burst
+        with contextlib.ExitStack() as children:
+            plain = Plain(children, self._directory, self._layout.sockets, size)
+            await plain.start()
+            plain.load.rest(REST)
+            for _ in range(runs):
+                await self._stay_awake()
+                cost = await plain_cpu(plain, self._layout.sockets, burst)
+                samples.setdefault(plain.name, []).append(cost)
+                for contestant in self._contestants:
+                    samples.setdefault(contestant.name, []).append(await contestant.cpu(burst))
+        return samples
+
+    async def bare(self, runs: int) -> list[float]:
+        with contextlib.ExitStack() as children:
+            bare = BareNats(children, self._nats, self._layout.channels, "bare")
+            await bare.start()
+            publisher = NatsPublisher(self._nats.url("operator"))
+            await publisher.open()
+            samples, sent = [], 0
+            for _ in range(runs):
+                cost, sent = await bare_cpu(bare, publisher, self._layout, sent)
+                samples.append(cost)
+            await publisher.close()
+        return samples
+
+    async def saturation(self, seconds: float) -> dict[str, float]:
+        await self._stay_awake()
+        return {contestant.name: await contestant.saturation(seconds) for contestant in self._contestants}
+
+    async def latency(self, saturation: dict[str, float], seconds: float) -> dict[str, dict[str, dict[str, float]]]:
+        await self._stay_awake()
+        common = saturation[Soketi.name] / 2
+        return {
+            contestant.name: {
+                "own": await contestant.latency(saturation[contestant.name] / 2, seconds),
+                "common": await contestant.latency(min(common, saturation[contestant.name] / 2), seconds),
+            }
+            for contestant in self._contestants
         }
-        self._server = Child(sys.executable, "-m", "gateway", "serve", environment=environment, log=directory / "log")
-        children.callback(self._server.end)
-        self._port = port.port
 
-    async def start(self, children: contextlib.ExitStack) -> None:
-        self._nats = await broker.connect(self._url("operator"), "bench")
-        await streams.ensure(self._nats.jetstream())
-        while not await asyncio.to_thread(self._ready):  # noqa: ASYNC110 - it becomes ready in another process
-            await asyncio.sleep(0.05)
-        self._reader = Child(
-            sys.executable, str(BENCH / "fanout_reader.py"), str(self._port), str(self._subscribers),
-            f"/app/{APP['key']}?protocol=7", CHANNEL,
-        )  # fmt: skip
-        children.callback(self._reader.end)
-        assert await asyncio.to_thread(self._reader.read) == "ready"
-        self._reader.say("")
-        self._reader.read()
-
-    async def run(self, rounds: int, burst: int) -> float:
-        subject, message = subjects.live(APP["id"], CHANNEL), payload()
-        before = self._server.cpu()
-        for _ in range(rounds):
-            for _ in range(burst):
-                await self._nats.publish(subject, message)
-            await self._nats.flush()
-            await asyncio.sleep(PAUSE)
-        await received(self._reader, rounds * burst * self._subscribers * len(wire.text(message)))
-        return self._server.cpu() - before
-
-    async def stop(self) -> None:
-        await self._nats.close()
-
-    def _ready(self) -> bool:
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{self._port}/readyz") as answer:
-            return answer.status == 200
-        return False
+    async def _stay_awake(self) -> None:
+        """Be heard: soketi closes who is silent for two minutes."""
+        for contestant in self._contestants:
+            contestant.load.ping()
+        await asyncio.sleep(0.5)
 
 
-async def measure(subscribers: int, runs: int) -> dict:
-    samples = {}
+async def measure(layout: Layout, runs: int, seconds: float) -> dict:
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as children:
-        directory = Path(name)
-        gateway = Gateway(children, directory, subscribers)
-        await gateway.start(children)
-        for burst, rounds in BURSTS.items():
-            with contextlib.ExitStack() as loop:
-                plain = Plain(loop, directory, subscribers, burst)
-                deliveries = rounds * burst * subscribers
-                await plain.run(rounds // 5)  # warm-up, as for the gateway
-                await gateway.run(rounds // 5, burst)
-                sides = {Plain.name: [], Gateway.name: []}
-                for _ in range(runs):
-                    sides[Plain.name].append(await plain.run(rounds) / deliveries * 1e6)
-                    sides[Gateway.name].append(await gateway.run(rounds, burst) / deliveries * 1e6)
-                samples[burst] = sides
-        await gateway.stop()
-    return samples
+        everybody = Round(layout, children, Path(name))
+        await everybody.start()
+        await everybody.cpu(1, 1)  # warm-up
+        cpu = {burst: await everybody.cpu(burst, runs) for burst in layout.bursts}
+        if layout.listeners == 1:
+            cpu[1][BareNats.name] = await everybody.bare(runs)
+        saturation = await everybody.saturation(seconds)
+        latency = await everybody.latency(saturation, seconds)
+    return {"layout": asdict(layout), "microseconds": cpu, "saturation": saturation, "latency": latency}
 
 
-def report(samples: dict, subscribers: int, runs: int) -> str:
-    lines = [
-        f"µs of server CPU per delivery: {subscribers:,} subscribers of one channel, {FRAME_BYTES}-byte frames;",
-        f"medians of {runs} alternating runs (lowest to highest)",
-        "",
-        f"| frames a write | {Plain.name} | {Gateway.name} | ratio of medians |",
-        "| --- | --- | --- | --- |",
-    ]
-    for burst, sides in samples.items():
-        plain, gateway = sides[Plain.name], sides[Gateway.name]
-        ratio = statistics.median(gateway) / statistics.median(plain)
-        lines.append(f"| {burst} | {spread(plain)} | {spread(gateway)} | {ratio:.2f} |")
-    return "\n".join(lines)
+def goals(layout: Layout, figures: dict) -> Iterable[tuple[str, float, str, float]]:
+    """Yield what is asked for: what, the figure, at most or at least, the bound."""
+    for burst, samples in figures["microseconds"].items():
+        cost = {name: statistics.median(values) for name, values in samples.items()}
+        ours = cost[Gateway.name]
+        what = f"{layout}, {burst} at once: CPU of"
+        if layout.listeners >= 1000:
+            yield f"{what} gateway ÷ C loop", ours / cost[Plain.name], "≤", 1.15 if burst == 1 else 1.3
+            yield f"{what} soketi ÷ gateway", cost[Soketi.name] / ours, "≥", 2
+        if BareNats.name in cost:
+            yield f"{what} gateway ÷ bare nats-py", ours / cost[BareNats.name], "≤", 1.5
+    if layout.listeners >= 1000:
+        rate = figures["saturation"]
+        yield f"{layout}: deliveries/s at saturation, gateway ÷ soketi", rate[Gateway.name] / rate[Soketi.name], "≥", 8
 
 
-def spread(values: list[float]) -> str:
-    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
+def text(results: list[dict], runs: int, seconds: float) -> str:
+    cpu, flow, targets = [], [], []
+    names = [Plain.name, Gateway.name, Soketi.name, Broadcast.name]
+    for figures in results:
+        layout = Layout(**figures["layout"])
+        for burst, samples in figures["microseconds"].items():
+            bare = report.spread(samples[BareNats.name]) if BareNats.name in samples else "–"
+            cpu.append([str(layout), str(burst), *(report.spread(samples[name]) for name in names), bare])
+        for name, rate in figures["saturation"].items():
+            own, common = figures["latency"][name]["own"], figures["latency"][name]["common"]
+            times = (f"{one['p50']:.2f} / {one['p99']:.2f} ms at {one['rate']:,.0f}/s" for one in (own, common))
+            flow.append([str(layout), name, f"{rate:,.0f}", *times])
+        targets.extend(goals(layout, figures))
+    method = (
+        f"{FRAME_BYTES}-byte frames. CPU: µs of the server per delivery, medians of {runs} alternating runs (lowest to "
+        f"highest). The other figures: {seconds:g} s each."
+    )
+    return "\n\n".join(
+        [
+            method,
+            report.table(["layout", "events at once", *names, BareNats.name], cpu),
+            report.table(
+                ["layout", "server", "deliveries/s at saturation", "p50 / p99 at half of it", "at half of soketi's"],
+                flow,
+            ),
+            report.goals(targets),
+        ]
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--subscribers", type=int, default=1000)
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2)
+    parser.add_argument("--layouts", type=Layout.parse, nargs="+", default=[*map(Layout.parse, DEFAULT)])
     options = parser.parse_args()
-    samples = uvloop.run(measure(options.subscribers, options.runs))
-    table = report(samples, options.subscribers, options.runs)
-    print(table)
-    RESULTS.mkdir(exist_ok=True)
-    machine = {"cpus": os.cpu_count(), "kernel": platform.release(), "python": platform.python_version()}
-    figures = {"subscribers": options.subscribers, "machine": machine, "microseconds": samples}
-    (RESULTS / "fanout.json").write_text(json.dumps(figures, indent=2) + "\n")
-    (RESULTS / "fanout.md").write_text(table + "\n")
+    results = []
+    for layout in options.layouts:
+        print(f"{layout} …", flush=True)
+        results.append(uvloop.run(measure(layout, options.runs, options.seconds)))
+    report.write("fanout", text(results, options.runs, options.seconds), {"layouts": results})
 
+
+DEFAULT = ("1x1000", "1x5000", "100x10", "1000x1")
 
 if __name__ == "__main__":
     main()
