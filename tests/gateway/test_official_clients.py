@@ -3,67 +3,30 @@
 import asyncio
 import json
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pusher
 import pytest
 
+from support import node_clients
 from support.gateways import APP
 
-NODE_SCRIPTS = Path(__file__).parents[1] / "node"
 LIBRARIES = ("pusher", "echo")
 EVENT = "lead.created"
 RECONNECT = 40  # seconds; pusher-js waits 15 when nobody listens on the port
 
 
-class Listener:
-    """A Node.js process with a client library in it, and what it said."""
-
-    def __init__(self, process):
-        self._process = process
-
-    async def said(self, what, within=10):
-        """Read on until it says something of this kind; return that line."""
-        async with asyncio.timeout(within):
-            while True:
-                line = await self._process.stdout.readline()
-                assert line, "the client ended"
-                said = json.loads(line)
-                if said["what"] == what:
-                    return said
-
-
-@asynccontextmanager
-async def listening(node, library, gateway):
+def listening(node, library, gateway):
     configuration = {"port": gateway.port, "app": APP, "public": "news", "private": "orders", "event": EVENT}
-    process = await asyncio.create_subprocess_exec(
-        node, NODE_SCRIPTS / "client.mjs", library, json.dumps(configuration), stdout=asyncio.subprocess.PIPE
-    )
-    try:
-        yield Listener(process)
-    finally:
-        process.kill()
-        await process.communicate()
+    return node_clients.running(node, "client.mjs", library, json.dumps(configuration))
 
 
 @asynccontextmanager
 async def whispering(node, gateway):
-    """Yield an Echo client, and what makes it whisper."""
+    """Yield an Echo client that has joined."""
     configuration = {"port": gateway.port, "app": APP, "channel": "chat", "event": "typing"}
-    process = await asyncio.create_subprocess_exec(
-        node,
-        NODE_SCRIPTS / "whisper.mjs",
-        json.dumps(configuration),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        listener = Listener(process)
+    async with node_clients.running(node, "whisper.mjs", json.dumps(configuration)) as listener:
         await listener.said("subscribed")
-        yield listener, lambda data: process.stdin.write(json.dumps(data).encode() + b"\n")
-    finally:
-        process.kill()
-        await process.communicate()
+        yield listener
 
 
 async def subscribed(listener):
@@ -78,7 +41,7 @@ async def trigger_by_node(node, gateway, channels, socket_id=None, app=APP):
 
 async def run_node(node, script, configuration):
     process = await asyncio.create_subprocess_exec(
-        node, NODE_SCRIPTS / script, json.dumps(configuration), stdout=asyncio.subprocess.PIPE
+        node, node_clients.SCRIPTS / script, json.dumps(configuration), stdout=asyncio.subprocess.PIPE
     )
     output, _ = await process.communicate()
     return json.loads(output)
@@ -150,11 +113,11 @@ async def test_116_the_sdks_trigger_batches(node, gateways):
 
 async def test_149_echo_whispers_between_two_gateways(node, gateways):
     here, there = gateways
-    async with whispering(node, here) as (left, left_whispers), whispering(node, there) as (right, right_whispers):
-        left_whispers({"name": "Zoë"})
+    async with whispering(node, here) as left, whispering(node, there) as right:
+        left.tell({"name": "Zoë"})
         assert (await right.said("heard"))["data"] == {"name": "Zoë"}
 
-        right_whispers("thanks")
+        right.tell("thanks")
         assert (await left.said("heard"))["data"] == "thanks"  # and not its own
 
 

@@ -9,24 +9,14 @@ from uuid import uuid4
 import pytest
 
 from support.gateways import APP, INTIMATE_APP, MISS, SUCCEEDED, channel_auth
+from support.presence import ADDED, REMOVED, Observer, change, unsubscribe
 
-ADDED, REMOVED = "pusher_internal:member_added", "pusher_internal:member_removed"
 INFO = {"name": "Ada"}
 
 
 @pytest.fixture
 def channel():
     return f"presence-{uuid4()}"
-
-
-async def change(client):
-    """Return (event, data) of the next frame."""
-    event, _, data = await client.event()
-    return event, json.loads(data)
-
-
-async def leave(client, channel):
-    await client.send("pusher:unsubscribe", data={"channel": channel})
 
 
 async def refusal(client):
@@ -55,7 +45,7 @@ async def test_046_048_051_joins_and_leaves_reach_the_others_on_every_gateway_on
         for client in (first, far):
             assert await change(client) == (ADDED, {"user_id": "8"})
 
-        await leave(far, channel)
+        await unsubscribe(far, channel)
 
         for client in (first, near):
             assert await change(client) == (REMOVED, {"user_id": "7"})
@@ -80,7 +70,7 @@ async def test_049_050_further_connections_of_a_user_cause_no_event(gateways, ch
         assert await change(witness) == (ADDED, {"user_id": "7"})
 
         for tab in tabs[:3]:
-            await leave(tab, channel)
+            await unsubscribe(tab, channel)
             await tab.hears_nothing()
         await witness.hears_nothing()
         await tabs[3].socket.close()
@@ -137,7 +127,7 @@ async def test_064_a_cached_event_follows_the_snapshot(gateways):
         assert set(await second.enter(channel, "2")) == {"1", "2"}
         assert await second.event() == ("kept", channel, "7")
 
-        await leave(second, channel)
+        await unsubscribe(second, channel)
         assert await change(first) == (ADDED, {"user_id": "2"})
         assert await change(first) == (REMOVED, {"user_id": "2"})
         await first.send("client-x", channel=channel)
@@ -172,7 +162,7 @@ async def test_the_latest_information_wins_for_newcomers_and_is_no_event(gateway
             await client.hears_nothing()
 
         assert await clients[3].enter(channel, "8") == {"7": {"v": 3}, "8": None}
-        await leave(clients[2], channel)  # the gateway's other connection of this user stays
+        await unsubscribe(clients[2], channel)  # the gateway's other connection of this user stays
         assert (await clients[4].enter(channel, "9"))["7"] == {"v": 3}
 
 
@@ -182,7 +172,7 @@ async def test_a_socket_that_gives_up_before_it_was_admitted_was_never_there(new
         nats.kill()
         await client.subscribe(channel, channel_data='{"user_id":"7"}')
         await client.hears_nothing()
-        await leave(client, channel)
+        await unsubscribe(client, channel)
         await client.hears_nothing()
         nats.start()
 
@@ -197,7 +187,7 @@ async def test_any_user_id_crosses_the_gateways(gateways, channel, user_id):
         await first.enter(channel, "A")
         assert await second.enter(channel, user_id) == {"A": None, user_id: None}
         assert await change(first) == (ADDED, {"user_id": user_id})
-        await leave(second, channel)
+        await unsubscribe(second, channel)
 
         assert await change(first) == (REMOVED, {"user_id": user_id})
 
@@ -235,41 +225,6 @@ async def test_053_of_many_who_race_for_the_last_places_never_too_many_win(gatew
         answers = [(await client.frame())["event"] for client in clients]
 
         assert answers.count(SUCCEEDED) == 3, answers
-
-
-class Observer:
-    """A client's own view of a presence channel: the snapshot, and what it was told since."""
-
-    def __init__(self, client, channel, user_id):
-        self.client = client
-        self.channel = channel
-        self.user_id = user_id
-        self.members = set()
-
-    async def enter(self):
-        """Subscribe; frames of an earlier subscription may still be on their way."""
-        await self.client.subscribe(self.channel, channel_data=json.dumps({"user_id": self.user_id}))
-        while (frame := await self.client.frame())["event"] != SUCCEEDED:
-            pass
-        self.members = set(json.loads(frame["data"])["presence"]["ids"])
-        assert self.user_id in self.members
-
-    async def leave(self):
-        """Unsubscribe, and see that it is done."""
-        await leave(self.client, self.channel)
-        await self.client.send("pusher:ping", data={})
-        while (await self.client.frame())["event"] != "pusher:pong":
-            pass
-
-    async def follow(self, until):
-        """Read until all of these are there; each frame must be a change."""
-        while not until <= self.members:
-            event, data = await change(self.client)
-            if event == ADDED:
-                assert data["user_id"] not in self.members, "both in the snapshot and in a frame"
-                self.members.add(data["user_id"])
-            else:
-                self.members.remove(data["user_id"])
 
 
 async def test_057_joins_and_leaves_race_with_a_thousand_subscriptions(gateways, channel):

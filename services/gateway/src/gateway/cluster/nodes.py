@@ -6,7 +6,7 @@ The clock stands still while this process is cut off or asleep: it must not take
 from collections.abc import Mapping
 from typing import Final
 
-STEP: Final = 2.0  # seconds; a longer pause between two looks was our own sleep
+STEP: Final = 0.1  # of a lease; a longer pause between two looks was our own sleep
 
 
 class Nodes:
@@ -53,7 +53,7 @@ class Nodes:
             connected: whether leases could reach us since the last look.
         """
         if connected and self._looked is not None:
-            self._clock += min(now - self._looked, STEP)
+            self._clock += min(now - self._looked, STEP * self._lease)
         self._looked = now
         gone = [node for node, heard in self._heard.items() if self._clock - heard >= self._lease]
         for node in gone:
