@@ -1,14 +1,17 @@
 """Gateways for tests: one shared by all that do not disturb it, and a factory for those that do."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from leadwire import node as nodes
 from leadwire import web
+from support.endpoints import HOOKED_APP, Endpoint, listening
 from support.gateways import GatewayProcess
 from support.servers import NatsServer
 
@@ -65,3 +68,31 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> str:
 
     with ThreadPoolExecutor(1) as elsewhere:  # here an event loop may be set up
         return elsewhere.submit(asyncio.run, prepare()).result()
+
+
+@pytest.fixture
+async def endpoint() -> AsyncIterator[Endpoint]:
+    """Where webhooks go."""
+    async with listening() as one:
+        yield one
+
+
+@pytest.fixture
+async def other_endpoint() -> AsyncIterator[Endpoint]:
+    async with listening() as one:
+        yield one
+
+
+@pytest.fixture
+def new_hooked(
+    new_gateway: Callable[..., GatewayProcess], nats: NatsServer, tmp_path: Path
+) -> Callable[..., GatewayProcess]:
+    """Start gateways whose app has these webhooks: `new_hooked([{"url": …}], batchWebhooks=False)`."""
+    path = tmp_path / "apps.json"
+
+    def new(webhooks: list[dict[str, Any]], *, settings: dict[str, str] | None = None, **fields: Any) -> GatewayProcess:
+        path.write_text(json.dumps([HOOKED_APP | {"webhooks": webhooks} | fields]))
+        quick = {"webhook_retry_seconds": "0.1", "webhook_hold_seconds": "2", "lease_seconds": "2"}
+        return new_gateway(nats, apps_file=str(path), **quick | (settings or {}))
+
+    return new

@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.pusher.app import App, Webhook, WebhookEvent
-from gateway.webhooks.events import Event, cache_miss, client_event
+from gateway.webhooks.events import Event, client_event
 from gateway.webhooks.lane import Lane
 from gateway.webhooks.request import MAX_BYTES, MAX_EVENTS, REQUEST_HEADER, Unreadable, finish, read
 from gateway.webhooks.retry import Retry
 from support.endpoints import signature
 
+MISS = Event(WebhookEvent.CACHE_MISS, "cache-a")
 CHANNELS = ("a", "private-b", "presence-c")
 EVENTS = st.lists(
     st.builds(Event, st.sampled_from(WebhookEvent), st.sampled_from(CHANNELS), st.fixed_dictionaries({"n": st.text()}))
@@ -60,7 +61,7 @@ class TestRequests:
             assert len(request.body) <= MAX_BYTES + 100 or len(json.loads(request.body)["events"]) == 1
 
     def test_a_batch_has_at_most_a_hundred_events(self):
-        requests = finish(app(Webhook(url="http://a/")), [cache_miss("cache-a")] * 250, 5)
+        requests = finish(app(Webhook(url="http://a/")), [MISS] * 250, 5)
 
         assert [len(json.loads(request.body)["events"]) for request in requests] == [MAX_EVENTS, MAX_EVENTS, 50]
 
@@ -77,7 +78,7 @@ class TestRequests:
 
     @pytest.mark.parametrize("reserved", ["content-type", "X-PUSHER-KEY", "x-pusher-signature", "Host"])
     def test_headers_of_an_app_do_not_override_ours(self, reserved):
-        (request,) = finish(app(Webhook(url="http://a/", headers={reserved: "forged"})), [cache_miss("cache-a")], 5)
+        (request,) = finish(app(Webhook(url="http://a/", headers={reserved: "forged"})), [MISS], 5)
 
         assert "forged" not in request.headers.values()
 

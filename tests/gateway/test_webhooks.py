@@ -8,47 +8,15 @@ from itertools import pairwise
 import pusher
 import pytest
 
-from support.endpoints import HANG, listening, signature
+from support.endpoints import HANG, HOOKED_APP, leads, only, signature
 from support.gateways import MISS, SUCCEEDED
 from support.waiting import until
-
-APP = {"id": "7000", "key": "hookkey", "secret": "hooksecret", "enableClientMessages": True}
-APP |= {"maxClientEventsPerSecond": -1}
-FAST = {"webhook_retry_seconds": "0.1"}
-
-
-@pytest.fixture
-async def endpoint():
-    async with listening() as one:
-        yield one
-
-
-@pytest.fixture
-async def other_endpoint():
-    async with listening() as one:
-        yield one
-
-
-@pytest.fixture
-def new_hooked(new_gateway, nats, tmp_path):
-    """Start gateways whose app has these webhooks: `new_hooked([{"url": …}], batchWebhooks=False)`."""
-    path = tmp_path / "apps.json"
-
-    def new(webhooks, *, settings=None, **fields):
-        path.write_text(json.dumps([APP | {"webhooks": webhooks} | fields]))
-        return new_gateway(nats, apps_file=str(path), **FAST | (settings or {}))
-
-    return new
-
-
-def only(endpoint, *kinds, **more):
-    return {"url": endpoint.url, "event_types": list(kinds), **more}
 
 
 class TestClientEvents:
     async def test_131_136_a_client_event_is_told_signed_with_event_data_and_socket(self, new_hooked, endpoint):
         gateway = new_hooked([only(endpoint, "client_event")])
-        async with gateway.connect(APP) as client:
+        async with gateway.connect(HOOKED_APP) as client:
             await client.join("private-chat")
             await client.send("client-typing", channel="private-chat", data={"näme": "Zoë"})
 
@@ -63,19 +31,19 @@ class TestClientEvents:
         }
         (posted,) = endpoint.posted
         assert posted.headers["content-type"] == "application/json"
-        assert posted.headers["x-pusher-key"] == APP["key"]
-        assert posted.headers["x-pusher-signature"] == signature(APP["secret"], posted.body)
+        assert posted.headers["x-pusher-key"] == HOOKED_APP["key"]
+        assert posted.headers["x-pusher-signature"] == signature(HOOKED_APP["secret"], posted.body)
         assert set(posted.document) == {"time_ms", "events"}
         assert abs(posted.document["time_ms"] / 1000 - time.time()) < 20
         assert type(posted.document["time_ms"]) is int
-        verified = pusher.Pusher(app_id=APP["id"], key=APP["key"], secret=APP["secret"]).validate_webhook(
-            posted.headers["x-pusher-key"], posted.headers["x-pusher-signature"], posted.body.decode()
-        )
+        verified = pusher.Pusher(
+            app_id=HOOKED_APP["id"], key=HOOKED_APP["key"], secret=HOOKED_APP["secret"]
+        ).validate_webhook(posted.headers["x-pusher-key"], posted.headers["x-pusher-signature"], posted.body.decode())
         assert verified == posted.document
 
     async def test_136_a_refused_client_event_is_not_told(self, new_hooked, endpoint):
         gateway = new_hooked([only(endpoint, "client_event")])
-        async with gateway.connect(APP) as client:
+        async with gateway.connect(HOOKED_APP) as client:
             await client.join("private-chat", "public")
             for channel in ("public", "private-elsewhere"):
                 await client.send("client-no", channel=channel, data={})
@@ -88,7 +56,7 @@ class TestClientEvents:
 
     async def test_139_without_batching_each_request_has_one_event_in_order(self, new_hooked, endpoint):
         gateway = new_hooked([only(endpoint, "client_event")], batchWebhooks=False)
-        async with gateway.connect(APP) as client:
+        async with gateway.connect(HOOKED_APP) as client:
             await client.join("private-chat")
             for number in range(30):
                 await client.send(f"client-{number}", channel="private-chat", data={})
@@ -100,7 +68,7 @@ class TestClientEvents:
 
     async def test_139_with_batching_the_events_of_a_burst_share_requests_in_order(self, new_hooked, endpoint):
         gateway = new_hooked([only(endpoint, "client_event")])
-        async with gateway.connect(APP) as client:
+        async with gateway.connect(HOOKED_APP) as client:
             await client.join("private-a", "private-b")
             for number in range(300):
                 await client.send(f"client-{number}", channel=f"private-{'ab'[number % 2]}", data={})
@@ -124,7 +92,7 @@ class TestFilters:
                 only(other_endpoint, "client_event", "cache_miss"),
             ]
         )
-        async with gateway.connect(APP) as client:
+        async with gateway.connect(HOOKED_APP) as client:
             for channel in ("private-x", "private-cache-y", "private-cache-x"):
                 await client.join(channel)
                 await client.send("client-a", channel=channel, data="")
@@ -135,8 +103,8 @@ class TestFilters:
         assert event["channel"] == "private-cache-x"
         assert sorted(one["name"] for one in told) == ["cache_miss"] * 2 + ["client_event"] * 3
         for posted in endpoint.posted + other_endpoint.posted:
-            assert posted.headers["x-pusher-signature"] == signature(APP["secret"], posted.body)
-            assert posted.headers["x-pusher-key"] == APP["key"]
+            assert posted.headers["x-pusher-signature"] == signature(HOOKED_APP["secret"], posted.body)
+            assert posted.headers["x-pusher-key"] == HOOKED_APP["key"]
         assert endpoint.posted[0].headers["x-own"] == "1"
 
 
@@ -145,7 +113,7 @@ class TestCacheMisses:
         pair = [new_hooked([only(endpoint, "cache_miss")]) for _ in range(2)]
 
         async def listen(number):
-            async with pair[number % 2].connect(APP) as client:
+            async with pair[number % 2].connect(HOOKED_APP) as client:
                 for channel in ("cache-a", "cache-b"):
                     await client.subscribe(channel)
                     assert (await client.frame())["event"] == SUCCEEDED
@@ -163,7 +131,7 @@ class TestCacheMisses:
         gateway = new_hooked([only(endpoint, "cache_miss")], settings={"cache_seconds": "1"})
 
         async def listen():
-            async with gateway.connect(APP) as client:
+            async with gateway.connect(HOOKED_APP) as client:
                 await client.subscribe("cache-a")
                 assert (await client.frame())["event"] == SUCCEEDED
                 return (await client.frame())["event"]
@@ -176,7 +144,7 @@ class TestCacheMisses:
         await endpoint.heard(1)
         await until(told_again)
         for _ in range(2):
-            await gateway.trigger("cache-a", "filled", app=APP)
+            await gateway.trigger("cache-a", "filled", app=HOOKED_APP)
         assert await listen() == "filled"
 
 
@@ -187,7 +155,7 @@ class TestDelivery:
     ):
         endpoint.answer = lambda posted: failure if len(endpoint.posted) <= 4 else 204
         gateway = new_hooked([only(endpoint, "client_event")], settings={"webhook_timeout_seconds": "0.5"})
-        async with gateway.connect(APP) as client:
+        async with gateway.connect(HOOKED_APP) as client:
             await client.join("private-chat")
             await client.send("client-a", channel="private-chat", data={})
 
@@ -207,7 +175,7 @@ class TestDelivery:
     async def test_138_after_the_window_a_request_is_given_up(self, new_hooked, endpoint):
         endpoint.answer = lambda posted: 500
         gateway = new_hooked([only(endpoint, "client_event")], settings={"webhook_window_seconds": "1"})
-        async with gateway.connect(APP) as client:
+        async with gateway.connect(HOOKED_APP) as client:
             await client.join("private-chat")
             await client.send("client-a", channel="private-chat", data={"phone": "555-0100"})
 
@@ -218,13 +186,13 @@ class TestDelivery:
 
         assert len(endpoint.posted) > 2
         (line,) = [line for line in gateway.log() if line["event"] == "webhook given up"]
-        assert (line["app"], line["kinds"], line["outcome"]) == (APP["id"], ["client_event"], "500")
+        assert (line["app"], line["kinds"], line["outcome"]) == (HOOKED_APP["id"], ["client_event"], "500")
         assert "555-0100" not in json.dumps(gateway.log())
 
     async def test_an_endpoint_that_was_away_gets_everything_when_it_is_back(self, new_hooked, endpoint):
         gateway = new_hooked([only(endpoint, "client_event")])
         await endpoint.go()
-        async with gateway.connect(APP) as client:
+        async with gateway.connect(HOOKED_APP) as client:
             await client.join("private-chat")
             await client.send("client-a", channel="private-chat", data={})
 
@@ -243,7 +211,7 @@ class TestDelivery:
         gateway = new_hooked(
             [only(endpoint, "client_event"), only(other_endpoint, "client_event")], batchWebhooks=False
         )
-        async with gateway.connect(APP) as here, gateway.connect(APP) as there:
+        async with gateway.connect(HOOKED_APP) as here, gateway.connect(HOOKED_APP) as there:
             await here.join("private-chat")
             await there.join("private-chat")
             for number in range(200):
@@ -260,7 +228,7 @@ class TestDelivery:
             [only(endpoint, "client_event")],
             settings={"webhook_private_addresses": "false", "webhook_window_seconds": "1"},
         )
-        async with gateway.connect(APP) as client:
+        async with gateway.connect(HOOKED_APP) as client:
             await client.join("private-chat")
             await client.send("client-a", channel="private-chat", data={})
 
@@ -276,10 +244,10 @@ class TestSurvival:
     async def test_a_killed_sender_is_replaced_and_nothing_is_lost_or_repeated(self, new_hooked, endpoint):
         endpoint.answer = lambda posted: 500
         leader, other = (new_hooked([only(endpoint, "client_event")]) for _ in range(2))
-        await until(lambda: _leads(leader) or _leads(other))
-        if _leads(other):
+        await until(lambda: leads(leader) or leads(other))
+        if leads(other):
             leader, other = other, leader
-        async with other.connect(APP) as client:
+        async with other.connect(HOOKED_APP) as client:
             await client.join("private-chat")
             await client.send("client-a", channel="private-chat", data={})
             await until(lambda: endpoint.posted)
@@ -291,21 +259,21 @@ class TestSurvival:
             told = await endpoint.heard(2, within=40)
 
         assert sorted(event["event"] for event in told) == ["client-a", "client-b"]
-        assert _leads(other)
+        assert leads(other)
 
     async def test_a_leader_that_stops_in_order_is_replaced_at_once(self, new_hooked, endpoint):
         leader, other = (new_hooked([only(endpoint, "client_event")]) for _ in range(2))
-        await until(lambda: _leads(leader) or _leads(other))
-        if _leads(other):
+        await until(lambda: leads(leader) or leads(other))
+        if leads(other):
             leader, other = other, leader
 
         leader.stop()
 
-        await until(lambda: _leads(other), within=6)
+        await until(lambda: leads(other), within=6)
 
     async def test_nats_may_restart(self, new_hooked, nats, endpoint):
         gateway = new_hooked([only(endpoint, "client_event")])
-        async with gateway.connect(APP) as client:
+        async with gateway.connect(HOOKED_APP) as client:
             await client.join("private-chat")
             endpoint.answer = lambda posted: 500
             await client.send("client-a", channel="private-chat", data={})
@@ -320,9 +288,3 @@ class TestSurvival:
             told = await endpoint.heard(2, within=40)
 
         assert sorted(event["event"] for event in told) == ["client-a", "client-b"]
-
-
-def _leads(gateway):
-    """Whether the gateway was the last time told that it leads, not that it does not."""
-    said = [line["event"] for line in gateway.log() if line["event"].endswith("leading webhooks")]
-    return said[-1:] == ["leading webhooks"]

@@ -12,8 +12,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from leadwire.ports import LOOPBACK, Reservation, reserve
+from support.gateways import GatewayProcess
 from support.waiting import until
 
+HOOKED_APP = {
+    "id": "7000",
+    "key": "hookkey",
+    "secret": "hooksecret",
+    "enableClientMessages": True,
+    "maxClientEventsPerSecond": -1,
+}
 HANG = 0
 """Instead of a status: no answer at all."""
 REASONS = {200: "OK", 204: "No Content", 302: "Found", 500: "Internal Server Error"}
@@ -117,6 +125,17 @@ async def listening() -> AsyncIterator[Endpoint]:
     finally:
         await endpoint.go()
         reservation.release()
+
+
+def only(endpoint: Endpoint, *kinds: str, **more: Any) -> dict[str, Any]:
+    """Return the webhook that tells an endpoint of some kinds."""
+    return {"url": endpoint.url, "event_types": list(kinds), **more}
+
+
+def leads(gateway: GatewayProcess) -> bool:
+    """Whether a gateway sends for all: what it said last of that."""
+    said = [line["event"] for line in gateway.log() if line["event"].endswith("leading webhooks")]
+    return said[-1:] == ["leading webhooks"]
 
 
 def signature(secret: str, body: bytes) -> str:

@@ -93,11 +93,12 @@ async def serve(settings: Settings, tenants: Apps) -> None:
         ),
     )
     relays = Relays(bus)
-    webhooks = Webhooks(settings.nats_url.get_secret_value(), tenants, policy(settings), SOURCES)
+    node = secrets.token_hex(8)
+    webhooks = Webhooks(settings.nats_url.get_secret_value(), node, tenants, policy(settings), SOURCES)
     new_cache = partial(cache.for_channel, lifetime=settings.cache_seconds, now=time.time, on_miss=webhooks.cache_miss)
     cluster = Cluster(
         settings.nats_url.get_secret_value(),
-        secrets.token_hex(8),
+        node,
         connections=connections.by_app,
         lease=settings.lease_seconds,
     )
@@ -249,6 +250,8 @@ def policy(settings: Settings) -> Policy:
         retry=Retry(first=settings.webhook_retry_seconds, window=settings.webhook_window_seconds),
         private_addresses=settings.webhook_private_addresses,
         cache_seconds=settings.cache_seconds,
+        hold=settings.webhook_hold_seconds,
+        lease=settings.lease_seconds,
     )
 
 

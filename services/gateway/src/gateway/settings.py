@@ -88,6 +88,8 @@ class Settings(BaseSettings):
     max_pending: Annotated[int, Field(ge=16)] = 4096
     """Sockets that are no WebSockets yet; above it the one that has waited longest is cut."""
 
+    webhook_hold_seconds: Annotated[float, Field(ge=0)] = 3.0
+    """After a departure, until endpoints hear of it; who returns within it was never gone."""
     webhook_private_addresses: bool = True
     """Whether endpoints may be on loopback and in private networks; the apps file names them, no tenant does."""
     webhook_timeout_seconds: Annotated[float, Field(gt=0, le=4)] = 4.0

@@ -1,6 +1,6 @@
 """An application: a tenant of the gateway with a key, a secret and rules of its own."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -103,6 +103,9 @@ class Apps:
     def __init__(self, apps: Iterable[App]) -> None:
         self._by_id = {app.id: app for app in apps}
         self._by_key = {app.key: app for app in self._by_id.values()}
+
+    def __iter__(self) -> Iterator[App]:
+        return iter(self._by_id.values())
 
     def by_id(self, app_id: str) -> App | None:
         return self._by_id.get(app_id)

@@ -33,5 +33,9 @@ def client_event(frame: bytes, sender: str) -> Event:
     return Event(WebhookEvent.CLIENT_EVENT, sent["channel"], fields)
 
 
-def cache_miss(channel: str) -> Event:
-    return Event(WebhookEvent.CACHE_MISS, channel)
+def member(name: WebhookEvent, channel: str, user_id: str) -> Event:
+    return Event(name, channel, {"user_id": user_id})
+
+
+def subscription_count(channel: str, number: int) -> Event:
+    return Event(WebhookEvent.SUBSCRIPTION_COUNT, channel, {"subscription_count": number})

@@ -11,9 +11,8 @@ from nats.errors import Error
 from nats.js.errors import APIError
 
 SUBJECT: Final = "state.leader"
-TTL: Final = 10  # seconds
-RENEWAL: Final = 3.0  # seconds between two renewals
-MARGIN: Final = 1.0  # seconds before the end at which the holder stops by itself
+RENEWALS: Final = 3.3  # in the time of a lease
+MARGIN: Final = 0.1  # of the time of a lease, before its end, at which the holder stops by itself
 LOOK: Final = 1.0  # seconds between two attempts to get it
 PATIENCE: Final = 2.0  # seconds for an answer of NATS
 WRONG_SEQUENCE: Final = 10071  # JetStream's error code: the last message of the subject is another one
@@ -47,15 +46,17 @@ async def put(nats: Client, subject: str, body: bytes, *, expected: int, ttl: fl
 class Lease:
     """The part of one process in who leads."""
 
-    def __init__(self, nats: Client, holder: str) -> None:
+    def __init__(self, nats: Client, holder: str, seconds: float) -> None:
         """Want it, but do nothing yet.
 
         Args:
             nats: a connected client.
             holder: who this process is, for people who look.
+            seconds: without a renewal until somebody else may have it.
         """
         self._nats = nats
         self._body = holder.encode()
+        self._seconds = seconds
         self._sequence = 0
         self._until = 0.0
 
@@ -76,15 +77,15 @@ class Lease:
         """Renew it; return when it is lost, at the latest just before it could be somebody else's."""
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(min(RENEWAL, max(0.0, self._until - loop.time())))
+            await asyncio.sleep(min(self._seconds / RENEWALS, max(0.0, self._until - loop.time())))
             if loop.time() >= self._until:
                 break
             try:
                 await self._write(self._sequence)
             except Taken:
                 break
-            except (Error, OSError, TimeoutError):
-                await asyncio.sleep(LOOK)
+            except (Error, OSError, TimeoutError) as error:
+                _log.warning("lead not renewed", reason=type(error).__name__)
         _log.warning("no longer leading webhooks")
 
     async def release(self) -> None:
@@ -94,8 +95,8 @@ class Lease:
 
     async def _write(self, expected: int) -> None:
         began = asyncio.get_running_loop().time()
-        self._sequence = await put(self._nats, SUBJECT, self._body, expected=expected, ttl=TTL)
-        self._until = began + TTL - MARGIN
+        self._sequence = await put(self._nats, SUBJECT, self._body, expected=expected, ttl=self._seconds)
+        self._until = began + self._seconds * (1 - MARGIN)
 
 
 async def lead(lease: Lease, work: Callable[[], Coroutine[None, None, None]]) -> None:

@@ -10,7 +10,7 @@ from nats.errors import Error
 from contracts.subjects import token
 from gateway import metrics
 from gateway.pusher.app import Apps, WebhookEvent
-from gateway.webhooks import events, lease
+from gateway.webhooks import lease
 from gateway.webhooks.events import Event
 
 LONGEST: Final = 10.0  # seconds; a shorter-lived cache can be filled and empty again before
@@ -56,7 +56,7 @@ class Misses:
         while True:
             app_id, channel = await self._waiting.get()
             if await self._claim(nats, app_id, channel):
-                self._tell(app_id, events.cache_miss(channel))
+                self._tell(app_id, Event(WebhookEvent.CACHE_MISS, channel))
             else:
                 self._claimed.pop((app_id, channel), None)  # theirs ends sooner than ours would
             if self._waiting.empty():

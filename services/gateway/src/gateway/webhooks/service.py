@@ -5,10 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from nats.aio.client import Client
+
 from gateway.pusher.app import Apps, WebhookEvent
 from gateway.pusher.effects import Relay
 from gateway.webhooks import events
+from gateway.webhooks.announcer import Announcer
 from gateway.webhooks.client import Poster
+from gateway.webhooks.journal import Journal
 from gateway.webhooks.lease import Lease, lead
 from gateway.webhooks.misses import Misses
 from gateway.webhooks.outbox import Outbox
@@ -28,6 +32,10 @@ class Policy:
     """Whether endpoints may be in private networks."""
     cache_seconds: float
     """How long a cache channel remembers its event."""
+    hold: float
+    """Seconds after which a departure is told."""
+    lease: float
+    """Seconds without a word until a gateway counts as gone, also the one that leads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,20 +55,30 @@ class Sources:
 class Webhooks:
     """It has a connection to NATS of its own: what waits here keeps no push waiting."""
 
-    def __init__(self, url: str, apps: Apps, policy: Policy, sources: Sources) -> None:
+    def __init__(self, url: str, node: str, apps: Apps, policy: Policy, sources: Sources) -> None:
         """Connect nowhere yet.
 
         Args:
             url: of NATS.
+            node: this process, as other gateways know it.
             apps: who wants to hear what.
             policy: how it is sent.
             sources: time, chance and ids.
         """
         self._url = url
+        self._node = node
         self._apps = apps
         self._policy = policy
         self._sources = sources
         self._outbox = Outbox(apps, now=sources.now, new_id=sources.new_id, window=policy.retry.window)
+        self._announcer = Announcer(
+            apps,
+            node,
+            lease=policy.lease,
+            hold=policy.hold,
+            window=policy.retry.window,
+            new_journal=partial(Journal, app=apps.by_id, now=sources.now, new_id=sources.new_id),
+        )
         self._misses = Misses(apps, self._outbox.put, lifetime=policy.cache_seconds, clock=sources.clock)
 
     def client_event(self, relayed: Relay) -> None:
@@ -76,7 +94,7 @@ class Webhooks:
     async def run(self) -> None:
         """Store, and perhaps lead, until cancelled."""
         policy, sources = self._policy, self._sources
-        nats = await broker.connect(self._url, "gateway webhooks")
+        nats = await broker.connect(self._url, "gateway webhooks", on_return=self._announcer.on_return)
         poster = Poster(timeout=policy.timeout, private=policy.private_addresses)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -84,7 +102,13 @@ class Webhooks:
                 tasks.create_task(self._misses.run(nats))
                 while True:
                     sender = Sender(poster, policy.retry, now=sources.now, chance=sources.chance)
-                    await lead(Lease(nats, sources.new_id()), partial(sender.run, nats))
+                    await lead(Lease(nats, self._node, policy.lease), partial(self._work, nats, sender))
         finally:
             await poster.close()
             await broker.close(nats)
+
+    async def _work(self, nats: Client, sender: Sender) -> None:
+        """Do what the leader does for all."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(sender.run(nats))
+            tasks.create_task(self._announcer.run(nats))
