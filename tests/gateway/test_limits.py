@@ -209,7 +209,7 @@ async def ended(reader):
     try:
         while chunk := await asyncio.wait_for(reader.read(65536), 10):
             said += chunk
-    except ConnectionResetError:
+    except ConnectionError:
         pass
     return said
 
