@@ -46,7 +46,7 @@ def new_gateway() -> Iterator[Callable[..., GatewayProcess]]:
     """Start more gateways: `new_gateway(nats, idle_seconds="1")`."""
     started: list[GatewayProcess] = []
 
-    def new(nats: NatsServer, *, ready: bool = True, **settings: str) -> GatewayProcess:
+    def new(nats: NatsServer, *, ready: bool = True, **settings: Any) -> GatewayProcess:
         process = GatewayProcess(nats, **settings)
         started.append(process)
         process.start(ready=ready)

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from support.gateways import APP, CHOOSY_APP, LOOPBACK, QUERY, TLS_APP, Client, checked
+from support.gateways import APP, CHOOSY_APP, LOOPBACK, QUERY, SMALL_APP, TLS_APP, Client, checked
 from support.waiting import until
 
 TARGET = f"/app/{APP['key']}?{QUERY}"
@@ -36,6 +36,22 @@ async def flooded(socket):
             error = frame["data"]
 
 
+async def test_011_the_limit_of_an_app_counts_its_connections_on_all_gateways(gateways):
+    here, there = gateways
+    target = f"/app/{SMALL_APP['key']}?{QUERY}"  # may have one connection
+    async with here.connect(SMALL_APP) as first:
+
+        async def refused():
+            async with there.open(target) as socket:
+                return checked(await socket.recv())["event"] == "pusher:error"
+
+        await until(refused, why="the other gateway has heard of the connection")
+        assert await refusal(there, target) == await refusal(here, target) == 4004
+        await first.hears_nothing()
+
+    await until(lambda: connects(there, target), why="the place is free again")
+
+
 async def test_too_many_connections_of_one_address_are_told_to_come_back_later(new_gateway, nats):
     gateway = new_gateway(nats, max_connections_per_address="2")
     async with gateway.connect() as first:
@@ -45,8 +61,8 @@ async def test_too_many_connections_of_one_address_are_told_to_come_back_later(n
         await until(lambda: connects(gateway))
 
 
-async def connects(gateway):
-    async with gateway.open(TARGET) as socket:
+async def connects(gateway, target=TARGET):
+    async with gateway.open(target) as socket:
         return checked(await socket.recv())["event"] == "pusher:connection_established"
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 
@@ -40,8 +41,41 @@ def test_a_wrong_setting_is_one_line_that_names_it(settings, named):
     assert named in ended.stderr
 
 
-def test_usage():
-    assert run("dance").stderr == "usage: python -m gateway serve\n"
+@pytest.mark.parametrize(
+    "arguments", [[], ["dance"], ["serve", "--workers", "0"], ["serve", "--workers", "many"], ["serve", "--dance"]]
+)
+def test_arguments_that_make_no_sense_are_answered_with_the_usage(arguments):
+    ended = run(*arguments)
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("usage: python -m gateway")
+
+
+@pytest.mark.parametrize("arguments", [["serve"], ["serve", "--workers", "2"]])
+def test_a_wrong_apps_file_or_a_taken_port_stop_the_start(tmp_path, arguments):
+    path = tmp_path / "apps.json"
+    path.write_text(json.dumps([GOOD]))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = run(*arguments, nats_url="nats://x", apps_file=str(path), port=port)
+    assert ended.returncode == 2
+    assert "GATEWAY_PORT" in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+    path.write_text("[]")
+    ended = run(*arguments, nats_url="nats://x", apps_file=str(path))
+    assert ended.returncode == 2
+    assert "no app in it" in ended.stderr
+
+
+def test_a_certificate_that_is_none_stops_the_start(tmp_path):
+    path = tmp_path / "apps.json"
+    path.write_text(json.dumps([GOOD]))
+
+    ended = run("serve", nats_url="nats://x", apps_file=str(path), tls_cert=str(path))
+
+    assert ended.returncode == 2
+    assert "GATEWAY_TLS_CERT" in ended.stderr
 
 
 @pytest.mark.parametrize(

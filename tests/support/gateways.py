@@ -6,10 +6,11 @@ import hashlib
 import hmac
 import json
 import socket
+import ssl
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -85,28 +86,38 @@ PATIENCE = 10  # seconds a test waits for a frame that must come
 class GatewayProcess:
     """`python -m gateway serve` on a port of its own."""
 
-    def __init__(self, nats: NatsServer, **settings: str) -> None:
+    def __init__(
+        self, nats: NatsServer, *, arguments: Sequence[str] = (), trust: ssl.SSLContext | None = None, **settings: str
+    ) -> None:
         """Prepare a gateway.
 
         Args:
             nats: its broker.
+            arguments: of the command, besides `serve`.
+            trust: how its certificate is checked, when it speaks TLS.
             settings: more variables, without the prefix: `idle_seconds="1"`.
         """
         self._reservation = reserve()
         self._directory = tempfile.TemporaryDirectory(prefix="leadwire-gateway-")
         directory = Path(self._directory.name)
-        (directory / "apps.json").write_text(json.dumps(APPS))
+        self.apps_file = directory / "apps.json"
+        self.apps_file.write_text(json.dumps(APPS))
+        self._trust = trust
         environment = {
             "GATEWAY_HOST": LOOPBACK,
             "GATEWAY_PORT": str(self.port),
             "GATEWAY_NATS_URL": nats.url("gateway"),
-            "GATEWAY_APPS_FILE": str(directory / "apps.json"),
+            "GATEWAY_APPS_FILE": str(self.apps_file),
             "GATEWAY_HANDSHAKES_PER_SECOND": "-1",  # all tests come from one address
             "GATEWAY_MAX_CONNECTIONS_PER_ADDRESS": "-1",
             **{f"GATEWAY_{name.upper()}": value for name, value in settings.items()},
         }
         self._process = OwnProcess(
-            Process(name="gateway", command=(sys.executable, "-m", "gateway", "serve"), environment=environment),
+            Process(
+                name="gateway",
+                command=(sys.executable, "-m", "gateway", "serve", *arguments),
+                environment=environment,
+            ),
             directory / "gateway.log",
         )
 
@@ -116,7 +127,7 @@ class GatewayProcess:
 
     @property
     def url(self) -> str:
-        return f"http://{LOOPBACK}:{self.port}"
+        return f"{'https' if self._trust else 'http'}://{LOOPBACK}:{self.port}"
 
     @property
     def exit_code(self) -> int | None:
@@ -150,11 +161,12 @@ class GatewayProcess:
 
     def connect(self, app: Mapping[str, Any] = APP, query: str = QUERY, **options: Any) -> Any:
         """Return a context manager: an established client."""
-        return connected(self.port, app, f"/app/{app['key']}?{query}", **options)
+        return connected(self.port, app, f"/app/{app['key']}?{query}", **self._security(), **options)
 
     def open(self, target: str, **options: Any) -> Any:
         """Return a context manager: a bare WebSocket to any request target."""
-        return connect(f"ws://{LOOPBACK}:{self.port}{target}", ping_interval=None, compression=None, **options)
+        url = f"{'wss' if self._trust else 'ws'}://{LOOPBACK}:{self.port}{target}"
+        return connect(url, ping_interval=None, compression=None, **self._security(), **options)
 
     @asynccontextmanager
     async def raw(self, app: Mapping[str, Any] = APP) -> AsyncIterator["RawSocket"]:
@@ -184,7 +196,7 @@ class GatewayProcess:
         names = [channels] if isinstance(channels, str) else channels
         body = json.dumps({"name": name, "channels": names, "data": data, **fields}).encode()
         path = f"/apps/{app['id']}/events"
-        async with httpx.AsyncClient(base_url=self.url) as http:
+        async with httpx.AsyncClient(base_url=self.url, verify=self._trust or True) as http:
             return await http.post(f"{path}?{signed_query('POST', path, body, app)}", content=body, headers=headers)
 
     async def get(self, path: str, *, app: Mapping[str, Any] = APP, **parameters: str) -> httpx.Response:
@@ -198,19 +210,22 @@ class GatewayProcess:
     ) -> httpx.Response:
         """Send a signed request; SDKs sign the path before it is percent-encoded."""
         query = signed_query("POST", signed_path or path, body, app)
-        async with httpx.AsyncClient(base_url=self.url) as http:
+        async with httpx.AsyncClient(base_url=self.url, verify=self._trust or True) as http:
             return await http.post(f"{path}?{query}", content=body)
 
     async def metric(self, name: str) -> float:
         """Return the sum of a metric's values over its labels."""
-        async with httpx.AsyncClient(base_url=self.url) as http:
+        async with httpx.AsyncClient(base_url=self.url, verify=self._trust or True) as http:
             lines = (await http.get("/metrics")).text.splitlines()
         return sum(float(line.rpartition(" ")[2]) for line in lines if line.partition(" ")[0].partition("{")[0] == name)
+
+    def _security(self) -> dict[str, Any]:
+        return {} if self._trust is None else {"ssl": self._trust}
 
     def _is_fine(self, path: str) -> bool:
         assert self.exit_code is None, "the gateway ended"
         try:
-            return httpx.get(f"{self.url}{path}").status_code == httpx.codes.OK
+            return httpx.get(f"{self.url}{path}", verify=self._trust or True).status_code == httpx.codes.OK
         except httpx.TransportError:
             return False
 
@@ -248,7 +263,7 @@ def user_auth(socket_id: str, user_data: str, app: Mapping[str, Any] = APP) -> s
 @asynccontextmanager
 async def connected(port: int, app: Mapping[str, Any], target: str, **options: Any) -> AsyncIterator["Client"]:
     """Connect and read the first frame."""
-    url = f"ws://{LOOPBACK}:{port}{target}"
+    url = f"{'wss' if 'ssl' in options else 'ws'}://{LOOPBACK}:{port}{target}"
     async with connect(url, ping_interval=None, compression=None, **options) as opened:
         client = Client(opened, app)
         await client.establish()

@@ -114,7 +114,7 @@ class Topology:
         return self._service(
             GATEWAY,
             self.gateway,
-            ("gateway", "serve"),
+            ("gateway", "serve", "--workers", "1"),
             {
                 "GATEWAY_HOST": self.gateway.host,
                 "GATEWAY_PORT": str(self.gateway.port),

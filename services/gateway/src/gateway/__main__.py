@@ -1,8 +1,80 @@
-"""`python -m gateway serve`."""
+"""The command line: `python -m gateway serve`."""
 
+import argparse
 import sys
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
-from gateway.main import main
+from pydantic import ValidationError
+
+from gateway import apps, listening, main, supervisor
+from gateway.apps import AppsFileError
+from gateway.settings import Settings
+from gateway.tls import Tls
+from runtime import logs
+
+WRONG = 2  # exit code: nothing started, the configuration is wrong
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line; return the exit code.
+
+    Raises:
+        SystemExit: with code 2 when the arguments make no sense, with 0 for `--help`.
+    """
+    options = _parse(arguments)
+    given: dict[str, Any] = {} if options.drain_seconds is None else {"drain_seconds": options.drain_seconds}
+    try:
+        settings = Settings(**given)
+        logs.configure("gateway", settings.log_level)
+        tenants = apps.load(settings.apps_file)
+        tls = None if settings.tls_cert is None else Tls(settings.tls_cert, settings.tls_key)
+    except ValidationError as error:
+        return _complain("; ".join(f"GATEWAY_{str(e['loc'][0]).upper()}: {e['msg']}" for e in _errors(error)))
+    except AppsFileError as error:
+        return _complain(f"GATEWAY_APPS_FILE: {error}")
+    except OSError as error:  # ssl's own too
+        return _complain(f"GATEWAY_TLS_CERT, GATEWAY_TLS_KEY: {error.strerror or error}")
+    workers = options.workers or 1
+    try:
+        shared = listening.listen(settings.host, settings.port)
+        own = [listening.listen(settings.host, settings.admin_port + n) for n in range(workers) if settings.admin_port]
+    except OSError as error:
+        return _complain(f"GATEWAY_HOST, GATEWAY_PORT, GATEWAY_ADMIN_PORT: cannot listen: {error.strerror or error}")
+    work = partial(main.work, settings, main.Worker(tenants, shared, own, tls))
+    return work(1, 1) if options.workers is None else supervisor.supervise(workers, work)
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m gateway", description="Pusher-compatible WebSocket gateway.")
+    commands = parser.add_subparsers(title="commands", required=True)
+    serve = commands.add_parser("serve", help="serve until SIGTERM; everything else is told by GATEWAY_* variables")
+    serve.add_argument(
+        "--workers",
+        type=_positive,
+        metavar="N",
+        help="processes on the one port, kept alive by this one (default: this process serves itself)",
+    )
+    serve.add_argument("--drain-seconds", type=float, metavar="S", help="over which clients are sent away at the end")
+    return parser.parse_args(arguments)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+def _errors(error: ValidationError) -> list[Any]:
+    return error.errors(include_input=False)
+
+
+def _complain(message: str) -> int:
+    print(f"gateway: {message}", file=sys.stderr)  # noqa: T201 - the answer to a person at a terminal
+    return WRONG
+
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run(sys.argv[1:]))

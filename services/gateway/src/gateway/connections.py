@@ -7,10 +7,12 @@ from math import ceil
 from typing import Final, Protocol
 
 from gateway import metrics
+from gateway.pusher.app import Apps
 from gateway.pusher.codes import RESTARTING, Refusal
 from gateway.wheel import Timed, Wheel
 
 PACE: Final = 0.1  # seconds between two batches of a drain
+BATCH: Final = 500  # connections looked at before others get their turn
 
 
 class Established(Timed, Protocol):
@@ -18,6 +20,9 @@ class Established(Timed, Protocol):
 
     def refuse(self, refusal: Refusal) -> None:
         """Close it, telling why."""
+
+    def reconsider(self, apps: Apps) -> None:
+        """Go on under the rules that its app has now, or end with it."""
 
 
 class Connections:
@@ -38,10 +43,6 @@ class Connections:
     def __len__(self) -> int:
         return len(self._established)
 
-    def of_app(self, app_id: str) -> int:
-        """Return how many connections an app has."""
-        return self._apps[app_id]
-
     def by_app(self) -> Mapping[str, int]:
         """Return app → connections."""
         return self._apps
@@ -61,6 +62,13 @@ class Connections:
         """Close some connections, telling them why."""
         for socket_id in socket_ids:
             self._established[socket_id].refuse(refusal)
+
+    async def reconsider(self, apps: Apps) -> None:
+        """Put every connection under the rules that its app has now."""
+        for number, connection in enumerate(list(self._established.values()), start=1):
+            connection.reconsider(apps)
+            if number % BATCH == 0:
+                await asyncio.sleep(0)
 
     async def run(self) -> None:
         """Watch the deadlines until cancelled."""

@@ -1,23 +1,25 @@
 """The composition root: the only place that reads settings, owns clocks and makes ids."""
 
 import asyncio
+import contextlib
 import random
 import secrets
-import sys
+import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
+import structlog
 import uvicorn
 import uvloop
 from fastapi import APIRouter, FastAPI
-from pydantic import ValidationError
 from starlette.routing import BaseRoute
 
-from gateway import apps, cache, presence, tally, web, websocket
+from gateway import apps, cache, metrics, presence, tally, web, websocket
 from gateway.api import errors, events
 from gateway.api.auth import Authenticator
 from gateway.api.channels import Channels
@@ -28,6 +30,7 @@ from gateway.bus import Bus
 from gateway.cluster.cluster import Cluster
 from gateway.connections import Connections
 from gateway.hub import Hub, Room
+from gateway.listening import BACKLOG
 from gateway.pusher.addresses import Addresses
 from gateway.pusher.allowance import Rate
 from gateway.pusher.app import Apps
@@ -40,44 +43,54 @@ from gateway.pusher.proxies import Proxies
 from gateway.reads import Reads
 from gateway.reception import HttpConnection, Manners, Reception
 from gateway.relays import Relays
+from gateway.reload import Watcher
 from gateway.server import DrainingServer
 from gateway.settings import Settings
 from gateway.tally import Tally
+from gateway.tls import Tls
 from gateway.webhooks.retry import Retry
 from gateway.webhooks.service import Policy, Sources, Webhooks
 from gateway.websocket import Gateway, Limits
 from gateway.window import Bounds
-from runtime import logs
 from runtime.http import Check, CorrelationMiddleware, probe_routes
 
-USAGE: Final = "usage: python -m gateway serve"
-USAGE_ERROR: Final = 2
+_log = structlog.stdlib.get_logger("gateway.main")
+
 LARGEST_TICK: Final = 1.0  # seconds between two looks at the connections' deadlines
 CHUNK: Final = 256 * 1024  # bytes of a replay that are written at once
-BACKLOG: Final = 4096  # connections the kernel holds while this process is busy: everybody comes back at once
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run the command line; return the exit code."""
-    if list(arguments) != ["serve"]:
-        print(USAGE, file=sys.stderr)  # noqa: T201 - the answer to a person at a terminal
-        return USAGE_ERROR
-    try:
-        settings = Settings()
-        logs.configure("gateway", settings.log_level)
-        tenants = apps.load(settings.apps_file)
-    except ValidationError as error:
-        wrong = "; ".join(f"GATEWAY_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors(include_input=False))
-        print(f"gateway: {wrong}", file=sys.stderr)  # noqa: T201
-        return USAGE_ERROR
-    except AppsFileError as error:
-        print(f"gateway: GATEWAY_APPS_FILE: {error}", file=sys.stderr)  # noqa: T201
-        return USAGE_ERROR
-    uvloop.run(serve(settings, tenants))
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """What a worker is given: all that was checked before the first one started."""
+
+    tenants: Apps
+    port: socket.socket
+    """Of all workers."""
+    own_ports: Sequence[socket.socket]
+    """Of each one alone, or nothing."""
+    tls: Tls | None
+
+
+def work(settings: Settings, worker: Worker, number: int, starts: int) -> int:
+    """Be one worker until a signal ends it; return the exit code.
+
+    Args:
+        settings: the process's.
+        worker: what all workers are given.
+        number: which one this is, from 1.
+        starts: how often it was started.
+    """
+    metrics.WORKER.labels(number).set(starts)
+    tenants = worker.tenants
+    if starts > 1:
+        with contextlib.suppress(AppsFileError):  # what a wrong file was before is still good
+            tenants = apps.load(settings.apps_file)
+    uvloop.run(serve(settings, tenants, [worker.port, *worker.own_ports[number - 1 : number]], worker.tls))
     return 0
 
 
-async def serve(settings: Settings, tenants: Apps) -> None:
+async def serve(settings: Settings, tenants: Apps, sockets: list[socket.socket], tls: Tls | None) -> None:
     """Run the gateway until a signal ends it."""
     patience = Patience(settings.idle_seconds, settings.pong_seconds)
     connections = Connections(tick=min(LARGEST_TICK, patience.idle / 4, patience.window / 4))
@@ -121,7 +134,7 @@ async def serve(settings: Settings, tenants: Apps) -> None:
         ),
         connections.wheel,
     )
-    door = Door(tenants, addresses, path_prefix=settings.path_prefix, connections=connections.of_app)
+    door = Door(tenants, addresses, path_prefix=settings.path_prefix, connections=cluster.connections)
     gateway = Gateway(
         door=door,
         addresses=addresses,
@@ -156,10 +169,9 @@ async def serve(settings: Settings, tenants: Apps) -> None:
         path_prefix=settings.path_prefix,
         new_id=new_id,
     )
+    watcher = Watcher(settings.apps_file, tenants, connections, interval=settings.apps_reload_seconds)
     config = uvicorn.Config(
         app,
-        host=settings.host,
-        port=settings.port,
         ws=websocket.factory(gateway),  # type: ignore[arg-type]  # declared as a class; uvicorn only calls it
         http=partial(HttpConnection, reception=reception),  # type: ignore[arg-type]  # the same
         lifespan="off",
@@ -168,13 +180,29 @@ async def serve(settings: Settings, tenants: Apps) -> None:
         proxy_headers=False,  # what proxies say is read where it counts, and only from those that are trusted
         server_header=False,
         backlog=BACKLOG,
+        ssl_context_factory=None if tls is None else lambda _config, _default: tls.context,
         timeout_graceful_shutdown=round(settings.close_seconds) + 1,
     )
-    server = DrainingServer(config, door, connections, window=settings.drain_seconds)
-    parts = (bus.run(hub), cluster.run(), reads.run(), relays.run(), connections.run(), webhooks.run())
+    server = DrainingServer(
+        config,
+        door,
+        connections,
+        window=settings.drain_seconds,
+        handshake=settings.handshake_seconds,
+        reload=[watcher.ask] if tls is None else [watcher.ask, tls.renew],
+    )
+    parts = (
+        bus.run(hub),
+        cluster.run(),
+        reads.run(),
+        relays.run(),
+        connections.run(),
+        webhooks.run(),
+        watcher.run(),
+    )
     async with asyncio.TaskGroup() as tasks:  # whichever fails takes the process down with it
         helpers = [tasks.create_task(part) for part in parts]
-        await server.serve()
+        await server.serve(sockets)
         for helper in helpers:
             helper.cancel()
 

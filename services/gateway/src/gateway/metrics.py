@@ -37,3 +37,5 @@ def count(counter: Counter, app: str, kinds: Iterable[str]) -> None:
 
 RESUMES: Final = Counter("gateway_resumes_total", "Opted-in subscriptions, by whether nothing was missed", ["outcome"])
 REPLAYED: Final = Counter("gateway_replayed_total", "Events written to subscriptions that missed them")
+APPS_RELOADS: Final = Counter("gateway_apps_reloads_total", "Times the apps file was read again", ["outcome"])
+WORKER: Final = Gauge("gateway_worker", "Which worker answers, and how often it was started", ["worker"])

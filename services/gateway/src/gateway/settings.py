@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, DirectoryPath, Field, IPvAnyNetwork, SecretStr
+from pydantic import AfterValidator, DirectoryPath, Field, FilePath, IPvAnyNetwork, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -28,6 +28,14 @@ class Settings(BaseSettings):
     """JSON array of applications, soketi's field names."""
     host: str = "127.0.0.1"
     port: int = 6001
+    admin_port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """Worker 1 listens here too, worker 2 on the next port …: to ask one of them, such as for `/metrics`."""
+    tls_cert: FilePath | None = None
+    """PEM, with the chain; then the port speaks TLS only."""
+    tls_key: FilePath | None = None
+    """PEM; not needed when it is in the same file."""
+    apps_reload_seconds: Annotated[float, Field(gt=0)] = 5.0
+    """Between two looks whether the apps file has changed; SIGHUP reads it at once."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """INFO writes a line for each push that reaches listeners here."""
     path_prefix: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~-]+)*$")] = ""

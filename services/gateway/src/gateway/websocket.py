@@ -23,9 +23,9 @@ from gateway.outlet import Outlet
 from gateway.presence import Admission
 from gateway.pusher import frames
 from gateway.pusher.addresses import Addresses, household
-from gateway.pusher.app import App
+from gateway.pusher.app import App, Apps
 from gateway.pusher.budget import FLOODS, Budget, Pace, Use
-from gateway.pusher.codes import ADDRESS_LIMIT, RESTARTING, SLOW_CONSUMER, Refusal
+from gateway.pusher.codes import ADDRESS_LIMIT, APP_DISABLED, RESTARTING, SLOW_CONSUMER, UNKNOWN_APP, Refusal
 from gateway.pusher.effects import Close, Complain, Effect, Join, Leave, Probe, Problem, Relay, Send, Tell
 from gateway.pusher.handshake import Door, Visit, subprotocol
 from gateway.pusher.liveness import Liveness, Patience
@@ -180,6 +180,17 @@ class Connection(asyncio.Protocol):
         self._write_pending()
         self._cut_later()
         metrics.REFUSALS.labels(refusal.code).inc()
+
+    def reconsider(self, apps: Apps) -> None:
+        """Go on under the rules that the app has now, or end with it."""
+        assert self._session is not None  # only established connections are asked
+        app = apps.by_id(self._session.app.id)
+        if app is None:
+            self.refuse(UNKNOWN_APP)
+        elif not app.enabled:
+            self.refuse(APP_DISABLED)
+        else:
+            self._session.obey(app)
 
     def on_deadline(self, now: float) -> None:
         if self._ws.state is not State.OPEN:

@@ -101,11 +101,25 @@ class Apps:
     """All applications, found by id (HTTP API) or by key (WebSocket)."""
 
     def __init__(self, apps: Iterable[App]) -> None:
+        self._hold(apps)
+
+    def _hold(self, apps: Iterable[App]) -> None:
         self._by_id = {app.id: app for app in apps}
         self._by_key = {app.key: app for app in self._by_id.values()}
 
     def __iter__(self) -> Iterator[App]:
         return iter(self._by_id.values())
+
+    def become(self, others: Iterable[App]) -> dict[str, list[str]]:
+        """Hold other apps from now on; return the ids of those that are `added`, `removed` and `changed`."""
+        old = self._by_id
+        self._hold(others)
+        new = self._by_id
+        return {
+            "added": sorted(new.keys() - old.keys()),
+            "removed": sorted(old.keys() - new.keys()),
+            "changed": sorted(key for key in new.keys() & old.keys() if new[key] != old[key]),
+        }
 
     def by_id(self, app_id: str) -> App | None:
         return self._by_id.get(app_id)

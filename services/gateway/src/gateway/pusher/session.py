@@ -50,6 +50,11 @@ class Session:
             self._authorise_by = now + self.app.authorization_seconds
         return frames.established(self.socket_id, ACTIVITY_TIMEOUT)
 
+    def obey(self, app: App) -> None:
+        """Go on under the app's new rules; what was allowed before stays."""
+        self.app = app
+        self._allowance = None
+
     def receive(self, text: str, now: float) -> Iterator[Effect]:
         """Handle one text message. Consume the iterator to its end: state changes as it goes.
 

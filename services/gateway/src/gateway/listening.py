@@ -1,0 +1,31 @@
+"""Listening sockets. They are made before anything else starts, and outlive a worker that dies."""
+
+import errno
+import socket
+import time
+from typing import Final
+
+BACKLOG: Final = 4096  # connections the kernel holds while a process is busy: everybody comes back at once
+RELEASE: Final = 3.0  # seconds that a predecessor which was killed may take to let go of the port
+_LOOK: Final = 0.05
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Listen on a port; `::` listens on every address of both families.
+
+    Raises:
+        OSError: that is not possible.
+    """
+    deadline = time.monotonic() + RELEASE
+    while True:
+        try:
+            return socket.create_server(
+                (host, port),
+                family=socket.AF_INET6 if ":" in host else socket.AF_INET,
+                dualstack_ipv6=host == "::" and socket.has_dualstack_ipv6(),
+                backlog=BACKLOG,
+            )
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
+                raise
+            time.sleep(_LOOK)
