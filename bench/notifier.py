@@ -180,7 +180,7 @@ async def stored(servers: Servers, count: int) -> None:
     """Wait until so many pushes to companies are stored; the figures' channels hear nothing here."""
     async with servers.client("operator") as client:
         js = client.jetstream()
-        while (await js.stream_info(streams.PUSH)).state.messages < count:  # noqa: ASYNC110 - another process stores them
+        while (await js.stream_info(streams.PUSH)).state.messages < count:
             await asyncio.sleep(0.1)
 
 

@@ -45,15 +45,19 @@ class NatsPublisher:
 
     async def publish(self, channels: Sequence[str]) -> None:
         """Publish one event on each of these channels, in one write."""
-        self._writer.write(b"".join(map(self._message, channels)))
+        await self.send([(channel, data(channel)) for channel in channels])
+
+    async def send(self, events: Sequence[tuple[str, str]]) -> None:
+        """Publish (channel, data) pairs, in one write."""
+        self._writer.write(b"".join(self._message(*event) for event in events))
         await self._writer.drain()
 
     async def close(self) -> None:
         self._answers.cancel()
         self._writer.close()
 
-    def _message(self, channel: str) -> bytes:
-        body = frame(EVENT, channel, data(channel))
+    def _message(self, channel: str, content: str) -> bytes:
+        body = frame(EVENT, channel, content)
         head = b"NATS/1.0\r\nNats-Msg-Id: %b\r\n\r\n" % next(self._ids)
         subject = subjects.push(APP["id"], channel).encode()
         return b"HPUB %b %d %d\r\n%b%b\r\n" % (subject, len(head), len(head) + len(body), head, body)

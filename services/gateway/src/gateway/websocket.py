@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, cast
+from typing import Any, ClassVar, Final, Protocol, cast
 
 import structlog
 from websockets.frames import CloseCode, Frame, Opcode
@@ -86,6 +86,8 @@ class Connection(asyncio.Protocol):
         "_address", "_budget", "_ending", "_fragments", "_gateway", "_heard", "_liveness", "_loop", "_noted", "_outlet",
         "_server_state", "_session", "_transport", "_watch", "_ws", "slot",
     )  # fmt: skip
+    takes_binary: ClassVar = False
+    """Whether binary messages are let through: never here, but in the conformance suite's echo (bench/autobahn.py)."""
     _transport: asyncio.Transport
     _outlet: Outlet
 
@@ -101,7 +103,7 @@ class Connection(asyncio.Protocol):
         self._budget = Budget(gateway.limits.pace)
         self._liveness = Liveness(gateway.patience)
         self._heard = self._loop.time()
-        self._fragments: list[bytes] = []
+        self._fragments: list[Frame] = []
         self._noted: set[Problem] = set()
         self._ending = False
         self._watch: asyncio.Handle | None = None
@@ -212,6 +214,10 @@ class Connection(asyncio.Protocol):
         self._write_pending()
         if self._ws.state is not State.OPEN:  # not a WebSocket handshake at all
             return
+        self._admit(request)
+
+    def _admit(self, request: Request) -> None:
+        """Establish the connection, or refuse it."""
         visit = self._visit(request)
         admitted = self._gateway.door.admit(visit, self._heard)
         if isinstance(admitted, Refusal):
@@ -246,13 +252,16 @@ class Connection(asyncio.Protocol):
     def _on_frame(self, frame: Frame) -> None:
         if frame.opcode in _CONTROL or self._ws.state is not State.OPEN:
             return
-        if frame.opcode is Opcode.BINARY:
+        if frame.opcode is Opcode.BINARY and not self.takes_binary:
             self._fail(CloseCode.UNSUPPORTED_DATA, "Binary frames are not part of the protocol")
             return
-        self._fragments.append(bytes(frame.data))
-        if not frame.fin:
-            return
-        message, self._fragments = b"".join(self._fragments), []
+        self._fragments.append(frame)
+        if frame.fin:
+            fragments, self._fragments = self._fragments, []
+            self._on_message(fragments[0].opcode, b"".join(fragment.data for fragment in fragments))
+
+    def _on_message(self, opcode: Opcode, message: bytes) -> None:
+        del opcode  # only text gets here
         try:
             text = message.decode()
         except UnicodeDecodeError:
