@@ -101,8 +101,8 @@ def text(runs: list[dict], count: int, channels: int, missed: int) -> str:
     total, seconds = count * missed, statistics.median(run["seconds"] for run in runs)
     method = (
         f"{count:,} clients on {channels:,} channels, each missing {missed} events when their gateway is killed; "
-        f"medians of {len(runs)} runs (lowest to highest).\nIn every run all {total:,} events arrived, once and in order: "
-        f"{total / seconds:,.0f} a second."
+        f"medians of {len(runs)} runs (lowest to highest).\nIn every run all {total:,} events arrived, once and "
+        f"in order: {total / seconds:,.0f} a second."
     )
     return f"{method}\n\n{report.table(['', 'time'], rows)}"
 
