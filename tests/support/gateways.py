@@ -45,6 +45,14 @@ CLOSED_APP = {
 }
 NO_USERS_APP = {"id": "4771", "key": "gwkey0071", "secret": "gwsecret0071", "enableUserAuthentication": False}
 READ_APP = {"id": "4772", "key": "gwkey0072", "secret": "gwsecret0072", "maxBackendEventsPerSecond": 1}
+WATCH_APP = {
+    "id": "4773",
+    "key": "gwkey0073",
+    "secret": "gwsecret0073",
+    "enableWatchlists": True,
+    "maxWatchlistLength": 5,
+    "enableSubscriptionCounting": True,
+}
 TLS_APP = {"id": "4747", "key": "gwkey0006", "secret": "gwsecret0006", "requireTls": True}
 CHOOSY_APP = {
     "id": "4848",
@@ -69,6 +77,7 @@ APPS = (
     CLOSED_APP,
     NO_USERS_APP,
     READ_APP,
+    WATCH_APP,
     TLS_APP,
     CHOOSY_APP,
     INTIMATE_APP,

@@ -48,6 +48,7 @@ from gateway.server import DrainingServer
 from gateway.settings import Settings
 from gateway.tally import Tally
 from gateway.tls import Tls
+from gateway.watchlists import Watchlists
 from gateway.webhooks.retry import Retry
 from gateway.webhooks.service import Policy, Sources, Webhooks
 from gateway.websocket import Gateway, Limits
@@ -121,6 +122,7 @@ async def serve(settings: Settings, tenants: Apps, sockets: list[socket.socket],
         return tally.for_hall(room, cluster, loop, tenants.by_id(room.app_id))
 
     hub = Hub(bus, loop.call_soon, new_cache, partial(presence.for_hall, board=cluster), new_tally)
+    watchlists = Watchlists(cluster, hub.tell, loop.call_soon)
     addresses = Addresses(
         connections=limit(settings.max_connections_per_address),
         handshakes=rate(settings.handshakes_per_second, settings.burst_seconds),
@@ -140,6 +142,7 @@ async def serve(settings: Settings, tenants: Apps, sockets: list[socket.socket],
         addresses=addresses,
         proxies=Proxies(settings.trusted_proxies),
         hub=hub,
+        watchlists=watchlists,
         connections=connections,
         relay=both(relays.put, webhooks.client_event),
         new_socket_id=new_socket_id,

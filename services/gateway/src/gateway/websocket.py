@@ -26,12 +26,13 @@ from gateway.pusher.addresses import Addresses, household
 from gateway.pusher.app import App, Apps
 from gateway.pusher.budget import FLOODS, Budget, Pace, Use
 from gateway.pusher.codes import ADDRESS_LIMIT, APP_DISABLED, RESTARTING, SLOW_CONSUMER, UNKNOWN_APP, Refusal
-from gateway.pusher.effects import Close, Complain, Effect, Join, Leave, Probe, Problem, Relay, Send, Tell
+from gateway.pusher.effects import Close, Complain, Effect, Join, Leave, Probe, Problem, Relay, Send, Tell, Watch
 from gateway.pusher.handshake import Door, Visit, subprotocol
 from gateway.pusher.liveness import Liveness, Patience
 from gateway.pusher.members import Member
 from gateway.pusher.proxies import Proxies
 from gateway.pusher.session import Session
+from gateway.watchlists import Watchlists
 
 _log = structlog.stdlib.get_logger("gateway.websocket")
 _library_log = logging.getLogger("websockets.server")
@@ -64,6 +65,7 @@ class Gateway:
     addresses: Addresses
     proxies: Proxies
     hub: Hub
+    watchlists: Watchlists
     connections: Connections
     relay: Callable[[Relay], None]
     """Carries a client's event to the other listeners, on whatever gateway they are; keeps the order of calls."""
@@ -295,6 +297,10 @@ class Connection(asyncio.Protocol):
                 session = self._session
                 assert session is not None
                 self._gateway.hub.tell(session.app.id, channel, session.socket_id, wire.text(frame))
+            case Watch(user_id, others):
+                session = self._session
+                assert session is not None
+                self._gateway.watchlists.enter(session.app.id, user_id, session.socket_id, others)
             case Leave(channel):
                 session = self._session
                 assert session is not None
@@ -374,6 +380,7 @@ class Connection(asyncio.Protocol):
         session = self._session
         if session is None:
             return
+        self._gateway.watchlists.leave(session.socket_id)
         for channel in session.channels:
             self._gateway.hub.leave(session.app.id, channel, session.socket_id)
         session.channels.clear()

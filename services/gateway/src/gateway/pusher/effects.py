@@ -50,6 +50,14 @@ class Tell:
 
 
 @dataclass(frozen=True, slots=True)
+class Watch:
+    """From now on the connection is online as this user, and hears who of the others is."""
+
+    user_id: str
+    others: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Leave:
     """From now on nothing of this channel."""
 
@@ -87,4 +95,4 @@ class Complain:
     channel: str | None = None
 
 
-Effect: TypeAlias = Send | Join | Tell | Leave | Relay | Probe | Close | Complain
+Effect: TypeAlias = Send | Join | Tell | Watch | Leave | Relay | Probe | Close | Complain

@@ -4,7 +4,7 @@
 anything else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from contracts import push
@@ -67,6 +67,13 @@ def client_event(event: str, channel: str, data: str, user_id: str | None) -> by
     """Return a client's event as the others get it; `user_id` only on presence channels."""
     frame = {"event": event, "channel": channel, "data": data}
     return compact_json(frame if user_id is None else frame | {"user_id": user_id}).encode()
+
+
+def watchlist_events(*, offline: Sequence[str], online: Sequence[str]) -> bytes:
+    """Return what tells of watched users; a group without anybody is left out."""
+    groups = (("offline", offline), ("online", online))
+    events = [{"name": name, "user_ids": user_ids} for name, user_ids in groups if user_ids]
+    return _event("pusher_internal:watchlist_events", {"events": events}, channel=None)
 
 
 def cache_miss(channel: str) -> bytes:

@@ -15,10 +15,10 @@ from gateway.pusher import channels, frames, members, payload, resume, users
 from gateway.pusher.allowance import Allowance
 from gateway.pusher.app import App
 from gateway.pusher.channels import Channel, Kind
-from gateway.pusher.codes import CLIENT_EVENTS_TOO_FAST, UNAUTHORISED
-from gateway.pusher.effects import Close, Complain, Effect, Join, Leave, Problem, Relay, Send, Tell
+from gateway.pusher.codes import CLIENT_EVENTS_TOO_FAST, UNAUTHORISED, WATCHLIST_TOO_LONG
+from gateway.pusher.effects import Close, Complain, Effect, Join, Leave, Problem, Relay, Send, Tell, Watch
 from gateway.pusher.members import InvalidMember, Member, MemberTooLarge
-from gateway.pusher.users import User
+from gateway.pusher.users import SignIn, User
 
 ACTIVITY_TIMEOUT: Final = 120  # seconds; pusher-js pings after hearing nothing for so long
 CLIENT_EVENT: Final = "client-"  # how the names of clients' own events begin
@@ -106,6 +106,8 @@ class Session:
             yield from _error(Problem.BAD_AUTH, "Signing in failed: the user's id must be 1 to 200 characters of text")
             return
         yield from self._become(signed.user, frames.signin_success(user_data))
+        if self.app.watchlists and self.user == signed.user:
+            yield from self._watch(signed)
 
     def _become(self, user: User, success: bytes) -> Iterator[Effect]:
         if self.user is None:
@@ -118,6 +120,14 @@ class Session:
             yield Tell(user.channel, success)
         else:
             yield from _error(Problem.UNSUPPORTED, "Already signed in as another user")
+
+    def _watch(self, signed: SignIn) -> Iterator[Effect]:
+        user, most = signed.user, self.app.max_watchlist
+        if len(signed.watchlist) > most:
+            message = f"The watchlist is too long: only its first {most} users are watched"
+            yield Complain(Problem.LIMIT)
+            yield Tell(user.channel, frames.error(WATCHLIST_TOO_LONG, message))
+        yield Watch(user.id, signed.watchlist[:most])
 
     def _subscribe(self, data: dict[str, Any]) -> Iterator[Effect]:
         name = data.get("channel")
