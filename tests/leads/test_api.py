@@ -316,6 +316,69 @@ async def test_a_presence_channel_is_signed_with_the_member(api: httpx.AsyncClie
     assert answer["auth"] == signing.channel_auth("app-key", "app-secret", "1.2", channel, answer["channel_data"])
 
 
+@pytest.mark.parametrize("form", [True, False], ids=["form", "json"])
+async def test_what_a_client_heard_of_a_channel_is_signed_for_that_channel_only(
+    api: httpx.AsyncClient, acme: Company, form: bool
+) -> None:
+    channel, other = f"private-company.{acme.id}", f"private-user.{acme.users['agent']}"
+    position = {"epoch": "6f1c-0", "offset": 41}
+    for positions, entry in (
+        ({}, {}),
+        ({other: position}, {}),
+        ({channel: position, other: {"epoch": "6f1c-0", "offset": 7}}, position),
+    ):
+        heard = {"positions": positions, "except": ["9.9"]}
+        values = {"socket_id": "1.2", "channel_name": channel, "leadwire": json.dumps(heard) if form else heard}
+        answer = await (
+            api.post("/broadcasting/auth", data=values) if form else api.post("/broadcasting/auth", json=values)
+        )
+
+        data = answer.json()["channel_data"]
+        assert json.loads(data) == {"leadwire": {**entry, "except": ["9.9"]}}
+        assert answer.json()["auth"] == signing.channel_auth("app-key", "app-secret", "1.2", channel, data)
+
+
+async def test_a_member_who_resumes_is_still_a_member(api: httpx.AsyncClient, acme: Company) -> None:
+    values = {"socket_id": "1.2", "channel_name": f"presence-lead.{(await post(api))['id']}", "leadwire": "{}"}
+
+    answer = (await api.post("/broadcasting/auth", data=values)).json()
+
+    member = {"user_id": str(acme.users["agent"]), "user_info": {"name": "Acme agent", "role": "agent"}}
+    assert json.loads(answer["channel_data"]) == {**member, "leadwire": {}}
+
+
+@pytest.mark.parametrize(
+    "heard",
+    [
+        "not JSON",
+        "[" * 10_000,
+        "[]",
+        '{"other":1}',
+        '{"positions":[]}',
+        '{"positions":{"c":{"epoch":"e"}}}',
+        '{"positions":{"c":{"epoch":"e","offset":"1"}}}',
+        '{"positions":{"c":{"epoch":"e","offset":true}}}',
+        '{"positions":{"c":{"epoch":"e","offset":-1}}}',
+        '{"positions":{"c":{"epoch":"e","offset":9223372036854775808}}}',
+        '{"positions":{"c":{"epoch":"","offset":1}}}',
+        json.dumps({"positions": {"c": {"epoch": "e" * 65, "offset": 1}}}),
+        json.dumps({"positions": {"c" * 201: {"epoch": "e", "offset": 1}}}),
+        json.dumps({"positions": {f"c{number}": {"epoch": "e", "offset": 1} for number in range(101)}}),
+        '{"except":["nobody"]}',
+        json.dumps({"except": ["1.2\n"]}),
+        json.dumps({"except": ["1.2"] * 11}),
+    ],
+)
+async def test_nothing_malformed_or_too_much_is_signed(api: httpx.AsyncClient, acme: Company, heard: str) -> None:
+    values = {"socket_id": "1.2", "channel_name": f"private-company.{acme.id}", "leadwire": heard}
+
+    answer = await api.post("/broadcasting/auth", data=values)
+
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["errors"][0]["pointer"].startswith("/leadwire")
+
+
 async def test_only_ones_own_channels_are_signed(connect: Connect, acme: Company, globex: Company) -> None:
     lead = await post(connect("agent", acme))
     outcomes = {}

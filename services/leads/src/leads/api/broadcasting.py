@@ -11,8 +11,9 @@ from pydantic import BaseModel, StringConstraints, ValidationError
 from contracts import channels, signing
 from contracts.push import compact_json
 from leads.api.context import SOCKET_ID, Caller, CallerOf, Services, ServicesOf
-from leads.api.errors import FieldError, Problem
+from leads.api.errors import SHOWN_NAME, FieldError, Problem
 from leads.api.responses import problems
+from leads.api.resume import MEMBER, HeardField
 from leads.api.schemas import ChannelAuth
 
 router = APIRouter(tags=["broadcasting"], responses=problems(401, 503))
@@ -25,6 +26,8 @@ class ChannelRequest(BaseModel):
 
     socket_id: Annotated[str, StringConstraints(pattern=rf"^{SOCKET_ID.pattern}$")]
     channel_name: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    leadwire: HeardField | None = None
+    """Makes the subscription one that can be resumed. In a form it is JSON text."""
 
 
 async def _channel_request(request: Request) -> ChannelRequest:
@@ -38,7 +41,7 @@ async def _channel_request(request: Request) -> ChannelRequest:
         return ChannelRequest.model_validate(values)
     except ValidationError as error:
         errors = [
-            FieldError(pointer="".join(f"/{step}" for step in item["loc"]), message=item["msg"])
+            FieldError(pointer="".join(f"/{str(step)[:SHOWN_NAME]}" for step in item["loc"]), message=item["msg"])
             for item in error.errors(include_input=False, include_url=False)
         ]
         raise Problem(422, "invalid_request", "The request does not have the required form.", errors=errors) from None
@@ -74,7 +77,10 @@ async def authorize_channel(
     channel = channels.parse(wanted.channel_name)
     if channel is None or not await _may_listen(services, caller, channel):
         raise Problem(403, "channel_forbidden", "This channel is not for you.")
-    data = await _member(services, caller) if isinstance(channel, channels.LeadChannel) else None
+    member = await _member(services, caller) if isinstance(channel, channels.LeadChannel) else {}
+    if wanted.leadwire is not None:
+        member |= {MEMBER: wanted.leadwire.of(wanted.channel_name)}
+    data = compact_json(member) if member else None
     auth = signing.channel_auth(
         services.pusher_key, services.pusher_secret, wanted.socket_id, wanted.channel_name, data
     )
@@ -93,8 +99,8 @@ async def _may_listen(services: Services, caller: Caller, channel: channels.CrmC
             assert_never(channel)
 
 
-async def _member(services: Services, caller: Caller) -> str:
+async def _member(services: Services, caller: Caller) -> dict[str, Any]:
     account = (await services.views.account(caller.company_id, caller.user_id)).data
     if account is None:
         raise Problem(403, "channel_forbidden", "This channel is not for you.")
-    return compact_json({"user_id": account.id, "user_info": {"name": account.name, "role": account.role}})
+    return {"user_id": account.id, "user_info": {"name": account.name, "role": account.role}}
