@@ -97,6 +97,32 @@ async def test_a_reconnected_window_shows_what_it_missed(stack: Stack) -> None:
         await expect(page.locator(ROWS)).to_have_count(3)
 
 
+async def test_a_window_whose_gateway_was_killed_catches_up_without_loading_anything_again(stack: Stack) -> None:
+    async with chromium() as browser, stack.client("manager") as api:
+        page = await open_screen(browser, stack, stack.acme.users["agent"])
+        await create_lead(page, "Ada Lovelace")
+        await expect(row(page, "Ada Lovelace")).to_have_count(1)
+        (lead,) = (await api.get("/leads")).json()["data"]
+        await expect(page.get_by_test_id("stat-total")).to_contain_text("1")
+        loaded: list[str] = []
+        page.on("request", lambda request: loaded.append(request.url) if "/leads" in request.url else None)
+
+        stack.kill("gateway")
+        await expect(page.get_by_test_id("connection")).not_to_have_attribute("data-state", "connected")
+        for number in range(3):
+            await api.post("/leads", json={"name": f"Missed {number}"})
+        await api.patch(f"/leads/{lead['id']}", json={"name": "Countess of Lovelace"})
+        stack.start("gateway")
+        await stack.ready("gateway")
+        await live(page, within=60)
+
+        await expect(page.locator(ROWS)).to_have_count(4)
+        await expect(row(page, "Countess of Lovelace")).to_have_count(1)
+        await expect(page.get_by_test_id("stat-total")).to_contain_text("4")
+        assert await shown_ids(page) == [one["id"] for one in (await api.get("/leads")).json()["data"]]
+        assert not loaded
+
+
 async def test_a_wrong_password_says_so_and_the_page_speaks_two_languages(stack: Stack) -> None:
     async with chromium() as browser:
         context = await browser.new_context(locale="pt-BR")

@@ -4,6 +4,7 @@ import Echo from 'laravel-echo';
 import Pusher from 'pusher-js';
 
 import type { Config } from './config';
+import { resume } from './lib/resume';
 
 export type LiveEcho = Echo<'pusher'>;
 
@@ -19,6 +20,7 @@ export function connectEcho(config: Config, token: string): LiveEcho {
   const secure = location.protocol === 'https:';
   const port = Number(location.port) || (secure ? 443 : 80);
 
+  const resuming = resume();
   window.Pusher = Pusher;
   window.Echo = new Echo({
     broadcaster: 'pusher',
@@ -29,8 +31,13 @@ export function connectEcho(config: Config, token: string): LiveEcho {
     wssPort: port,
     forceTLS: secure,
     enabledTransports: ['ws', 'wss'],
-    authEndpoint: `${config.apiUrl}/broadcasting/auth`,
-    bearerToken: token,
+    channelAuthorization: {
+      transport: 'ajax',
+      endpoint: `${config.apiUrl}/broadcasting/auth`,
+      headers: { Authorization: `Bearer ${token}` },
+      paramsProvider: resuming.paramsProvider,
+    },
   });
+  resuming.attach(window.Echo.connector.pusher);
   return window.Echo;
 }

@@ -7,6 +7,7 @@ import type { Api, Outcome } from '../lib/api';
 import { changed, extended, filtered, hydrated, loading, opened, type LeadPage } from '../lib/leadList';
 import { persistent, type LoadFailure } from '../lib/persistent';
 import { Problem } from '../lib/problem';
+import type { Position } from '../lib/resume';
 import { newer } from '../lib/stats';
 import type { Colleague, LeadEvent, PositionedStats, Status, User } from '../types';
 
@@ -106,14 +107,19 @@ export function useLeadsRealtime({ api, echo, user, onCreated }: Options) {
     stats.value = newer(stats.value, incoming);
   }
 
+  /** A channel that was resumed has brought everything since; one that begins anew has not. */
+  function onPosition(load: () => void) {
+    return ({ resumed }: Position) => resumed === false && load();
+  }
+
   const company = echo.private(`company.${user.company_id}`);
   company
     .listen('.lead.created', onLeadCreated)
     .listen('.lead.updated', (event: LeadEvent) => onEvent(event))
     .listen('.lead.deleted', (event: LeadEvent) => onEvent(event, true))
+    .listen('.leadwire:position', onPosition(hydration.run))
     .subscribed(() => {
       refused.value = null;
-      hydration.run();
       people.run();
     })
     .error((error: unknown) => onRefused(error, company));
@@ -121,7 +127,7 @@ export function useLeadsRealtime({ api, echo, user, onCreated }: Options) {
   const tiles = echo.private(`cache-company.${user.company_id}.stats`);
   tiles
     .listen('.stats.updated', show)
-    .subscribed(figures.run)
+    .listen('.leadwire:position', onPosition(figures.run))
     .error((error: unknown) => onRefused(error, tiles));
 
   const resubscriptions = new Set<ReturnType<typeof setTimeout>>();
