@@ -45,6 +45,33 @@ async def test_closing_is_spread_over_the_drain_window(new_gateway, nats):
     assert 0.5 < times[-1] - times[0] < 3
 
 
+async def test_012_024_five_hundred_connections_are_sent_away_in_the_window_while_newcomers_wait(new_gateway, nats):
+    gateway = new_gateway(nats, drain_seconds="2")
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(gateway.connect()) for _ in range(500)]
+        closed = []
+
+        async def closing(client):
+            code, _ = await client.closing()
+            closed.append((time.monotonic(), code))
+
+        stopping = asyncio.create_task(asyncio.to_thread(gateway.stop))
+        leaving = [asyncio.create_task(closing(client)) for client in clients]
+        await until(lambda: closed)
+        newcomers = []
+        while len(closed) < 400:
+            async with gateway.open(f"/app/{APP['key']}?{QUERY}") as late:
+                newcomers.append(checked(await late.recv())["data"]["code"])
+        await asyncio.gather(*leaving)
+
+        assert await stopping == 0
+        assert {code for _, code in closed} == {4200}
+        assert set(newcomers) == {4100}
+        times = sorted(when for when, _ in closed)
+        assert times[-1] - times[0] > 1  # not all at once
+        assert times[250] - times[0] > 0.4
+
+
 async def test_an_idle_gateway_ends_at_once_and_without_errors(new_gateway, nats):
     gateway = new_gateway(nats, drain_seconds="60")
 

@@ -5,7 +5,19 @@ import json
 
 import pytest
 
-from support.gateways import APP, CHOOSY_APP, LOOPBACK, QUERY, SMALL_APP, TLS_APP, Client, checked
+from support.gateways import (
+    APP,
+    CHOOSY_APP,
+    LONELY_APP,
+    LOOPBACK,
+    QUERY,
+    SIGNED_IN,
+    SMALL_APP,
+    TLS_APP,
+    Client,
+    checked,
+    user_auth,
+)
 from support.waiting import until
 
 TARGET = f"/app/{APP['key']}?{QUERY}"
@@ -127,6 +139,25 @@ async def test_a_listed_origin_may_connect(gateway, origin):
 )  # fmt: skip
 async def test_a_foreign_origin_is_refused_with_4009(gateway, origin):
     assert await refusal(gateway, f"/app/{CHOOSY_APP['key']}?{QUERY}", origin=origin) == 4009
+
+
+async def test_a_user_may_be_signed_in_on_so_many_connections_only(gateway):
+    async with gateway.connect(LONELY_APP) as second:
+        async with gateway.connect(LONELY_APP) as first:
+            await first.sign_in("ada")
+            user_data = json.dumps({"id": "ada"})
+            auth = user_auth(second.socket_id, user_data, LONELY_APP)
+            await second.send("pusher:signin", data={"auth": auth, "user_data": user_data})
+            error = (await second.frame())["data"]
+            assert error == {"code": None, "message": "Signing in failed: the user has 1 connections already"}
+            await second.hears_nothing()  # it stays, but is nobody
+            await first.sign_in("ada")  # who is in may renew it
+
+        async def signed_in():
+            await second.send("pusher:signin", data={"auth": auth, "user_data": user_data})
+            return (await second.frame())["event"] == SIGNED_IN
+
+        await until(signed_in, why="the place is free again")
 
 
 async def test_a_flood_of_messages_is_cut_and_others_are_served(new_gateway, nats):

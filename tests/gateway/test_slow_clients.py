@@ -48,7 +48,7 @@ async def test_a_client_that_reads_only_a_part_is_still_watched():
         door=Door(Apps([app]), addresses, path_prefix="", connections=lambda _: 0),
         addresses=addresses,
         proxies=Proxies(),
-        hub=None,
+        hub=SimpleNamespace(listeners=None),
         connections=Connections(tick=1.0),
         relay=None,
         new_socket_id=lambda: "1.1",

@@ -54,6 +54,7 @@ WATCH_APP = {
     "enableSubscriptionCounting": True,
 }
 TLS_APP = {"id": "4747", "key": "gwkey0006", "secret": "gwsecret0006", "requireTls": True}
+LONELY_APP = {"id": "4888", "key": "gwkey0088", "secret": "gwsecret0088", "maxConnectionsPerUser": 1}
 CHOOSY_APP = {
     "id": "4848",
     "key": "gwkey0007",
@@ -82,6 +83,7 @@ APPS = (
     CHOOSY_APP,
     INTIMATE_APP,
     COUNTING_APP,
+    LONELY_APP,
 )
 
 SIGNED_IN = "pusher:signin_success"

@@ -71,6 +71,7 @@ class _AppObject(_Object):
     webhooks: list[_WebhookObject] = []
 
     # Ours.
+    max_connections_per_user: Limit = 1000
     require_tls: bool = False
     allowed_origins: list[str] = []
     enable_subscription_counting: bool = False
@@ -113,6 +114,7 @@ def _app(path: Path, index: int, found: _AppObject) -> App:
         secret=found.secret.get_secret_value(),
         enabled=found.enabled,
         max_connections=_limit(found.max_connections),
+        max_connections_per_user=_limit(found.max_connections_per_user),
         require_tls=found.require_tls,
         allowed_origins=tuple(found.allowed_origins),
         client_events=found.enable_client_messages,

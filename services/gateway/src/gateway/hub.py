@@ -257,6 +257,11 @@ class Hub:
         if not room:
             self._interest.release(room)
 
+    def listeners(self, app_id: str, channel: str) -> int:
+        """Return how many connections of this process listen to a channel, or wait to."""
+        room = self._rooms.get((app_id, channel))
+        return 0 if room is None else len(room)
+
     def rows(self, app_id: str, question: Question) -> Iterator[Row]:
         """Yield what a question about an app's channels is after; the channels of users concern nobody."""
         for room in self._asked(app_id, question):

@@ -246,7 +246,9 @@ class Connection(asyncio.Protocol):
         gateway = self._gateway
         self._address = address
         gateway.addresses.enter(address)
-        self._session = Session(app, gateway.new_socket_id(), max_channels=gateway.limits.channels)
+        self._session = Session(
+            app, gateway.new_socket_id(), max_channels=gateway.limits.channels, listeners=gateway.hub.listeners
+        )
         gateway.connections.add(self, app.id, self._session.socket_id)
         self._send(self._session.welcome(self._heard))
         self.on_deadline(self._heard)

@@ -48,6 +48,8 @@ class App:
 
     max_connections: int | None = None
     """Connections of this app, on all gateways together."""
+    max_connections_per_user: int | None = 1000
+    """Signed in as one user, on one gateway."""
     require_tls: bool = False
     """Whether plain `ws` is refused with 4000."""
     allowed_origins: tuple[str, ...] = ()

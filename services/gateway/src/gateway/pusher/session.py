@@ -4,7 +4,7 @@ A refusal never closes the connection: it is answered by `pusher:error` with a n
 events (for a channel, after `pusher:subscription_error`), as the hosted service does.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import inf
 from typing import Any, Final
 
@@ -24,12 +24,29 @@ ACTIVITY_TIMEOUT: Final = 120  # seconds; pusher-js pings after hearing nothing 
 CLIENT_EVENT: Final = "client-"  # how the names of clients' own events begin
 
 
+def _nobody(_app_id: str, _channel: str) -> int:
+    return 0
+
+
 class Session:
     """The state of one connection: who it is, what it listens to."""
 
-    __slots__ = ("_allowance", "_authorise_by", "_max_channels", "_members", "app", "channels", "socket_id", "user")
+    __slots__ = (
+        "_allowance", "_authorise_by", "_listeners", "_max_channels", "_members",
+        "app", "channels", "socket_id", "user",
+    )  # fmt: skip
 
-    def __init__(self, app: App, socket_id: str, *, max_channels: int) -> None:
+    def __init__(
+        self, app: App, socket_id: str, *, max_channels: int, listeners: Callable[[str, str], int] = _nobody
+    ) -> None:
+        """Begin.
+
+        Args:
+            app: whose connection it is.
+            socket_id: its name.
+            max_channels: it may listen to at once.
+            listeners: app id, channel → how many connections of this process listen.
+        """
         self.app = app
         self.socket_id = socket_id
         self.channels: set[str] = set()
@@ -37,6 +54,7 @@ class Session:
         self.user: User | None = None
         self._members: dict[str, Member] = {}  # presence channel → who this connection is there
         self._max_channels = max_channels
+        self._listeners = listeners
         self._allowance: Allowance | None = None  # most connections never send an event
         self._authorise_by = inf
 
@@ -110,7 +128,10 @@ class Session:
             yield from self._watch(signed)
 
     def _become(self, user: User, success: bytes) -> Iterator[Effect]:
-        if self.user is None:
+        limit = self.app.max_connections_per_user
+        if self.user is None and limit is not None and self._listeners(self.app.id, user.channel) >= limit:
+            yield from _error(Problem.LIMIT, f"Signing in failed: the user has {limit} connections already")
+        elif self.user is None:
             self.user = user
             self._authorise_by = inf
             self.channels.add(user.channel)
