@@ -107,7 +107,7 @@ def api(store, known, clock):
     ids = iter(range(1000))
     auth = Authenticator(Apps([*APPS, LIMITED]), now=lambda: NOW)
     rates = Rates(lambda: clock[0])
-    reading = Channels(auth, rates, known, cache_seconds=1800, now=lambda: NOW)
+    reading = Channels(auth, rates, known, {"4242": 7}.__getitem__, cache_seconds=1800, now=lambda: NOW)
     routes = events.routes(auth, rates, store, known, new_id=lambda: f"id-{next(ids)}")
     app = main.build({"/apps": [routes, reading.routes()]}, checks={}, new_id=lambda: "correlation-1")
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway")
@@ -698,3 +698,44 @@ async def test_an_app_may_read_so_often_a_second(api, clock):
     assert (await get(api, path, app=SMALL)).headers["retry-after"] == "1"
     clock[0] += 0.5
     assert (await get(api, path, app=SMALL)).status_code == 200
+
+
+RAW = "/apps/4242/channels/news/events"
+
+
+async def test_the_api_of_2012_takes_raw_data(api, store):
+    body = b'{"a": "\xc3\xa9"} '
+    query = signed_query("POST", RAW, body, APP, NOW, name="event", socket_id="1.2", info="bogus", channels="other")
+
+    answer = await api.post(f"{RAW}?{query}", content=body)
+
+    assert (answer.status_code, answer.text) == (202, "{}")
+    (push,) = store.pushes
+    assert (push.channel, push.event, push.data, push.except_socket) == ("news", "event", '{"a": "é"} ', "1.2")
+
+
+@pytest.mark.parametrize(
+    ("body", "query", "path", "status"),
+    [
+        (b"\xff", {"name": "event"}, RAW, 400),
+        (b"x", {}, RAW, 400),
+        (b"x", {"name": "pusher:x"}, RAW, 400),
+        (b"x", {"name": "event", "socket_id": "x"}, RAW, 400),
+        (b"x" * 10_241, {"name": "event"}, RAW, 413),
+        (b"x", {"name": "event"}, "/apps/4242/channels/a%20b/events", 400),
+    ],
+)
+async def test_the_api_of_2012_has_the_same_rules(api, store, body, query, path, status):
+    assert refused(
+        await api.post(f"{path}?{signed_query('POST', path, body, APP, NOW, **query)}", content=body), status
+    )
+    assert not store.pushes
+
+
+async def test_the_api_of_2012_and_reverb_tell_less(api, known):
+    known.audiences = {"presence-a": Audience(3, {"1": None, "2": None})}
+
+    assert (await get(api, f"{CHANNELS}/presence-a/stats")).text == '{"occupied":true,"user_count":2}'
+    assert (await get(api, f"{CHANNELS}/news/stats")).text == '{"occupied":false}'
+    assert (await get(api, "/apps/4242/connections")).text == '{"connections":7}'
+    assert refused(await get(api, "/apps/4242/connections", app=OTHER_APP), 401)

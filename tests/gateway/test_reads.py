@@ -167,6 +167,16 @@ async def test_a_gateway_that_hangs_delays_the_answer_and_does_not_prevent_it(ne
         assert counted == '{"occupied":true,"subscription_count":2}'
 
 
+async def test_connections_of_all_gateways_are_counted(gateways):
+    here, there = gateways
+    async with here.connect(READ_APP), there.connect(READ_APP), there.connect(READ_APP):
+
+        async def all_told():
+            return [await read(gateway, "/connections", READ_APP) for gateway in gateways] == ['{"connections":3}'] * 2
+
+        await until(all_told)
+
+
 async def test_an_app_may_send_so_many_events_a_second_on_a_gateway(gateway):
     batch = {"batch": [{"name": "e", "channel": "news", "data": ""}] * 10}
     path = "/apps/4772/batch_events"

@@ -13,7 +13,7 @@ from gateway.pusher import channels, users
 from gateway.pusher.allowance import Allowance
 from gateway.pusher.app import App
 from gateway.pusher.codes import UNAUTHORISED
-from gateway.pusher.effects import Close, Complain, Join, Leave, Relay, Send, Tell
+from gateway.pusher.effects import Close, Complain, Join, Leave, Relay, Send, Tell, Watch
 from gateway.pusher.members import Member
 from gateway.pusher.session import Session
 from gateway.pusher.users import User
@@ -215,6 +215,23 @@ def test_a_watchlist_names_nobody_twice_and_only_users():
 
     assert users.parse(text).watchlist == ("b", "a")
     assert users.parse('{"id":"1","watchlist":{"a":1}}').watchlist == ()
+
+
+def test_091_094_095_a_sign_in_watches_at_most_so_many_and_only_where_the_app_wants_it():
+    data = '{"id":"1","watchlist":["a","b","c"]}'
+    auth = signing.user_auth(APP.key, APP.secret, SOCKET, data)
+    text = json.dumps({"event": "pusher:signin", "data": {"user_data": data, "auth": auth}})
+
+    def effects(**changes):
+        session = Session(replace(APP, **changes), SOCKET, max_channels=10)
+        return list(session.receive(text, 0.0))
+
+    assert [type(effect) for effect in effects()] == [Join]
+    assert effects(watchlists=True)[1:] == [Watch("1", ("a", "b", "c"))]
+    join, complaint, error, watch = effects(watchlists=True, max_watchlist=2)
+    assert (type(join), type(complaint)) == (Join, Complain)
+    assert json.loads(error.frame)["data"]["code"] == 4302
+    assert watch == Watch("1", ("a", "b"))
 
 
 def test_090_a_session_must_show_itself_only_where_the_app_wants_it():

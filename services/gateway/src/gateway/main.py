@@ -162,7 +162,7 @@ async def serve(settings: Settings, tenants: Apps, sockets: list[socket.socket],
     auth = Authenticator(tenants, now=time.time, path_prefix=settings.path_prefix)
     rates = Rates(time.monotonic)
     reads = Reads(settings.nats_url.get_secret_value(), cluster, hub.rows)
-    channels = Channels(auth, rates, reads, cache_seconds=settings.cache_seconds, now=time.time)
+    channels = Channels(auth, rates, reads, cluster.connections, cache_seconds=settings.cache_seconds, now=time.time)
     users = Users(auth, rates, bus, new_id=new_id)
     of_apps = [events.routes(auth, rates, bus, reads, new_id=new_id), channels.routes(), users.routes()]
     app = build(

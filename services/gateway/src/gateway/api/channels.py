@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Request, Response
 
+from gateway.api.answers import success
 from gateway.api.auth import Authenticator, Call
 from gateway.api.rates import Rates
 from gateway.pusher import attributes, census, channels
@@ -32,6 +32,7 @@ class Channels:
         auth: Authenticator,
         rates: Rates,
         listeners: Listeners,
+        connections: Callable[[str], int],
         *,
         cache_seconds: float,
         now: Callable[[], float],
@@ -42,12 +43,14 @@ class Channels:
             auth: admits requests.
             rates: says when there are too many.
             listeners: whom to ask.
+            connections: app id → connections on all gateways.
             cache_seconds: from storing an event to forgetting it.
             now: Unix time in seconds.
         """
         self._auth = auth
         self._rates = rates
         self._listeners = listeners
+        self._connections = connections
         self._cache_seconds = cache_seconds
         self._now = now
 
@@ -56,16 +59,25 @@ class Channels:
         router = APIRouter()
 
         @router.get("/{app_id}/channels")
-        async def get_channels(app_id: str, request: Request) -> JSONResponse:
-            return JSONResponse(await self._list(await self._admit(request, app_id)))
+        async def get_channels(app_id: str, request: Request) -> Response:
+            return success(await self._list(await self._admit(request, app_id)))
 
         @router.get("/{app_id}/channels/{name}")
-        async def get_channel(app_id: str, name: str, request: Request) -> JSONResponse:
-            return JSONResponse(await self._describe(await self._admit(request, app_id), name))
+        async def get_channel(app_id: str, name: str, request: Request) -> Response:
+            return success(await self._describe(await self._admit(request, app_id), name))
+
+        @router.get("/{app_id}/channels/{name}/stats")
+        async def get_stats(app_id: str, name: str, request: Request) -> Response:
+            return success(await self._stats(await self._admit(request, app_id), name))
+
+        @router.get("/{app_id}/connections")
+        async def get_connections(app_id: str, request: Request) -> Response:
+            await self._admit(request, app_id)
+            return success({"connections": self._connections(app_id)})
 
         @router.get("/{app_id}/channels/{name}/users")
-        async def get_users(app_id: str, name: str, request: Request) -> JSONResponse:
-            return JSONResponse(await self._users(await self._admit(request, app_id), name))
+        async def get_users(app_id: str, name: str, request: Request) -> Response:
+            return success(await self._users(await self._admit(request, app_id), name))
 
         return router
 
@@ -99,6 +111,13 @@ class Channels:
         if Attribute.CACHE in asked:
             told["cache"] = await self._cache(call.app.id, name)
         return told
+
+    async def _stats(self, call: Call, name: str) -> dict[str, Any]:
+        """Return what the API told in 2012."""
+        channel = _channel(call, name)
+        audience = await self._audience(call, channel, users=True)
+        counts = attributes.counts(frozenset({Attribute.USER_COUNT}), channel.kind, audience)
+        return {"occupied": audience.subscriptions > 0, **counts}
 
     async def _users(self, call: Call, name: str) -> dict[str, Any]:
         channel = _channel(call, name)

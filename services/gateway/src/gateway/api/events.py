@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import Any, Protocol
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Request, Response
 
 from gateway import metrics
+from gateway.api.answers import success
 from gateway.api.auth import Authenticator
 from gateway.api.rates import Rates
 from gateway.api.storing import Store, message_key, pushes
@@ -39,7 +39,7 @@ def routes(
     router = APIRouter()
 
     @router.post("/{app_id}/events")
-    async def post_event(app_id: str, request: Request) -> JSONResponse:
+    async def post_event(app_id: str, request: Request) -> Response:
         call = await auth.of_app(request, app_id)
         event = trigger.parse(call.body, call.query, call.app)
         rates.count_events(call.app)
@@ -47,10 +47,10 @@ def routes(
         answer = _answer(event, await _audiences(listeners, call.app, [event]))
         await store.store(pushes(call.app, event, own_key))
         metrics.TRIGGERS.labels(app_id).inc()
-        return JSONResponse({"channels": answer} if event.info else {})
+        return success({"channels": answer} if event.info else {})
 
     @router.post("/{app_id}/batch_events")
-    async def post_batch(app_id: str, request: Request) -> JSONResponse:
+    async def post_batch(app_id: str, request: Request) -> Response:
         call = await auth.of_app(request, app_id)
         events = trigger.parse_batch(call.body, call.app)
         rates.count_events(call.app, len(events))
@@ -61,8 +61,18 @@ def routes(
         await store.store([push for event, own_key in keyed for push in pushes(call.app, event, own_key)])
         metrics.TRIGGERS.labels(app_id).inc(len(events))
         if not any(event.info for event in events):
-            return JSONResponse({})
-        return JSONResponse({"batch": [_answer(event, audiences)[event.channels[0]] for event in events]})
+            return success({})
+        return success({"batch": [_answer(event, audiences)[event.channels[0]] for event in events]})
+
+    @router.post("/{app_id}/channels/{name}/events")
+    async def post_raw(app_id: str, name: str, request: Request) -> Response:
+        """Take an event as the API did until 2012: its data is the body."""
+        call = await auth.of_app(request, app_id)
+        event = trigger.parse_raw(name, call.body, call.query, call.app)
+        rates.count_events(call.app)
+        await store.store(pushes(call.app, event, message_key(call.app, request, new_id)))
+        metrics.TRIGGERS.labels(app_id).inc()
+        return success({}, 202)
 
     return router
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from fastapi import APIRouter, Request, Response
 
 from contracts.push import Termination
+from gateway.api.answers import success
 from gateway.api.auth import Authenticator, Call
 from gateway.api.rates import Rates
 from gateway.api.storing import Store, message_key
@@ -55,4 +56,4 @@ class Users:
         self._rates.count_events(call.app)
         key = f"terminate:{message_key(call.app, request, self._new_id)}"
         await self._store.store([Termination(app_id=call.app.id, channel=channels.of_user(user_id), key=key)])
-        return Response(b"{}", media_type="application/json")
+        return success({})

@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 
 import orjson
 
-PART: Final = 512 * 1024  # bytes of one part, at the most
-USERS: Final = 400  # ids in one row
+PART: Final = 128 * 1024  # bytes of one part, at the most: making one must not hold up what goes to sockets
+USERS: Final = 100  # ids in one row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,6 +44,21 @@ def parse(body: bytes, query: Pairs, app: App) -> Trigger:
     return _trigger(fields, _channels(fields, app), app)
 
 
+def parse_raw(channel: str, body: bytes, query: Pairs, app: App) -> Trigger:
+    """Read a request whose body is the event's data as it stands; name and excluded socket are in the query.
+
+    Raises:
+        Invalid: some field breaks its rule.
+        TooLarge: the data.
+    """
+    try:
+        data = body.decode()
+    except UnicodeDecodeError:
+        raise Invalid("The data of the event is not UTF-8") from None
+    fields = {**_from_query(query), "channel": channel, "channels": None, "data": data, "info": None}
+    return _trigger(fields, _channels(fields, app), app)
+
+
 def parse_batch(body: bytes, app: App) -> tuple[Trigger, ...]:
     """Read a batch within the limits of its app: events for one channel each.
 
