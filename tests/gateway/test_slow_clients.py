@@ -49,6 +49,7 @@ async def test_a_client_that_reads_only_a_part_is_still_watched():
         addresses=addresses,
         proxies=Proxies(),
         hub=SimpleNamespace(listeners=None),
+        watchlists=SimpleNamespace(leave=lambda _: None),
         connections=Connections(tick=1.0),
         relay=None,
         new_socket_id=lambda: "1.1",
