@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.pusher.app import App, Webhook, WebhookEvent
+from gateway.webhooks.client import is_public
 from gateway.webhooks.events import Event, client_event
 from gateway.webhooks.lane import Lane
 from gateway.webhooks.request import MAX_BYTES, MAX_EVENTS, REQUEST_HEADER, Unreadable, finish, read
@@ -151,3 +152,26 @@ class TestRetry:
 
     def test_138_a_message_that_was_delivered_countless_times_is_no_error(self):
         assert Retry(first=1, window=290).delay(10**9, age=0, chance=1) is None
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("8.8.8.8", True),
+        ("2606:4700::1", True),
+        ("127.0.0.1", False),
+        ("10.0.0.1", False),
+        ("100.64.0.1", False),
+        ("169.254.169.254", False),
+        ("0.0.0.0", False),
+        ("224.0.0.1", False),
+        ("::1", False),
+        ("fd00::1", False),
+        ("fe80::1%eth0", False),
+        ("::ffff:127.0.0.1", False),
+        ("64:ff9b::7f00:1", False),
+        ("2002:7f00:1::", False),
+    ],
+)
+def test_which_addresses_are_public(address, public):
+    assert is_public(address) is public

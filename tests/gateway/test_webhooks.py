@@ -186,7 +186,7 @@ class TestDelivery:
 
         assert len(endpoint.posted) > 2
         (line,) = [line for line in gateway.log() if line["event"] == "webhook given up"]
-        assert (line["app"], line["kinds"], line["outcome"]) == (HOOKED_APP["id"], ["client_event"], "500")
+        assert (line["app"], line["kinds"], line["failure"]) == (HOOKED_APP["id"], ["client_event"], "500")
         assert "555-0100" not in json.dumps(gateway.log())
 
     async def test_an_endpoint_that_was_away_gets_everything_when_it_is_back(self, new_hooked, endpoint):

@@ -108,6 +108,15 @@ class Roster:
         """Whether a node has records here."""
         return node in self._records
 
+    @property
+    def empty(self) -> bool:
+        """Whether no node, living or not, has a record here."""
+        return not self._records
+
+    def forget(self, node: str) -> None:
+        """Forget the records of a node that does not live, and will publish them anew if it ever returns."""
+        self._records.pop(node, None)
+
     def node_changed(self, node: str) -> list[Change]:
         """Count a node's records again, or no more; return what that changes."""
         records = [record for record in self._records.get(node, {}).values() if record.member]

@@ -28,6 +28,7 @@ from runtime.broker import PublishFailed
 BURST: Final = 0.05  # seconds in which stories come together into one announcement
 LIMIT: Final = 200  # stories of one announcement, more or less: it must fit into a message
 LOOK: Final = 0.5  # seconds between two looks at leases and apps
+FORGET: Final = 10  # leases after which nobody expects a node back; if it returns, it publishes everything anew
 PAUSE: Final = 0.5  # seconds before beginning anew
 
 _log = structlog.stdlib.get_logger("gateway.webhooks.announcer")
@@ -64,6 +65,7 @@ class Announcer:
         self._new_journal = new_journal
         self._changed = asyncio.Event()
         self._missed = False
+        self._gone: dict[str, float] = {}  # node that came or went → when
 
     def on_return(self) -> None:
         """Take note that NATS was away: records may have been missed."""
@@ -82,6 +84,7 @@ class Announcer:
     async def _watch(self, nats: Client) -> None:
         """Announce until something was missed, or other apps want to hear."""
         self._missed = False
+        self._gone.clear()
         wanted = self._wanted()
         nodes = Nodes(self._node, self._lease)
         ledger = Ledger(nodes.living, self._apps.by_id, hold=self._hold)
@@ -99,12 +102,22 @@ class Announcer:
             while not self._missed and wanted == self._wanted():
                 await self._tell(journal, ledger)
                 await self._wait(ledger.next_look())
-                for node in nodes.look(asyncio.get_running_loop().time(), connected=nats.is_connected):
-                    ledger.node_changed(node)
+                self._look(nodes, ledger, connected=nats.is_connected)
 
     async def _tell(self, journal: Journal, ledger: Ledger) -> None:
         while stories := ledger.stories(asyncio.get_running_loop().time(), LIMIT):
             await journal.announce(stories)
+
+    def _look(self, nodes: Nodes, ledger: Ledger, *, connected: bool) -> None:
+        """Notice who is gone, and forget who has been gone for long."""
+        now = asyncio.get_running_loop().time()
+        for node in nodes.look(now, connected=connected):
+            ledger.node_changed(node)
+            self._gone[node] = now
+        for node in [node for node, since in self._gone.items() if now - since > FORGET * self._lease]:
+            del self._gone[node]
+            if node not in nodes.living:
+                ledger.forget(node)
 
     async def _wait(self, until: float | None) -> None:
         """Wait for a change and what comes with it, or until a time has come; not long."""
@@ -129,6 +142,7 @@ class Announcer:
             node = records.node_of(message.subject)
             if _hear(nodes, node, message.data):
                 ledger.node_changed(node)
+                self._gone[node] = asyncio.get_running_loop().time()
                 self._changed.set()
 
         async def on_record(message: Msg) -> None:

@@ -16,6 +16,8 @@ from gateway.webhooks.request import Request
 MAX_ANSWER: Final = 16 * 1024  # bytes read of an answer, so that its connection can be used again; a longer one is cut
 KEEP_ALIVE: Final = 15.0  # seconds an idle connection stays open
 AGENT: Final = "leadwire-webhooks"
+_TRANSLATED: Final = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("2002::/16"))
+"""Whose addresses hold an IPv4 address that a router goes to instead."""
 _FAILURES: Final = (
     OSError,
     httpcore.NetworkError,
@@ -78,6 +80,13 @@ async def _drain(response: httpcore.Response) -> None:
             return
 
 
+def is_public(text: str) -> bool:
+    """Whether an address is one of the internet's, and does not hide another one."""
+    address = ipaddress.ip_address(text.partition("%")[0])
+    hiding = isinstance(address, ipaddress.IPv6Address) and any(address in network for network in _TRANSLATED)
+    return address.is_global and not address.is_multicast and not hiding
+
+
 class _PublicOnly(AsyncNetworkBackend):
     """Connects only to public addresses: those that a name has at this moment, not when it was checked before."""
 
@@ -93,10 +102,10 @@ class _PublicOnly(AsyncNetworkBackend):
         socket_options: Iterable[SOCKET_OPTION] | None = None,
     ) -> AsyncNetworkStream:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        public = [place[0] for *_, place in found if ipaddress.ip_address(place[0]).is_global]
+        public = [address for address in (str(place[0]) for *_, place in found) if is_public(address)]
         if not public:
             raise httpcore.ConnectError("no public address")
-        return await self._inner.connect_tcp(str(public[0]), port, timeout, local_address, socket_options)
+        return await self._inner.connect_tcp(public[0], port, timeout, local_address, socket_options)
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

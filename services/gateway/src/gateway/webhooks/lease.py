@@ -107,7 +107,9 @@ async def lead(lease: Lease, work: Callable[[], Coroutine[None, None, None]]) ->
         await asyncio.wait({keeping, working}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         working.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await working
-        keeping.cancel()
-        await lease.release()
+        try:
+            with contextlib.suppress(asyncio.CancelledError):
+                await working
+        finally:
+            keeping.cancel()
+            await lease.release()

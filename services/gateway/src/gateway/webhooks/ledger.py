@@ -57,8 +57,8 @@ class _Channel:
 
     @property
     def over(self) -> bool:
-        """Whether there is nothing left to tell, now or later."""
-        return not (self.occupied or self.told_occupied or self.told_count or self.told_members)
+        """Whether there is nothing left to tell, now or when a node returns."""
+        return self.roster.empty and not (self.told_occupied or self.told_count or self.told_members)
 
 
 class Ledger:
@@ -80,6 +80,10 @@ class Ledger:
         self._channels: dict[Place, _Channel] = {}
         self._changed: dict[Place, None] = {}
         self._later: dict[Place, float] = {}
+
+    def __len__(self) -> int:
+        """Return the number of channels of which there is something to remember."""
+        return len(self._channels)
 
     def load(self, record: announced.Record) -> None:
         """Take a record of what was told."""
@@ -117,6 +121,13 @@ class Ledger:
         for place, channel in self._channels.items():
             if channel.roster.knows(node):
                 self._note(place, channel, channel.roster.node_changed(node))
+
+    def forget(self, node: str) -> None:
+        """Forget the records of a node that has been gone for long."""
+        for place, channel in self._channels.items():
+            if channel.roster.knows(node):
+                channel.roster.forget(node)
+                self._changed[place] = None
 
     def next_look(self) -> float | None:
         """Return when to ask for stories again; None: when something changes."""

@@ -9,8 +9,9 @@ import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
-from typing import Final
+from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
 import structlog
@@ -36,6 +37,10 @@ ANSWERED: Final = 10_000  # remembered, in case that an acknowledgement was lost
 _log = structlog.stdlib.get_logger("gateway.webhooks.sender")
 
 
+Key: TypeAlias = tuple[int, datetime]
+"""What a message is stored under, and when: a stream that was lost and made again counts from 1 again."""
+
+
 @dataclass(slots=True)
 class _Held:
     """A message in our hands."""
@@ -47,8 +52,8 @@ class _Held:
     contents: Contents
 
     @property
-    def sequence(self) -> int:
-        return self.message.metadata.sequence.stream
+    def key(self) -> Key:
+        return _key(self.message)
 
 
 class Sender:
@@ -67,9 +72,9 @@ class Sender:
         self._retry = retry
         self._now = now
         self._chance = chance
-        self._held: dict[int, _Held] = {}
+        self._held: dict[Key, _Held] = {}
         self._lanes: dict[tuple[str, str], Lane[_Held]] = {}
-        self._answered: OrderedDict[int, None] = OrderedDict()
+        self._answered: OrderedDict[Key, None] = OrderedDict()
         self._ending = False
 
     async def run(self, nats: Client) -> None:
@@ -94,12 +99,12 @@ class Sender:
         raise cancelled
 
     async def _take(self, message: Msg, attempts: asyncio.TaskGroup) -> None:
-        sequence = message.metadata.sequence.stream
-        if sequence in self._answered:  # the acknowledgement was lost
+        key = _key(message)
+        if key in self._answered:  # the acknowledgement was lost
             await _tell(message.ack())
             return
-        if sequence in self._held:
-            self._held[sequence].message = message
+        if key in self._held:
+            self._held[key].message = message
             return
         app_id = name_of(message.subject.split(".")[1])
         try:
@@ -112,7 +117,7 @@ class Sender:
         if len(lane) >= WAITING:
             await self._put_back(held, "too many wait")
             return
-        self._held[sequence] = held
+        self._held[key] = held
         lane.join(held, held.contents.channels)
         self._start(lane, attempts)
 
@@ -122,37 +127,43 @@ class Sender:
 
     async def _attempt(self, lane: Lane[_Held], turn: Turn[_Held], attempts: asyncio.TaskGroup) -> None:
         held = turn.item
-        try:
-            status = await self._poster.post(held.request)
-            outcome = str(status)
-        except Unanswered as error:
-            status, outcome = None, str(error)
-        del self._held[held.sequence]
-        if status is not None and HTTPStatus(200) <= status < HTTPStatus.MULTIPLE_CHOICES:
+        failure = await self._post(held)
+        del self._held[held.key]
+        if failure is None:
             await self._finish(held)
         else:
             metrics.count(metrics.WEBHOOKS_FAILED, held.app_id, held.contents.kinds)
-            await self._put_back(held, outcome)
+            await self._put_back(held, failure)
         lane.end(turn)
         if not lane:
             self._lanes.pop((held.app_id, held.request.url), None)
         self._start(lane, attempts)
 
+    async def _post(self, held: _Held) -> str | None:
+        """Make one attempt; return what went wrong, None when the endpoint took it."""
+        if self._age(held) > self._retry.window:
+            return "waited too long"
+        try:
+            status = await self._poster.post(held.request)
+        except Unanswered as error:
+            return str(error)
+        return None if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES else str(status)
+
     async def _finish(self, held: _Held) -> None:
         metrics.count(metrics.WEBHOOKS_SENT, held.app_id, held.contents.kinds)
-        self._answered[held.sequence] = None
+        self._answered[held.key] = None
         if len(self._answered) > ANSWERED:
             self._answered.popitem(last=False)
         await _tell(held.message.ack())
 
-    async def _put_back(self, held: _Held, outcome: str) -> None:
+    async def _put_back(self, held: _Held, failure: str) -> None:
         """Let NATS deliver it again when its time has come, unless that would be too late."""
         attempt = held.message.metadata.num_delivered
-        age = self._now() - held.contents.time_ms / 1000
+        age = self._age(held)
         delay = self._retry.delay(attempt, age=age, chance=self._chance())
         line = _log.bind(
             app=held.app_id, kinds=held.contents.kinds, host=urlsplit(held.request.url).hostname,
-            outcome=outcome, attempt=attempt,
+            failure=failure, attempt=attempt,
         )  # fmt: skip
         if delay is None:
             metrics.count(metrics.WEBHOOKS_GIVEN_UP, held.app_id, held.contents.kinds)
@@ -162,12 +173,20 @@ class Sender:
             line.info("webhook failed", again_in=round(delay, 1))
             await _tell(held.message.nak(delay))
 
+    def _age(self, held: _Held) -> float:
+        """Return the seconds since a request was made."""
+        return self._now() - held.contents.time_ms / 1000
+
     async def _beat(self) -> None:
         """Keep NATS from giving to others what waits here."""
         while True:
             await asyncio.sleep(BEAT)
             for held in list(self._held.values()):
                 await _tell(held.message.in_progress())
+
+
+def _key(message: Msg) -> Key:
+    return message.metadata.sequence.stream, message.metadata.timestamp
 
 
 async def _next(subscription: JetStreamContext.PullSubscription) -> Msg | None:
