@@ -171,3 +171,15 @@ async def test_records_that_are_missing_in_the_stream_or_too_much_are_put_right_
         nats.start()
 
         await until(stands)
+
+
+async def test_a_topic_with_more_members_than_nats_gives_at_once_is_complete(nats):
+    async with running(nats, "n1") as one, running(nats, "n2") as two:
+        for number in range(1100):
+            one.enter("1", "x", str(number))
+        await until(lambda: len(one.watch("1", "x", Notes()).roster) == 1100)
+
+        watch = two.watch("1", "x", Notes())
+        await until(lambda: watch.ready)
+
+        assert len(watch.roster) == 1100

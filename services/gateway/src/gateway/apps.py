@@ -33,7 +33,6 @@ NameLength: TypeAlias = Annotated[int, Field(ge=1, le=400)]
 """The longest NATS subjects hold a channel's name, up to three bytes a character, beside a user's id."""
 Payload: TypeAlias = Annotated[float, Field(gt=0, le=160)]
 """KiB; escaped as JSON, it must fit into a NATS message of 1 MB."""
-Kib: TypeAlias = Annotated[float, Field(gt=0)]
 
 
 class _Filter(_Object):
@@ -62,7 +61,7 @@ class _AppObject(_Object):
     max_read_requests_per_second: Limit = -1
     enable_user_authentication: bool = True
     max_presence_members_per_channel: Size = 100
-    max_presence_member_size_in_kb: Kib = 10
+    max_presence_member_size_in_kb: Payload = 10
     max_channel_name_length: NameLength = 200
     max_event_channels_at_once: Size = 100
     max_event_name_length: Size = 200

@@ -11,13 +11,25 @@ from nats.errors import Error
 
 BATCH: Final = 500  # messages asked for at once
 SUBJECTS: Final = 1000  # asked for at once; the server refuses more than 1024 answers
+AT_ONCE: Final = 1024  # answers
 PATIENCE: Final = 2.0  # seconds for the next message of an answer
 END: Final = frozenset({"204", "404"})
 """The end of the batch; there is nothing."""
 NO_HEADERS: Final[Mapping[str, str]] = {}
 
+TOO_MANY: Final = "413"
+
 STREAM_SUBJECT: Final = "Nats-Subject"
 STREAM_SEQUENCE: Final = "Nats-Sequence"
+REACHED: Final = "Nats-UpTo-Sequence"
+
+
+class TooMany(Error):
+    """There are more messages than the server gives at once."""
+
+
+class Behind(Error):
+    """The replica that answered does not have everything yet."""
 
 
 async def read(
@@ -65,6 +77,35 @@ async def last(nats: Client, stream: str, subjects: Sequence[str]) -> AsyncItera
             yield message
 
 
+async def snapshot(nats: Client, stream: str, pattern: str, *, witness: str, at_least: int) -> AsyncIterator[Msg]:
+    """Yield the last message of each subject that matches a pattern, all as of one moment, in order.
+
+    Any replica of the stream may answer, also one that lags behind. The mark at the end of an answer tells how far it
+    was, but there is none when nothing was found: therefore the witness.
+
+    Args:
+        nats: a connected client.
+        stream: its name.
+        pattern: a subject, perhaps with wildcards.
+        witness: a subject that surely has a message; it is yielded, too.
+        at_least: the sequence number that the replica must have reached.
+
+    Raises:
+        TooMany: more than the server gives at once.
+        Behind: the replica has not reached that number; what was yielded is valid.
+        nats.errors.Error, OSError: no answer, or the connection is lost; what was yielded is valid.
+    """
+    reached = 0
+    request = {"multi_last": [pattern, witness], "batch": AT_ONCE}
+    async for message in _ask_to_the_end(nats, stream, request):
+        if _status(message) is None:
+            yield message
+        else:
+            reached = int((message.headers or NO_HEADERS).get(REACHED, 0))
+    if reached < at_least:
+        raise Behind(f"{stream}: {reached} of {at_least}")
+
+
 def sequence(message: Msg) -> int:
     """Return the number under which a message is stored."""
     return int((message.headers or NO_HEADERS)[STREAM_SEQUENCE])
@@ -72,16 +113,29 @@ def sequence(message: Msg) -> int:
 
 async def _ask(nats: Client, stream: str, request: Mapping[str, Any]) -> AsyncIterator[Msg]:
     """Send one batched direct get, and yield the messages of the answer."""
+    async for message in _ask_to_the_end(nats, stream, request):
+        if _status(message) is None:
+            yield message
+
+
+async def _ask_to_the_end(nats: Client, stream: str, request: Mapping[str, Any]) -> AsyncIterator[Msg]:
+    """Send one batched direct get, and yield the messages of the answer and the mark of its end."""
     answers = await nats.subscribe(nats.new_inbox())
     try:
         await nats.publish(f"$JS.API.DIRECT.GET.{stream}", json.dumps(request).encode(), reply=answers.subject)
         while True:
             message = await answers.next_msg(PATIENCE)
-            status = (message.headers or NO_HEADERS).get("Status")
-            if status in END:
-                return
-            if status is not None:
+            status = _status(message)
+            if status == TOO_MANY:
+                raise TooMany(stream)
+            if status is not None and status not in END:
                 raise Error(f"direct get of {stream}: status {status}")
             yield message
+            if status is not None:
+                return
     finally:
         await asyncio.shield(answers.unsubscribe())
+
+
+def _status(message: Msg) -> str | None:
+    return (message.headers or NO_HEADERS).get("Status")

@@ -1,7 +1,8 @@
 """What the others say: who lives, and the rosters of the topics that somebody here watches."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -126,16 +127,20 @@ class Follower:
             if watch not in self._lines:
                 self._lines[watch] = _Line(await self._subscribe(nats, watch))
         await _confirm(nats)
-        if self._nodes_stale and not await self._read_nodes(nats):
+        try:
+            if self._nodes_stale:
+                await self._read_nodes(nats)
+                self._nodes_stale = False
+            last = await _last(nats)
+        except TROUBLE:
             self._stale = stale | self._stale
             self._changed.set()
             await asyncio.sleep(AWAY)
             return
-        self._nodes_stale = False
         for watch in stale:
             line = self._lines[watch]
             _stop_reading(line)
-            line.reader = asyncio.create_task(self._read(nats, watch))
+            line.reader = asyncio.create_task(self._read(nats, watch, last))
 
     async def _subscribe(self, nats: Client, watch: Watch) -> Subscription:
         async def on_record(message: Msg) -> None:
@@ -143,19 +148,31 @@ class Follower:
 
         return await nats.subscribe(records.live(watch.pattern), cb=on_record)
 
-    async def _read(self, nats: Client, watch: Watch) -> None:
+    async def _read(self, nats: Client, watch: Watch, last: int) -> None:
         """Read a topic's records; what comes live meanwhile is applied, too: the newer of two is true."""
         async with self._turn:
             while True:
                 watch.roster.begin()
                 try:
-                    async for message in direct.read(nats, streams.STATE, watch.pattern):
+                    async for message in self._standing(nats, watch, last):
                         headers = message.headers or {}
                         watch.take(headers[direct.STREAM_SUBJECT], headers, message.data)
                     break
-                except TROUBLE:  # away again: as long as it takes
+                except TROUBLE:  # a replica that lags behind, or away again: as long as it takes
                     await asyncio.sleep(AWAY)
+                    with suppress(*TROUBLE):
+                        last = await _last(nats)
         watch.complete(watch.roster.finish(lambda node, member: self._ours(watch, node, member)))
+
+    async def _standing(self, nats: Client, watch: Watch, last: int) -> AsyncIterator[Msg]:
+        """Yield a topic's records as of the stream's number `last`, or later."""
+        witness = records.process(self.nodes.own)
+        try:
+            async for message in direct.snapshot(nats, streams.STATE, watch.pattern, witness=witness, at_least=last):
+                yield message
+        except direct.TooMany:  # in portions, and not safe from a lagging replica
+            async for message in direct.read(nats, streams.STATE, watch.pattern):
+                yield message
 
     def _ours(self, watch: Watch, node: str, member: str) -> bool:
         """Whether a record is our own and wanted: if the stream does not have it, it soon will again."""
@@ -165,14 +182,10 @@ class Follower:
     async def _on_lease(self, message: Msg) -> None:
         self._hear(records.node_of(message.subject), message.data)
 
-    async def _read_nodes(self, nats: Client) -> bool:
-        """Hear all leases that stand; return whether that was possible."""
-        try:
-            async for message in direct.read(nats, streams.STATE, records.LEASES):
-                self._hear(records.node_of((message.headers or {})[direct.STREAM_SUBJECT]), message.data)
-        except TROUBLE:
-            return False
-        return True
+    async def _read_nodes(self, nats: Client) -> None:
+        """Hear all leases that stand."""
+        async for message in direct.read(nats, streams.STATE, records.LEASES):
+            self._hear(records.node_of((message.headers or {})[direct.STREAM_SUBJECT]), message.data)
 
     def _hear(self, node: str, body: bytes) -> None:
         changed = self.nodes.hear(node, records.connections(body)) if body else self.nodes.retire(node)
@@ -190,6 +203,15 @@ class Follower:
 def _stop_reading(line: _Line) -> None:
     if line.reader is not None:
         line.reader.cancel()
+
+
+async def _last(nats: Client) -> int:
+    """Return the stream's last number, as its leader knows it.
+
+    Raises:
+        nats.errors.Error, OSError: no answer.
+    """
+    return (await nats.jetstream().stream_info(streams.STATE)).state.last_seq
 
 
 async def _confirm(nats: Client) -> None:

@@ -116,7 +116,7 @@ class Publisher:
                 while self._desired.dirty:
                     await self._publish_window(nats)
         except TROUBLE as error:
-            _log.warning("lease not given back", reason=type(error).__name__)
+            _log.warning("records left behind", reason=type(error).__name__)
 
     async def _publish_lease(self, nats: Client, patience: float) -> int:
         """Publish our lease; return its number in the stream."""
