@@ -102,6 +102,9 @@ class HttpConnection(HttpToolsProtocol):
         self._upgraded = True
         self._reception.leave(self)
         super().handle_websocket_upgrade()
+        self.parser = (
+            None  # it knows us: only the garbage collector, late and at a price, would find out that both can go
+        )
 
     def on_deadline(self, now: float) -> None:
         del now

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final, Protocol, cast
 import structlog
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
+from websockets.protocol import Protocol as WebSocketProtocol
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
@@ -106,7 +107,7 @@ class Connection(asyncio.Protocol):
         self._liveness = Liveness(gateway.patience)
         self._heard = self._loop.time()
         self._fragments: list[Frame] = []
-        self._noted: set[Problem] = set()
+        self._noted: frozenset[Problem] = frozenset()
         self._ending = False
         self._watch: asyncio.Handle | None = None
         self.slot = 0
@@ -216,6 +217,10 @@ class Connection(asyncio.Protocol):
         self._write_pending()
         if self._ws.state is not State.OPEN:  # not a WebSocket handshake at all
             return
+        # The parser of the handshake would keep the request, its headers and all, as long as the connection lasts.
+        # Nothing follows the head of the request: uvicorn hands over no more than that.
+        self._ws.parser = WebSocketProtocol.parse(self._ws)
+        next(self._ws.parser)
         self._admit(request)
 
     def _admit(self, request: Request) -> None:
@@ -393,7 +398,7 @@ class Connection(asyncio.Protocol):
         if problem is not Problem.TOO_FAST:
             self._budget.mistake(self._heard)
         if problem not in self._noted:
-            self._noted.add(problem)
+            self._noted |= {problem}
             assert self._session is not None
             _log.info(
                 "client problem",
