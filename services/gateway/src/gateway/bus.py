@@ -97,6 +97,11 @@ class Bus:
         """Whether NATS answers."""
         return self._nats is not None and self._nats.is_connected
 
+    @property
+    def epoch(self) -> str:
+        """Which stream the offsets are of."""
+        return self._checkup.epoch.value
+
     def acquire(self, room: Room) -> None:
         self._expired.pop(room, None)
         lingering = self._lingering.pop(room, None)
@@ -211,13 +216,13 @@ class Bus:
         return await self._checkup.look(self._nats)
 
     async def reach(self, room: Room, last: int) -> None:
-        tail, epoch = self._tails.get(room), self._checkup.epoch.value
+        tail, epoch = self._tails.get(room), self.epoch
         if tail is None:
             return
         if tail.filling:
             await asyncio.wait([self._begin_fill(room, tail)])  # it may have begun too early
         await asyncio.wait([self._begin_fill(room, tail)])
-        if self._checkup.epoch.value == epoch:
+        if self.epoch == epoch:
             tail.reach(last)
 
     # What is missing.

@@ -20,7 +20,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.routing import BaseRoute
 
 from gateway import apps, cache, metrics, presence, tally, web, websocket
-from gateway.api import errors, events
+from gateway.api import errors, events, history
 from gateway.api.auth import Authenticator
 from gateway.api.channels import Channels
 from gateway.api.rates import Rates
@@ -29,6 +29,7 @@ from gateway.apps import AppsFileError
 from gateway.bus import Bus
 from gateway.cluster.cluster import Cluster
 from gateway.connections import Connections
+from gateway.history import History
 from gateway.hub import Hub, Room
 from gateway.listening import BACKLOG
 from gateway.pusher.addresses import Addresses
@@ -164,7 +165,12 @@ async def serve(settings: Settings, tenants: Apps, sockets: list[socket.socket],
     reads = Reads(settings.nats_url.get_secret_value(), cluster, hub.rows)
     channels = Channels(auth, rates, reads, cluster.connections, cache_seconds=settings.cache_seconds, now=time.time)
     users = Users(auth, rates, bus, new_id=new_id)
-    of_apps = [events.routes(auth, rates, bus, reads, new_id=new_id), channels.routes(), users.routes()]
+    of_apps = [
+        events.routes(auth, rates, bus, reads, new_id=new_id),
+        channels.routes(),
+        users.routes(),
+        history.routes(auth, rates, History(bus)),
+    ]
     app = build(
         {"/apps": of_apps, "/users": [users.short_routes()]},
         checks=readiness(bus, cluster, door),
