@@ -166,14 +166,25 @@ def test_an_answer_that_was_overtaken_proves_nothing():
     assert epoch.observe(info(12), floor) is None
 
 
-def test_an_epoch_of_others_is_adopted_once_and_explains_the_fall():
+def test_an_epoch_of_others_counts_from_the_next_look_on_and_explains_the_fall():
     epoch = seen(10)
+    value = epoch.value
 
-    assert epoch.adopt(3)
-    assert not epoch.adopt(3)
-    assert not epoch.adopt(2)
+    assert epoch.hear(3)
+    assert epoch.value == value
+    assert epoch.observe(info(5), epoch.floor(10)) is Change.FELL
     assert epoch.value.endswith("-3")
+    assert not epoch.hear(3)
+    assert not epoch.hear(2)
     assert epoch.observe(info(5), epoch.floor(0)) is None
+
+
+def test_a_gateway_that_starts_takes_the_epoch_of_the_others():
+    epoch = Epoch()
+    epoch.hear(3)
+
+    assert epoch.observe(info(5), epoch.floor(0)) is None
+    assert epoch.value.endswith("-3")
 
 
 # The seam.
@@ -428,6 +439,6 @@ def test_a_restart_ends_all_waiting_and_tells_the_new_epoch():
     epoch.value = "f"
     channel.followers.restart()
 
-    assert [told["epoch"] for told in member.positions()] == ["e", "f"]
+    assert [(told["epoch"], told["resumed"]) for told in member.positions()] == [("e", False), ("f", False)]
     assert [(told["epoch"], told["resumed"]) for told in waiting.positions()] == [("f", False)]
     assert not channel.followers.waiting

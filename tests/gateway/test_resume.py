@@ -400,3 +400,41 @@ async def test_idle_listeners_hear_where_they_are_before_the_stream_forgets(new_
         await until(forgotten)
         async with gateway.connect() as back:
             assert (await join(back, CHANNEL, **place(position)))[1]["resumed"]
+
+
+async def test_a_stream_restored_from_older_data_has_another_epoch_on_all_gateways(new_gateway, nats, tmp_path):
+    here, there = new_gateway(nats, check_seconds="0.2"), new_gateway(nats, check_seconds="0.2")
+    async with here.connect() as client, there.connect() as plain:
+        _, first = await join(client, CHANNEL)
+        await plain.join(CHANNEL)
+        async with nats.client() as backend:
+            await store(backend, "kept")
+        assert (await hear(client, 1))[0] == [await _name(plain)] == ["kept"]
+        nats.stop()
+        nats.save(tmp_path / "older")
+        nats.start()
+        async with nats.client() as backend:
+            for name in ("lost 1", "lost 2", "lost 3"):
+                await store(backend, name)
+        heard, told = await hear(client, 3)
+        assert heard == [await _name(plain) for _ in range(3)]
+        assert told["epoch"] == first["epoch"]
+
+        nats.stop()
+        nats.restore(tmp_path / "older")
+        nats.start()
+        after = json.loads((await client.frame())["data"])
+        assert after["epoch"] != first["epoch"]
+        assert after["offset"] < told["offset"]
+
+        async with nats.client() as backend:
+            await store(backend, "new")  # under a number that was used before
+        assert (await hear(client, 1))[0] == [await _name(plain)] == ["new"]
+        await plain.hears_nothing()
+        for gateway in (here, there):
+            async with gateway.connect() as back:
+                heard, again = await join(back, CHANNEL, **place(told))
+                assert (heard, again["resumed"], again["epoch"]) == ([], False, after["epoch"])
+            async with gateway.connect() as back:
+                heard, again = await join(back, CHANNEL, **place(after))
+                assert (heard, again["resumed"]) == (["new"], True)

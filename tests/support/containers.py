@@ -4,6 +4,7 @@ import contextlib
 import gc
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import docker
 from docker.errors import DockerException
@@ -56,6 +57,13 @@ class ContainerNats(NatsServer):
 
     def kill(self) -> None:
         self._container.get_wrapped_container().kill()
+
+    def save(self, place: Path) -> None:
+        chunks, _ = self._container.get_wrapped_container().get_archive("/data")
+        place.write_bytes(b"".join(chunks))
+
+    def restore(self, place: Path) -> None:
+        self._container.get_wrapped_container().put_archive("/", place.read_bytes())
 
     def _remove(self) -> None:
         if self._is_created:

@@ -149,6 +149,14 @@ class NatsServer(ABC):
         """Kill it as `kill -9` does."""
 
     @abstractmethod
+    def save(self, place: Path) -> None:
+        """Copy what it has stored to a place that does not exist yet; it must not run."""
+
+    @abstractmethod
+    def restore(self, place: Path) -> None:
+        """Go back to what was saved; it must not run."""
+
+    @abstractmethod
     def _remove(self) -> None: ...
 
 
@@ -171,6 +179,13 @@ class EmbeddedNats(NatsServer):
 
     def kill(self) -> None:
         self._process.kill()
+
+    def save(self, place: Path) -> None:
+        shutil.copytree(self._directory / "store", place)
+
+    def restore(self, place: Path) -> None:
+        shutil.rmtree(self._directory / "store")
+        shutil.copytree(place, self._directory / "store")
 
     def _remove(self) -> None:
         self._process.forget()

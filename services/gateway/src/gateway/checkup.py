@@ -119,14 +119,14 @@ class Checkup:
                 _log.info("epoch not settled", reason=type(error).__name__)
                 await asyncio.sleep(AWAY)
                 continue
-            if newer:
-                self._tell_epoch()
+            if newer and self.epoch.value:
+                self._alarm.set()
             return
 
     async def on_epoch(self, message: Msg) -> None:
         """Hear of the epoch from another gateway."""
-        if self.epoch.adopt(epoch.generation(message.data)):
-            self._tell_epoch()
+        if self.epoch.hear(epoch.generation(message.data)):
+            self._alarm.set()
 
     async def _compare(self, nats: Client, *, everything: bool) -> None:
         info = await self.look(nats)
@@ -161,18 +161,14 @@ class Checkup:
                 room.followers.spoke = False
 
     def _begin_anew(self, change: Change, last: int) -> None:
-        for tail in self._tails.values():
+        """Offsets of before mean nothing any more."""
+        self._seen = (0, 0)
+        for room, tail in self._tails.items():
+            room.flush()
             if change is Change.ANOTHER:
                 tail.restart()
             else:
                 tail.rewind(last)
-        self._tell_epoch()
-
-    def _tell_epoch(self) -> None:
-        """Offsets of before mean nothing any more."""
-        self._seen = (0, 0)
-        for room in self._tails:
-            room.flush()
             if room.followers is not None:
                 room.followers.restart()
         self._alarm.set()

@@ -17,6 +17,7 @@ from contracts import streams
 
 SUBJECT: Final = "state.epoch"
 LIVE: Final = "roster.epoch"
+PATIENCE: Final = 1.0  # seconds for an answer
 _EXPECTED: Final = "Nats-Expected-Last-Subject-Sequence"
 _BEGIN: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -38,6 +39,7 @@ class Epoch:
         self.value = ""
         """What clients are told; empty until the stream was looked at."""
         self.generation = 0
+        self._next = 0
         self._created: int | None = None
         self._highest = 0
 
@@ -49,6 +51,14 @@ class Epoch:
         """
         self._highest = max(self._highest, heard)
         return self._highest
+
+    def hear(self, generation: int) -> bool:
+        """Take note of the generation of others, and return whether it is a newer one.
+
+        It counts from the next look on: before, nobody here knows to which numbers the stream fell back.
+        """
+        self._next = max(self._next, generation)
+        return self._next > self.generation
 
     def observe(self, info: StreamInfo, floor: int) -> Change | None:
         """Take note of the stream as it is.
@@ -62,26 +72,15 @@ class Epoch:
         change = None
         if self._created not in {None, created}:
             change = Change.ANOTHER
+        elif self._next > self.generation and self._created is not None:
+            change = Change.FELL  # as others saw first
         elif last < floor:
             change = Change.FELL
-            self.generation += 1
+            self._next = self.generation + 1
         self._highest = last if change is not None else max(self._highest, last)
-        self._created = created
-        self._name()
+        self._created, self.generation = created, self._next
+        self.value = f"{created:x}-{self.generation}"
         return change
-
-    def adopt(self, generation: int) -> bool:
-        """Take note of the generation of others; return whether it is a newer one."""
-        if generation <= self.generation:
-            return False
-        self.generation = generation
-        self._highest = 0  # whoever raised it saw the stream fall: so would we
-        self._name()
-        return True
-
-    def _name(self) -> None:
-        if self._created is not None:
-            self.value = f"{self._created:x}-{self.generation}"
 
 
 def generation(body: bytes) -> int:
@@ -90,12 +89,12 @@ def generation(body: bytes) -> int:
 
 
 async def settle(nats: Client, epoch: Epoch) -> bool:
-    """Make the record and our generation equal, at the higher one; return whether ours was lower.
+    """Make the record and our generation equal, at the higher one; return whether the record's was higher.
 
     Raises:
         nats.errors.Error, OSError: no answer, or the connection is lost.
     """
-    js = nats.jetstream()
+    js = nats.jetstream(timeout=PATIENCE)
     while True:
         try:
             record = await js.get_msg(streams.STATE, subject=SUBJECT, direct=True)
@@ -104,7 +103,7 @@ async def settle(nats: Client, epoch: Epoch) -> bool:
         else:
             theirs, sequence = generation(record.data or b""), record.seq or 0
         if theirs >= epoch.generation:
-            return epoch.adopt(theirs)
+            return epoch.hear(theirs)
         try:
             await js.publish(SUBJECT, b"%d" % epoch.generation, headers={_EXPECTED: str(sequence)})
         except APIError as error:

@@ -158,10 +158,13 @@ class Followers:
             self._fan_out(position)
 
     def restart(self) -> None:
-        """The stream is another one: nobody can resume."""
+        """The stream is another one: nobody can resume, and nobody knows what was lost with the old one."""
         self.window = None
         self._hopeless = 0
-        self.announce()
+        self._told, self.spoke = (self._epoch.value, self.heard), True
+        if self._members:
+            position = frames.position(self._room.channel, *self._told, resumed=False, replayed=0)
+            self._fan_out(wire.text(position))
         for joiner in tuple(self._joiners.values()):
             self._admit(joiner, resumed=False)
 
