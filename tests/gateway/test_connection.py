@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from itertools import chain
 
 import httpx
 import pytest
@@ -30,14 +31,19 @@ async def test_001_002_the_first_frame_establishes_the_connection(gateway):
     assert data["activity_timeout"] == 120
 
 
-async def test_003_socket_ids_differ(gateway):
-    async def socket_id():
-        async with gateway.connect() as client:
-            return client.socket_id
+async def test_003_the_socket_ids_of_ten_thousand_connections_differ_on_two_nodes(gateways):
+    async def socket_ids(gateway, number):
+        ids = []
+        for _ in range(number):
+            async with gateway.connect() as client:
+                ids.append(client.socket_id)
+        return ids
 
-    ids = await asyncio.gather(*(socket_id() for _ in range(100)))
+    found = await asyncio.gather(*(socket_ids(gateway, 250) for gateway in gateways for _ in range(20)))
+    ids = list(chain.from_iterable(found))
 
-    assert len(set(ids)) == 100
+    assert len(set(ids)) == len(ids) == 10_000
+    assert all(int(half) < 1 << 31 for each in ids for half in each.split("."))
 
 
 @pytest.mark.parametrize("version", ["5", "6"])

@@ -177,7 +177,7 @@ class GatewayProcess:
     def open(self, target: str, **options: Any) -> Any:
         """Return a context manager: a bare WebSocket to any request target."""
         url = f"{'wss' if self._trust else 'ws'}://{LOOPBACK}:{self.port}{target}"
-        return connect(url, ping_interval=None, compression=None, **self._security(), **options)
+        return connect(url, ping_interval=None, **{"compression": None, **self._security(), **options})
 
     @asynccontextmanager
     async def raw(self, app: Mapping[str, Any] = APP) -> AsyncIterator["RawSocket"]:
@@ -275,7 +275,7 @@ def user_auth(socket_id: str, user_data: str, app: Mapping[str, Any] = APP) -> s
 async def connected(port: int, app: Mapping[str, Any], target: str, **options: Any) -> AsyncIterator["Client"]:
     """Connect and read the first frame."""
     url = f"{'wss' if 'ssl' in options else 'ws'}://{LOOPBACK}:{port}{target}"
-    async with connect(url, ping_interval=None, compression=None, **options) as opened:
+    async with connect(url, ping_interval=None, **{"compression": None, **options}) as opened:
         client = Client(opened, app)
         await client.establish()
         yield client

@@ -157,6 +157,7 @@ async def serve(settings: Settings, tenants: Apps, sockets: list[socket.socket],
                 messages=rate(settings.messages_per_second, settings.burst_seconds),
                 mistakes=rate(settings.mistakes_per_second, settings.burst_seconds),
             ),
+            compression=settings.compression == "shared",
             close_seconds=settings.close_seconds,
         ),
     )

@@ -11,6 +11,8 @@ from array import array
 from collections.abc import Collection
 from typing import Final
 
+from gateway import deflate
+
 CLOGGED: Final[set[int]] = set()
 """Descriptors whose transport must be asked first: it may hold bytes that go before ours, or encrypts them."""
 
@@ -18,11 +20,13 @@ CLOGGED: Final[set[int]] = set()
 class Outlet:
     """Writes to one transport. Everything that is sent on it must go through here, or the order would be lost."""
 
-    __slots__ = ("_encrypted", "_transport", "descriptor")
+    __slots__ = ("_encrypted", "_transport", "deflates", "descriptor")
 
     def __init__(self, transport: asyncio.WriteTransport) -> None:
         self._transport = transport
         self._encrypted = transport.get_extra_info("sslcontext") is not None
+        self.deflates = False
+        """Whether the client takes shared compressed frames; set before it joins anything."""
         self.descriptor: int = transport.get_extra_info("socket").fileno()
         CLOGGED.add(self.descriptor)
 
@@ -55,19 +59,26 @@ class Outlet:
 
 
 class Fanout:
-    """The same bytes to a fixed set of outlets."""
+    """The same bytes to a fixed set of outlets; to those that agreed to it compressed, once for all of them."""
 
-    __slots__ = ("_descriptors", "_outlets")
+    __slots__ = ("_deflating", "_descriptors", "_outlets")
 
     def __init__(self, outlets: Collection[Outlet]) -> None:
         self._outlets = {outlet.descriptor: outlet for outlet in outlets}
-        self._descriptors = array("i", self._outlets)
+        self._descriptors = array("i", [outlet.descriptor for outlet in outlets if not outlet.deflates])
+        self._deflating = array("i", [outlet.descriptor for outlet in outlets if outlet.deflates])
 
     def write(self, data: bytes, skip: int | None = None) -> None:
-        """Write to all but one descriptor. Nearly all of a gateway's time is spent in this loop."""
+        """Write whole frames to all but one descriptor."""
+        self._write(self._descriptors, data, skip)
+        if self._deflating:
+            self._write(self._deflating, deflate.packed(data), skip)
+
+    def _write(self, descriptors: "array[int]", data: bytes, skip: int | None) -> None:
+        """Write to each. Nearly all of a gateway's time is spent in this loop."""
         write, size = os.write, len(data)
         aside = CLOGGED if skip is None else CLOGGED | {skip}
-        for descriptor in self._descriptors:
+        for descriptor in descriptors:
             if descriptor in aside:
                 if descriptor != skip:
                     self._outlets[descriptor].write(data)

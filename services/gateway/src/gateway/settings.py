@@ -70,6 +70,8 @@ class Settings(BaseSettings):
     """Of an inbound WebSocket message."""
     max_buffer_bytes: Annotated[int, Field(ge=1024)] = 1024 * 1024
     """Waiting to be read by one client; above it the client is closed as too slow."""
+    compression: Literal["off", "shared"] = "off"
+    """permessage-deflate; shared: a message is compressed once for all clients that agreed to it."""
     max_channels: Annotated[int, Field(ge=1)] = 1000
     """Of one connection."""
 

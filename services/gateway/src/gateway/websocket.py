@@ -17,7 +17,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
-from gateway import metrics, wire
+from gateway import deflate, metrics, wire
 from gateway.connections import Connections
 from gateway.hub import Hub
 from gateway.outlet import Outlet
@@ -54,6 +54,8 @@ class Limits:
     """Not yet taken by the client; above it the client counts as too slow."""
     channels: int = 1000
     pace: Pace = field(default_factory=Pace)
+    compression: bool = False
+    """Whether clients may agree to compressed messages."""
     close_seconds: float = 5.0
     """From our close frame until the transport is cut."""
 
@@ -99,7 +101,10 @@ class Connection(asyncio.Protocol):
         self._server_state = server_state
         self._loop = asyncio.get_running_loop()
         self._ws = ServerProtocol(
-            max_size=gateway.limits.message_bytes, select_subprotocol=_select_subprotocol, logger=_library_log
+            max_size=gateway.limits.message_bytes,
+            select_subprotocol=_select_subprotocol,
+            extensions=deflate.extensions() if gateway.limits.compression else None,
+            logger=_library_log,
         )
         self._session: Session | None = None
         self._address = ""
@@ -225,6 +230,7 @@ class Connection(asyncio.Protocol):
 
     def _admit(self, request: Request) -> None:
         """Establish the connection, or refuse it."""
+        self._outlet.deflates = deflate.agreed(self._ws)
         visit = self._visit(request)
         admitted = self._gateway.door.admit(visit, self._heard)
         if isinstance(admitted, Refusal):
