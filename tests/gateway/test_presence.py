@@ -135,6 +135,21 @@ async def test_064_a_cached_event_follows_the_snapshot(gateways):
         assert await second.event() == ("kept", channel, "7")
 
 
+async def test_068_no_event_comes_before_the_snapshot_and_none_after_it_is_missed(gateways, channel):
+    for number in range(20):
+        fresh = f"{channel}-{number}"
+        async with gateways[0].connect() as client:
+            await client.subscribe(fresh, channel_data='{"user_id":"7"}')
+            await gateways[1].trigger(fresh, "racing")
+            assert await client.entered(fresh) == {"7": None}
+            await gateways[1].trigger(fresh, "after")
+            names = [(await client.event())[0]]
+            while names[-1] != "after":
+                names.append((await client.event())[0])
+
+        assert names in (["after"], ["racing", "after"])
+
+
 async def test_071_072_a_client_event_names_its_sender_as_signed(gateways, channel):
     async with AsyncExitStack() as stack:
         sender, tab, other = [await stack.enter_async_context(gateways[number % 2].connect()) for number in range(3)]
