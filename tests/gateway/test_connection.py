@@ -66,7 +66,7 @@ async def test_004_older_protocols_are_welcome(gateway, version):
         pytest.param("/app/?protocol=7", 4005, id="010-no-key"),
     ],
 )
-async def test_013_014_a_refusal_is_a_frame_and_a_close_with_the_same_code(gateway, target, code):
+async def test_013_014_155_156_a_refusal_is_a_frame_and_a_close_with_the_same_code(gateway, target, code):
     data, (closed_with, reason) = await refusal(gateway, target)
 
     assert data["code"] == closed_with == code

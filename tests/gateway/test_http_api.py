@@ -136,7 +136,7 @@ def refused(answer, status):
     return True
 
 
-async def test_097_the_vector_of_the_specification(api, store):
+async def test_097_104_the_vector_of_the_specification(api, store):
     answer = await api.post(f"{PATH}?{VECTOR}", content=BODY)
 
     assert (answer.status_code, answer.content) == (200, b"{}")

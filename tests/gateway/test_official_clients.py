@@ -36,15 +36,7 @@ async def subscribed(listener):
 
 async def trigger_by_node(node, gateway, channels, socket_id=None, app=APP):
     event = {"channels": channels, "event": EVENT, "data": {"a": "é"}, "socketId": socket_id}
-    return await run_node(node, "trigger.mjs", {"port": gateway.port, "app": app, **event})
-
-
-async def run_node(node, script, configuration):
-    process = await asyncio.create_subprocess_exec(
-        node, node_clients.SCRIPTS / script, json.dumps(configuration), stdout=asyncio.subprocess.PIPE
-    )
-    output, _ = await process.communicate()
-    return json.loads(output)
+    return await node_clients.answer(node, "trigger.mjs", {"port": gateway.port, "app": app, **event})
 
 
 def python_sdk(gateway, **changes):
@@ -96,7 +88,7 @@ async def test_116_the_sdks_trigger_batches(node, gateways):
 
         assert await asyncio.to_thread(python_sdk(here).trigger_batch, batch) == {}
         ours = {"port": there.port, "app": APP, "batch": batch}
-        assert await run_node(node, "trigger-batch.mjs", ours) == {"status": 200, "body": "{}"}
+        assert await node_clients.answer(node, "trigger-batch.mjs", ours) == {"status": 200, "body": "{}"}
 
         for client in (near, far):
             heard = [await client.event() for _ in range(20)]
@@ -104,9 +96,9 @@ async def test_116_the_sdks_trigger_batches(node, gateways):
             assert [json.loads(data)["n"] for _, _, data in heard] == list(range(10)) * 2
 
         too_many = {"port": there.port, "app": APP, "batch": [*batch, batch[0]]}
-        assert (await run_node(node, "trigger-batch.mjs", too_many))["status"] == 400
+        assert (await node_clients.answer(node, "trigger-batch.mjs", too_many))["status"] == 400
         large = [*batch[:9], {"channel": "batched", "name": "x", "data": "x" * 10_241}]
-        assert (await run_node(node, "trigger-batch.mjs", too_many | {"batch": large}))["status"] == 413
+        assert (await node_clients.answer(node, "trigger-batch.mjs", too_many | {"batch": large}))["status"] == 413
         for client in (near, far):
             await client.hears_nothing()
 

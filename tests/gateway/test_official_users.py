@@ -43,11 +43,8 @@ async def by_python(gateway, method, *parameters, app=APP, **named):
 async def by_node(node, gateway, *calls, app=APP):
     """Return the answers: status and body."""
     configuration = {"port": gateway.port, "app": app, "calls": calls}
-    process = await asyncio.create_subprocess_exec(
-        node, node_clients.SCRIPTS / "backend.mjs", json.dumps(configuration), stdout=asyncio.subprocess.PIPE
-    )
-    output, _ = await process.communicate()
-    return [(answer["status"], answer["body"]) for answer in json.loads(output)]
+    answers = await node_clients.answer(node, "backend.mjs", configuration)
+    return [(answer["status"], answer["body"]) for answer in answers]
 
 
 async def test_096_both_sdks_send_to_a_user_of_pusher_js(node, gateways, signing_in):

@@ -114,7 +114,7 @@ def test_no_sequence_of_messages_raises_or_joins_without_authorisation(texts):
 
 
 @given(messages)
-def test_an_error_never_announces_a_close(text):
+def test_155_an_error_never_announces_a_close(text):
     for effect in new_session().receive(text, 0.0):
         if isinstance(effect, Send) and b"pusher:error" in effect.frame[:25]:
             assert json.loads(effect.frame)["data"]["code"] is None

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -44,3 +44,12 @@ async def running(node: str, script: str, *arguments: str) -> AsyncIterator[List
     finally:
         process.kill()
         await process.communicate()
+
+
+async def answer(node: str, script: str, configuration: Mapping[str, Any]) -> Any:
+    """Run a script of `tests/node` to its end; return what it printed."""
+    process = await asyncio.create_subprocess_exec(
+        node, SCRIPTS / script, json.dumps(configuration), stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await process.communicate()
+    return json.loads(output)
