@@ -442,3 +442,31 @@ def test_a_restart_ends_all_waiting_and_tells_the_new_epoch():
     assert [(told["epoch"], told["resumed"]) for told in member.positions()] == [("e", False), ("f", False)]
     assert [(told["epoch"], told["resumed"]) for told in waiting.positions()] == [("f", False)]
     assert not channel.followers.waiting
+
+
+def test_what_is_stored_nowhere_reaches_who_is_in_the_middle_of_a_replay():
+    channel, screen = Channel(), Screen()
+    for _ in range(3):
+        channel.store(arrives=True)
+    channel.flush()
+    channel.followers.open_window().prepend(0, [Event(n, framed(n) * 20_000, None) for n in (1, 2, 3)])
+    channel.followers.join("1.1", screen, b"", Resume("e", 0))
+    screen.backlog = 1 << 20
+    assert channel.followers.waiting
+
+    channel.followers.take_note(framed(77), None, stored=False)
+    channel.followers.take_note(framed(88), "1.1", stored=False)
+
+    assert screen.names().count(77) == 1
+    assert 88 not in screen.names()
+
+
+def test_who_has_no_welcome_yet_hears_nothing():
+    channel, screen = Channel(), Screen()
+    channel.store(arrives=True)
+    channel.flush()
+    channel.followers.join("1.1", screen, b"", Resume("e", 0))
+
+    channel.followers.take_note(framed(77), None, stored=False)
+
+    assert screen.got == b""

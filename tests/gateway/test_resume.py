@@ -127,6 +127,38 @@ async def test_a_resumed_cache_channel_gets_what_it_missed_instead_of_the_greeti
             assert (await join(client, channel, **place(position) | {"epoch": "another"}))[0] == ["3"]
 
 
+async def test_who_comes_back_to_a_presence_channel_gets_its_members_then_what_it_missed(pair, nats):
+    here, there = pair
+    channel = "presence-desk"
+
+    def member(user_id, **entry):
+        return json.dumps({"user_id": user_id, "leadwire": entry})
+
+    async def enter(client, user_id, **entry):
+        await client.subscribe(channel, channel_data=member(user_id, **entry))
+        frame = await client.frame()
+        assert frame["event"] == SUCCEEDED
+        heard, position = await outcome(client, channel)
+        return json.loads(frame["data"])["presence"]["ids"], heard, position
+
+    async with nats.client() as backend, there.connect() as witness:
+        assert (await enter(witness, "1"))[:2] == (["1"], [])
+        async with here.connect() as client:
+            ids, heard, position = await enter(client, "2")
+            assert (sorted(ids), heard) == (["1", "2"], [])
+            assert (await witness.frame())["event"] == "pusher_internal:member_added"
+        assert (await witness.frame())["event"] == "pusher_internal:member_removed"
+        await store(backend, "missed", channel)
+        assert (await hear(witness, 1))[0] == ["missed"]
+
+        async with there.connect() as client:
+            ids, heard, again = await enter(client, "2", **place(position))
+            assert (sorted(ids), heard, again["resumed"]) == (["1", "2"], ["missed"], True)
+            assert (await witness.frame())["event"] == "pusher_internal:member_added"
+            await witness.hears_nothing()
+            await client.hears_nothing()
+
+
 async def test_who_was_further_than_the_other_gateway_hears_nothing_twice(pair, nats):
     here, there = pair
     async with nats.client() as backend, there.connect() as waiting:
@@ -404,8 +436,9 @@ async def test_idle_listeners_hear_where_they_are_before_the_stream_forgets(new_
 
 async def test_a_stream_restored_from_older_data_has_another_epoch_on_all_gateways(new_gateway, nats, tmp_path):
     here, there = new_gateway(nats, check_seconds="0.2"), new_gateway(nats, check_seconds="0.2")
-    async with here.connect() as client, there.connect() as plain:
+    async with here.connect() as client, there.connect() as other, there.connect() as plain:
         _, first = await join(client, CHANNEL)
+        await join(other, CHANNEL)
         await plain.join(CHANNEL)
         async with nats.client() as backend:
             await store(backend, "kept")
@@ -423,9 +456,9 @@ async def test_a_stream_restored_from_older_data_has_another_epoch_on_all_gatewa
         nats.stop()
         nats.restore(tmp_path / "older")
         nats.start()
-        after = json.loads((await client.frame())["data"])
-        assert after["epoch"] != first["epoch"]
+        after = await _another_epoch(client, first)
         assert after["offset"] < told["offset"]
+        assert await _another_epoch(other, first) == after
 
         async with nats.client() as backend:
             await store(backend, "new")  # under a number that was used before
@@ -438,3 +471,14 @@ async def test_a_stream_restored_from_older_data_has_another_epoch_on_all_gatewa
             async with gateway.connect() as back:
                 heard, again = await join(back, CHANNEL, **place(after))
                 assert (heard, again["resumed"]) == (["new"], True)
+
+
+async def _another_epoch(client, than):
+    """Read on to a position of another epoch; it must say that nobody knows what was lost."""
+    position = than
+    while position["epoch"] == than["epoch"]:
+        frame = await client.frame()
+        if frame["event"] == POSITION:
+            position = json.loads(frame["data"])
+    assert not position["resumed"]
+    return position
