@@ -199,6 +199,7 @@ class Screen:
     def __init__(self):
         self.got = b""
         self.backlog = 0
+        self.deflates = False
         self.descriptor = -next(descriptors)
         CLOGGED.add(self.descriptor)  # so that a fan-out writes through us
 
