@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import resource
 
 import pytest
 
@@ -62,6 +63,20 @@ async def test_011_the_limit_of_an_app_counts_its_connections_on_all_gateways(ga
         await first.hears_nothing()
 
     await until(lambda: connects(there, target), why="the place is free again")
+
+
+async def test_a_full_process_sends_newcomers_to_others(new_gateway, nats):
+    gateway = new_gateway(nats, max_connections="1")
+    async with gateway.connect() as first:
+        assert await refusal(gateway) == 4100
+        await first.hears_nothing()
+    await until(lambda: connects(gateway))
+
+
+async def test_a_gateway_has_as_many_descriptors_as_the_system_allows(gateway):
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+
+    assert await gateway.metric("process_max_fds") == most
 
 
 async def test_too_many_connections_of_one_address_are_told_to_come_back_later(new_gateway, nats):

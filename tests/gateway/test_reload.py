@@ -84,6 +84,14 @@ async def test_new_limits_and_secrets_count_for_connections_that_stay(new_gatewa
         assert (await http.post(f"{path}?{signed_query('POST', path, body, APP)}", content=body)).status_code == 401
 
 
+async def test_the_web_screen_is_told_the_new_key(new_gateway, nats, tmp_path):
+    gateway = new_gateway(nats, apps_reload_seconds="60", web_dir=str(tmp_path))
+    await replace(gateway, NEW_APP)
+
+    async with httpx.AsyncClient(base_url=gateway.url) as http:
+        assert (await http.get("/config.json")).json()["appKey"] == NEW_APP["key"]
+
+
 async def test_a_wrong_file_is_refused_and_the_old_one_stays(new_gateway, nats):
     gateway = new_gateway(nats, apps_reload_seconds="60")
     async with gateway.connect() as client:

@@ -36,6 +36,7 @@ def run(arguments: Sequence[str]) -> int:
         return _complain(f"GATEWAY_APPS_FILE: {error}")
     except OSError as error:  # ssl's own too
         return _complain(f"GATEWAY_TLS_CERT, GATEWAY_TLS_KEY: {error.strerror or error}")
+    listening.allow_many()
     workers = options.workers or 1
     try:
         shared = listening.listen(settings.host, settings.port)

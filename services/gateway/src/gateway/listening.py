@@ -1,6 +1,7 @@
-"""Listening sockets. They are made before anything else starts, and outlive a worker that dies."""
+"""Listening sockets, made before anything else starts and outliving a worker that dies; and room for the others."""
 
 import errno
+import resource
 import socket
 import time
 from typing import Final
@@ -29,3 +30,10 @@ def listen(host: str, port: int) -> socket.socket:
             if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
                 raise
             time.sleep(_LOOK)
+
+
+def allow_many() -> int:
+    """Let this process have as many descriptors as the system allows it, each connection needs one; return how many."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return most

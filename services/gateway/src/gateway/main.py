@@ -137,7 +137,14 @@ async def serve(settings: Settings, tenants: Apps, sockets: list[socket.socket],
         ),
         connections.wheel,
     )
-    door = Door(tenants, addresses, path_prefix=settings.path_prefix, connections=cluster.connections)
+    most = limit(settings.max_connections)
+    door = Door(
+        tenants,
+        addresses,
+        path_prefix=settings.path_prefix,
+        connections=cluster.connections,
+        full=lambda: most is not None and len(connections) >= most,
+    )
     gateway = Gateway(
         door=door,
         addresses=addresses,
@@ -267,8 +274,12 @@ def screen(directory: Path | None, api_url: str, tenants: Apps) -> list[BaseRout
     """Return the routes of the web screen, if there is one."""
     if directory is None:
         return []
-    app = tenants.first_enabled()
-    return web.routes(directory, api_url=api_url, app_key=app.key if app else None)
+
+    def app_key() -> str | None:
+        app = tenants.first_enabled()
+        return None if app is None else app.key
+
+    return web.routes(directory, api_url=api_url, app_key=app_key)
 
 
 def limit(number: int) -> int | None:

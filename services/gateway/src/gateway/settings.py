@@ -77,6 +77,8 @@ class Settings(BaseSettings):
 
     trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
     """JSON list of addresses and networks whose `X-Forwarded-For` and `X-Forwarded-Proto` count."""
+    max_connections: Number = -1
+    """Of this process."""
     max_connections_per_address: Number = 2000
     """Of one client address (IPv6: /64 network)."""
     handshakes_per_second: Number = 100

@@ -1,7 +1,7 @@
 """The built web screen, served from the gateway's own port: one origin for the page and its socket."""
 
 import re
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -19,17 +19,17 @@ HASHED: Final = "assets"  # the folder of hashed files
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:\d+)?|\[[0-9A-Fa-f:]+\](:\d+)?")
 
 
-def routes(directory: Path, *, api_url: str, app_key: str | None) -> list[BaseRoute]:
+def routes(directory: Path, *, api_url: str, app_key: Callable[[], str | None]) -> list[BaseRoute]:
     """Return the routes of the screen; the last one takes every path that is left.
 
     Args:
         directory: the build.
         api_url: the leads api as browsers reach it.
-        app_key: the public key of the app whose channels the screen joins.
+        app_key: returns the public key of the app whose channels the screen joins.
     """
 
     async def config(_request: Request) -> Response:
-        return JSONResponse({"apiUrl": api_url, "appKey": app_key}, headers={"Cache-Control": "no-store"})
+        return JSONResponse({"apiUrl": api_url, "appKey": app_key()}, headers={"Cache-Control": "no-store"})
 
     return [Route("/config.json", config), Mount("/", _Screen(directory, api_url))]
 

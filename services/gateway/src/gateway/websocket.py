@@ -234,9 +234,10 @@ class Connection(asyncio.Protocol):
         visit = self._visit(request)
         admitted = self._gateway.door.admit(visit, self._heard)
         if isinstance(admitted, Refusal):
-            if admitted is ADDRESS_LIMIT:
+            if admitted is ADDRESS_LIMIT:  # a line for each would be what a flood costs us most
                 metrics.LIMITS.labels("address").inc()
-            _log.info("refused", code=admitted.code, reason=admitted.reason)
+            else:
+                _log.info("refused", code=admitted.code, reason=admitted.reason)
             self.refuse(admitted)
         else:
             self._establish(admitted, visit.address)

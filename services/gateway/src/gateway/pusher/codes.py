@@ -28,6 +28,7 @@ FOREIGN_ORIGIN: Final = Refusal(4009, "Connections from this origin are not allo
 
 # Only before establishment: a client refused with 42xx there would be back without any delay, again and again.
 DRAINING: Final = Refusal(4100, "Server is restarting; reconnect in a moment")
+FULL: Final = Refusal(4100, "Server is over capacity; reconnect later")
 ADDRESS_LIMIT: Final = Refusal(4100, "Too many connections from this address; reconnect later")
 
 # A flood, from an established connection. 42xx would bring it back at once, 40xx never, however honest its mistake was.

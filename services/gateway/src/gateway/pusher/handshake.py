@@ -14,6 +14,7 @@ from gateway.pusher.codes import (
     APP_DISABLED,
     DRAINING,
     FOREIGN_ORIGIN,
+    FULL,
     NO_PROTOCOL,
     OVER_QUOTA,
     TLS_REQUIRED,
@@ -41,11 +42,21 @@ class Visit:
     """The page it comes from; only browsers tell."""
 
 
+def _never() -> bool:
+    return False
+
+
 class Door:
     """Admits connections to apps, or says why not."""
 
     def __init__(
-        self, apps: Apps, addresses: Addresses, *, path_prefix: str, connections: Callable[[str], int]
+        self,
+        apps: Apps,
+        addresses: Addresses,
+        *,
+        path_prefix: str,
+        connections: Callable[[str], int],
+        full: Callable[[], bool] = _never,
     ) -> None:
         """Open the door.
 
@@ -54,11 +65,13 @@ class Door:
             addresses: what each address uses.
             path_prefix: what stands before `/app/<key>`, such as `/realtime`; may be empty.
             connections: app id → how many connections it has now.
+            full: whether this process has as many connections as it may.
         """
         self._apps = apps
         self._addresses = addresses
         self._path = re.compile(rf"{re.escape(path_prefix)}/app/(?P<key>[^/]+)/?")
         self._connections = connections
+        self._full = full
         self.draining = False
 
     def admit(self, visit: Visit, now: float) -> App | Refusal:
@@ -75,6 +88,8 @@ class Door:
             return UNKNOWN_PATH
         if self.draining:
             return DRAINING
+        if self._full():
+            return FULL
         if not welcome:
             return ADDRESS_LIMIT
         app = self._apps.by_key(unquote(match["key"]))
