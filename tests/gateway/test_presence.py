@@ -220,6 +220,7 @@ async def test_053_a_full_channel_takes_further_connections_of_its_members_only(
         clients = [await stack.enter_async_context(gateways[number % 2].connect(INTIMATE_APP)) for number in range(5)]
         for number, client in enumerate(clients[:3]):
             await client.enter(channel, number)
+        assert await change(clients[1]) == (ADDED, {"user_id": "2"})  # the other gateway knows that it is full, too
         for client in clients[3:]:
             await client.subscribe(channel, channel_data='{"user_id":"new"}')
             data = await refusal(client)
