@@ -2,7 +2,7 @@
 
 Three cases: nobody subscribed to anything, all on one channel, and each also on a channel of its own. The resident
 memory of the fresh server is subtracted. The load generator connects and subscribes from several loopback addresses,
-256 handshakes at a time; its process is not the bottleneck. FastAPI keeps plain sets and checks nothing. Every run has
+256 handshakes at a time; its process is not the bottleneck. Every run has
 a fresh server; medians count.
 
 usage: .venv/bin/python bench/idle.py [--connections 15000] [--runs 3]
@@ -19,7 +19,7 @@ from pathlib import Path
 import uvloop
 
 import report
-from servers import Broadcast, Gateway, Nats, Server, Soketi
+from servers import Gateway, Nats, Server, Soketi
 
 CASES = {"not subscribed": (), "one channel": ("all",), "and one of its own": ("all", "own*{connections}")}
 SETTLE = 2.0  # seconds between the last subscription and the look at the memory
@@ -89,7 +89,7 @@ def main() -> None:
     samples: dict[str, dict[str, list[dict[str, float]]]] = {}
     for _ in range(options.runs):
         for case, channels in CASES.items():
-            for kind in (Gateway, Soketi, Broadcast):
+            for kind in (Gateway, Soketi):
                 measured = uvloop.run(measure(kind, options.connections, channels))
                 print(case, kind.name, measured, flush=True)
                 samples.setdefault(case, {}).setdefault(kind.name, []).append(measured)
