@@ -249,6 +249,21 @@ class TestSurvival:
         assert names(endpoint.of("news")) == [OCCUPIED, VACATED]
         assert names(endpoint.of("presence-room")) == [OCCUPIED, ADDED]
 
+    async def test_all_gateways_may_be_killed(self, new_hooked, endpoint, clients):
+        gateways = pair(new_hooked, endpoint, *PRESENCE)
+        for gateway in gateways:
+            await (await clients(gateway)).enter("presence-room", "7")
+        await endpoint.heard(2)
+        for gateway in gateways:
+            gateway.kill()
+
+        client = await clients(new_hooked([only(endpoint, *PRESENCE)]))
+        await client.join("news")
+
+        await endpoint.heard(5, within=40)
+        assert names(endpoint.of("presence-room")) == [OCCUPIED, ADDED, REMOVED, VACATED]
+        assert names(endpoint.of("news")) == [OCCUPIED]
+
     async def test_kills_in_the_middle_of_churn_repeat_nothing_and_forget_nothing(self, new_hooked, endpoint, clients):
         dice = random.Random(7)
         webhooks = [only(endpoint, *PRESENCE)]

@@ -240,6 +240,25 @@ class TestDelivery:
         assert endpoint.posted == []
 
 
+class TestReload:
+    async def test_a_new_endpoint_hears_from_then_on(self, new_hooked, endpoint, other_endpoint):
+        gateway = new_hooked([only(endpoint, "client_event")], settings={"apps_reload_seconds": "0.1"})
+        async with gateway.connect(HOOKED_APP) as client:
+            await client.join("private-chat")
+            await client.send("client-a", channel="private-chat", data={})
+            await endpoint.heard(1)
+
+            new_hooked([only(other_endpoint, "client_event", "channel_occupied")])  # it rewrites the file of both
+            await until(lambda: any(line["event"] == "apps file loaded" for line in gateway.log()))
+            await client.send("client-b", channel="private-chat", data={})
+            await client.join("news")
+
+            await other_endpoint.heard(2)
+
+        assert [event["event"] for event in endpoint.events] == ["client-a"]
+        assert {event["name"] for event in other_endpoint.events} == {"client_event", "channel_occupied"}
+
+
 class TestSurvival:
     async def test_a_killed_sender_is_replaced_and_nothing_is_lost_or_repeated(self, new_hooked, endpoint):
         endpoint.answer = lambda posted: 500

@@ -92,16 +92,17 @@ class Endpoint:
 
     async def go(self) -> None:
         """Listen no more, and drop all connections."""
-        assert self._server is not None
-        self._server.close()
+        server, self._server = self._server, None
+        assert server is not None
+        server.close()
         for writer in self._writers:
             writer.close()
-        await self._server.wait_closed()
+        await server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
+            while self._server is not None:  # one that was just accepted comes here after `go`
                 posted = await _read(reader)
                 self.posted.append(posted)
                 status = self.answer(posted)

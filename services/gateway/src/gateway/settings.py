@@ -108,5 +108,5 @@ class Settings(BaseSettings):
     """For the status of an endpoint's answer."""
     webhook_retry_seconds: Annotated[float, Field(gt=0)] = 1.0
     """From a first failure to the second attempt; later delays grow."""
-    webhook_window_seconds: Annotated[float, Field(gt=0, le=295)] = 290.0
+    webhook_window_seconds: Annotated[float, Field(gt=0, le=290)] = 290.0
     """After a request was made, no attempt begins; the official Python SDK refuses what is 300 s old."""

@@ -37,6 +37,7 @@ class Misses:
         self._window = max(1.0, min(LONGEST, lifetime))
         self._clock = clock
         self._claimed: dict[tuple[str, str], float] = {}
+        self._tidied = clock()
         self._waiting: asyncio.Queue[tuple[str, str]] = asyncio.Queue(BACKLOG)
 
     def put(self, app_id: str, channel: str) -> None:
@@ -59,7 +60,7 @@ class Misses:
                 self._tell(app_id, Event(WebhookEvent.CACHE_MISS, channel))
             else:
                 self._claimed.pop((app_id, channel), None)  # theirs ends sooner than ours would
-            if self._waiting.empty():
+            if self._clock() > self._tidied + self._window:
                 self._forget()
 
     async def _claim(self, nats: Client, app_id: str, channel: str) -> bool:
@@ -77,5 +78,5 @@ class Misses:
         return False
 
     def _forget(self) -> None:
-        now = self._clock()
+        now = self._tidied = self._clock()
         self._claimed = {key: until for key, until in self._claimed.items() if until > now}

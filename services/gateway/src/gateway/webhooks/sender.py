@@ -32,6 +32,7 @@ WIDTH: Final = 8  # requests under way at one endpoint
 WAITING: Final = 1000  # requests held for one endpoint; what is more comes again later, and may lose its place
 BEAT: Final = 2.5  # seconds between two words to NATS that we still have them; it waits `ack_wait`
 LOOK: Final = 1.0  # seconds a fetch waits; a lost connection is noticed by then
+LATE: Final = 3.0  # seconds that the last attempt may be late
 ANSWERED: Final = 10_000  # remembered, in case that an acknowledgement was lost
 
 _log = structlog.stdlib.get_logger("gateway.webhooks.sender")
@@ -141,7 +142,7 @@ class Sender:
 
     async def _post(self, held: _Held) -> str | None:
         """Make one attempt; return what went wrong, None when the endpoint took it."""
-        if self._age(held) > self._retry.window:
+        if self._age(held) > self._retry.window + LATE:
             return "waited too long"
         try:
             status = await self._poster.post(held.request)
