@@ -12,7 +12,6 @@ from gateway.cache import Cache
 from gateway.followers import Followers
 from gateway.outlet import Fanout, Outlet
 from gateway.presence import Admission, Crowd
-from gateway.pusher import channels
 from gateway.pusher.census import Question, Row
 from gateway.pusher.channels import Kind
 from gateway.pusher.resume import Resume
@@ -265,7 +264,7 @@ class Hub:
     def rows(self, app_id: str, question: Question) -> Iterator[Row]:
         """Yield what a question about an app's channels is after; the channels of users concern nobody."""
         for room in self._asked(app_id, question):
-            if room.listeners and channels.kind_of(room.channel) is not Kind.USER:
+            if room.listeners and not room.channel.startswith(Kind.USER.value):
                 users = room.crowd.user_ids if question.users and room.crowd is not None else ()
                 yield Row(room.channel, room.listeners, users)
 

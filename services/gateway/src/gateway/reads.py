@@ -23,7 +23,8 @@ from gateway.pusher.census import Audience, Poll, Question, Row, parts
 from gateway.pusher.refusals import Unavailable
 from runtime import broker
 
-PATIENCE: Final = 0.5  # seconds for the answers of all gateways
+PATIENCE: Final = 0.5  # seconds without any part of an answer
+LONGEST: Final = 5.0  # seconds for all answers
 STORED_AT: Final = "Nats-Time-Stamp"
 
 _log = structlog.stdlib.get_logger("gateway.reads")
@@ -90,20 +91,21 @@ class Reads:
     async def ask(self, app_id: str, question: Question) -> Mapping[str, Audience]:
         """Return the channels of an app that have listeners, on whatever gateway.
 
-        A gateway that does not answer in time is left out.
+        A gateway from which nothing comes in time is left out.
 
         Raises:
             Unavailable: NATS is away.
         """
-        nats = self._connected()
+        nats, end = self._connected(), asyncio.get_running_loop().time() + LONGEST
         token, asking = str(next(self._tokens)), _Asking()
         self._askings[token] = asking
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(PATIENCE) as limit:
                 await nats.publish(subjects.ask(app_id), question.encode(), reply=f"{self._inbox}.{token}")
                 while not asking.poll.answered.issuperset({*self._cluster.living, self._cluster.node}):
                     asking.changed.clear()
                     await asking.changed.wait()
+                    limit.reschedule(min(asyncio.get_running_loop().time() + PATIENCE, end))
         except TimeoutError:
             missing = sorted({*self._cluster.living, self._cluster.node} - asking.poll.answered)
             _log.warning("gateways did not answer", app=app_id, nodes=missing)

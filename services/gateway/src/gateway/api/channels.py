@@ -93,11 +93,8 @@ class Channels:
             raise Invalid("user_count needs a filter_by_prefix that begins with presence-")
         question = Question(prefix=prefix, users=Attribute.USER_COUNT in asked)
         audiences = await self._listeners.ask(call.app.id, question)
-        return {
-            "channels": {
-                name: attributes.counts(asked, channels.kind_of(name), audience) for name, audience in audiences.items()
-            }
-        }
+        kind = channels.kind_of(prefix)  # where users are counted, all are presence channels
+        return {"channels": {name: attributes.counts(asked, kind, audience) for name, audience in audiences.items()}}
 
     async def _describe(self, call: Call, name: str) -> dict[str, Any]:
         channel = _channel(call, name)
