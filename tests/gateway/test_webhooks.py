@@ -128,7 +128,7 @@ class TestCacheMisses:
         assert all(set(event) == {"name", "channel"} for event in endpoint.events)
 
     async def test_137_it_is_told_again_when_the_window_is_over_and_never_while_filled(self, new_hooked, endpoint):
-        gateway = new_hooked([only(endpoint, "cache_miss")], settings={"cache_seconds": "1"})
+        gateway = new_hooked([only(endpoint, "cache_miss")], settings={"cache_seconds": "3"})
 
         async def listen():
             async with gateway.connect(HOOKED_APP) as client:
@@ -270,9 +270,11 @@ class TestSurvival:
             await client.join("private-chat")
             await client.send("client-a", channel="private-chat", data={})
             await until(lambda: endpoint.posted)
+            await endpoint.go()  # so that the leader dies with nothing under way
             leader.kill()
             endpoint.posted.clear()
             endpoint.answer = lambda posted: 200
+            await endpoint.come()
             await client.send("client-b", channel="private-chat", data={})
 
             told = await endpoint.heard(2, within=40)
