@@ -41,7 +41,7 @@ CLOSED_APP = {
     "key": "gwkey0070",
     "secret": "gwsecret0070",
     "requireAuthorization": True,
-    "authorizationTimeoutSeconds": 1,
+    "authorizationTimeoutSeconds": 3,
 }
 NO_USERS_APP = {"id": "4771", "key": "gwkey0071", "secret": "gwsecret0071", "enableUserAuthentication": False}
 READ_APP = {"id": "4772", "key": "gwkey0072", "secret": "gwsecret0072", "maxBackendEventsPerSecond": 1}
