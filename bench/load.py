@@ -10,7 +10,7 @@ from pathlib import Path
 from children import Child
 
 SOURCE = Path(__file__).parent
-PATIENCE = 60  # seconds for anything that must happen
+PATIENCE = 180  # seconds for anything that must happen
 
 
 def compiled(directory: Path, name: str) -> Path:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import nats
 import structlog
 from nats.aio.client import Client
 from nats.errors import Error
 from nats.js import JetStreamContext
 from nats.js.api import PubAck
+
+from runtime.live import LiveClient
 
 PUBLISH_TIMEOUT: Final = 5.0  # seconds; a publish without an answer by then may or may not be stored
 _log = structlog.stdlib.get_logger("runtime.broker")
@@ -40,7 +41,7 @@ def connection_options(url: str, name: str) -> dict[str, Any]:
     }
 
 
-async def connect(url: str, name: str, *, on_return: Callable[[], None] = lambda: None) -> Client:
+async def connect(url: str, name: str, *, on_return: Callable[[], None] = lambda: None) -> LiveClient:
     """Connect, waiting for the server as long as it takes; losses and returns are logged.
 
     Args:
@@ -64,7 +65,9 @@ async def connect(url: str, name: str, *, on_return: Callable[[], None] = lambda
 
     options = connection_options(url, name)
     options["inbox_prefix"] = options["inbox_prefix"].encode()
-    return await nats.connect(**options, error_cb=on_error, disconnected_cb=on_disconnect, reconnected_cb=on_reconnect)
+    client = LiveClient()
+    await client.connect(**options, error_cb=on_error, disconnected_cb=on_disconnect, reconnected_cb=on_reconnect)
+    return client
 
 
 async def close(client: Client) -> None:

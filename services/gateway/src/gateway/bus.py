@@ -42,6 +42,7 @@ from gateway.tail import Tail, Verdict
 from gateway.window import Bounds
 from runtime import broker
 from runtime.broker import Outgoing, PublishFailed
+from runtime.live import LiveClient
 
 LINGER: Final = 5.0  # seconds a channel without listeners stays subscribed: a page reload costs NATS nothing
 AWAY: Final = 0.05  # seconds between looks whether NATS is back
@@ -167,7 +168,7 @@ class Bus:
                 filler.cancel()
             await broker.close(nats)
 
-    async def _keep_subscribed(self, nats: Client, hub: Hub) -> None:
+    async def _keep_subscribed(self, nats: LiveClient, hub: Hub) -> None:
         while True:
             await self._changed.wait()
             self._changed.clear()
@@ -186,14 +187,14 @@ class Bus:
                 del self._tails[room]
                 await self._subscriptions.pop(room).unsubscribe()
 
-    async def _subscribe(self, nats: Client) -> None:
+    async def _subscribe(self, nats: LiveClient) -> None:
         wanted, self._wanted = self._wanted, {}
         if not wanted:
             return
         for room in wanted:
             subject = subjects.live(room.app_id, room.channel)
             self._rooms[subject] = room
-            self._subscriptions[room] = await nats.subscribe(subject, cb=self._deliver)
+            self._subscriptions[room] = await nats.listen(subject, self._deliver)
         last = await self._checkup.confirm(nats)
         for room in wanted:
             tail: Tail[Msg] = Tail(last)  # what is newer comes to us; what is older belongs to nobody here
@@ -290,7 +291,7 @@ class Bus:
         for message in tail.release():
             self._take(room, tail, message)
 
-    async def _deliver(self, message: Msg) -> None:
+    def _deliver(self, message: Msg) -> None:
         room = self._rooms.get(message.subject)
         tail = self._tails.get(room) if room is not None else None
         if room is not None and tail is not None:
