@@ -173,6 +173,25 @@ async def test_records_that_are_missing_in_the_stream_or_too_much_are_put_right_
         await until(stands)
 
 
+async def test_while_no_lease_can_be_stored_nobody_is_taken_for_dead(nats):
+    notes = Notes()
+    async with running(nats, "n1") as one, running(nats, "n2") as two:
+        watch = two.watch("1", "x", notes)
+        one.enter("1", "x", "7")
+        await until(lambda: watch.ready and watch.roster.members == {"7": None})
+        notes.changes.clear()
+        async with nats.client() as operator:
+            await operator.jetstream().delete_stream(STATE)
+        await asyncio.sleep(3)  # leases: nothing can be waited for, because nothing may happen
+        await asyncio.to_thread(nats.ensure_streams)
+
+        async with running(nats, "n3") as three:
+            again = three.watch("1", "x", Notes())
+            await until(lambda: again.roster.members == {"7": None})
+        assert watch.roster.members == {"7": None}
+        assert notes.changes == []
+
+
 async def test_a_topic_with_more_members_than_nats_gives_at_once_is_complete(nats):
     async with running(nats, "n1") as one, running(nats, "n2") as two:
         for number in range(1100):

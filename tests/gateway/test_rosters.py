@@ -231,10 +231,19 @@ def test_the_clock_stands_still_while_nobody_can_reach_us_and_all_have_a_lease_t
     nodes.hear("other", {})
     look(nodes, *every(0.5, 0, 9))
     assert look(nodes, *every(0.5, 9.5, 60), connected=False) == [[]] * 102
+
+    assert look(nodes, *every(0.5, 60.5, 70)) == [[]] * 20
+    assert look(nodes, 70.5, 71.0) == [["other"], []]
+
+
+def test_after_a_reconnect_that_no_look_noticed_all_have_a_lease():
+    nodes = Nodes("own", 10.0)
+    nodes.hear("other", {})
+    look(nodes, *every(0.5, 0, 9))
     nodes.excuse()
 
-    assert look(nodes, *every(0.5, 60.5, 69.5)) == [[]] * 19
-    assert look(nodes, 70.0, 70.5) == [["other"], []]
+    assert look(nodes, *every(0.5, 9.5, 18.5)) == [[]] * 19
+    assert look(nodes, 19.0) == [["other"]]
 
 
 def test_our_own_node_always_lives():
@@ -361,6 +370,8 @@ def test_a_count_is_told_apart_from_members():
         ("roster.topic.1.x.n1.u", {"Record-Version": "x", "Nats-Sequence": "1"}, b"{}"),
         ("roster.topic.1.=x.n1.u", {"Record-Version": "1", "Nats-Sequence": "1"}, b"{}"),
         ("roster.topic.1.x.n1.u", {"Record-Version": "1", "Nats-Sequence": "1"}, b"{"),
+        ("roster.topic.1.x.n1.u", {"Record-Version": "1", "Nats-Sequence": "1"}, b"[]"),
+        ("roster.topic.1.x.n1", {"Record-Version": "1", "Nats-Sequence": "1"}, b'{"count":[]}'),
     ],
 )
 def test_what_is_no_record_of_ours_is_passed_over(subject, headers, body):

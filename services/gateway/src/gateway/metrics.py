@@ -39,3 +39,4 @@ RESUMES: Final = Counter("gateway_resumes_total", "Opted-in subscriptions, by wh
 REPLAYED: Final = Counter("gateway_replayed_total", "Events written to subscriptions that missed them")
 APPS_RELOADS: Final = Counter("gateway_apps_reloads_total", "Times the apps file was read again", ["outcome"])
 WORKER: Final = Gauge("gateway_worker", "Which worker answers, and how often it was started", ["worker"])
+LEASE_FAILURES: Final = Counter("gateway_lease_failures_total", "Failed attempts to tell that this gateway lives")

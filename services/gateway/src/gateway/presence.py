@@ -124,22 +124,24 @@ class Crowd:
         """Tell the listeners what changed, then let in whom everybody knows of by now."""
         for change in changes:
             self._hall.publish(wire.text(self._frame(change)))
-        for socket_id in tuple(self._awaited):
-            if socket_id in self._awaited:  # a refusal may take others along
-                self._decide(socket_id)
+        for socket_id in tuple(self._awaited):  # our records come back in the order in which they were asked for
+            if not self._decide(socket_id):
+                break
 
-    def _decide(self, socket_id: str) -> None:
+    def _decide(self, socket_id: str) -> bool:
+        """Let a connection in, or refuse it; return whether it was time for that."""
         admission = self._sockets[socket_id]
         user_id = admission.member.user_id
         if not self._watch.ready or self._board.version(self._watch, user_id) < self._awaited[socket_id]:
-            return
+            return False
         guest = self._guests[user_id]
         if not guest.admitted and self._beyond(admission):
             admission.refuse()
-            return
-        guest.admitted = True
-        del self._awaited[socket_id]
-        self._hall.let_in(socket_id)
+        else:
+            guest.admitted = True
+            del self._awaited[socket_id]
+            self._hall.let_in(socket_id)
+        return True
 
     def _full(self, admission: Admission) -> bool:
         """Whether a user who is not there yet would be one too many."""

@@ -5,7 +5,7 @@ any time, and so may this process.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from gateway.cluster import records
@@ -16,6 +16,7 @@ from gateway.cluster.watch import Watch, Watcher
 from runtime import broker
 
 LEASE: Final = 10.0  # seconds without a word until a gateway counts as gone
+PATIENCE: Final = 0.2  # seconds for a task to end
 
 
 class Cluster:
@@ -36,13 +37,13 @@ class Cluster:
         self._url = url
         self._connections = connections
         self._publisher = Publisher(node, lease, connections)
-        self._follower = Follower(node, lease, self._publisher.stands)
+        self._follower = Follower(node, lease, stands=self._publisher.stands, in_touch=lambda: self._publisher.in_touch)
         self._sweeper = Sweeper(node, lease, self._follower.nodes.living)
 
     @property
     def healthy(self) -> bool:
-        """Whether the others know that this process lives, and it knows who they are."""
-        return self._publisher.healthy and self._follower.informed
+        """Whether the others have heard of this process, and it knows who they are."""
+        return self._publisher.introduced and self._follower.informed
 
     @property
     def living(self) -> frozenset[str]:
@@ -90,20 +91,32 @@ class Cluster:
     async def run(self) -> None:
         """Take part until cancelled; then let the others know at once."""
         nats = await broker.connect(self._url, "gateway cluster", on_return=self._on_return)
+        parts = (
+            self._publisher.renew(nats),
+            self._publisher.publish(nats),
+            self._follower.look(nats),
+            self._follower.follow(nats),
+            self._sweeper.run(nats),
+        )
+        tasks = [asyncio.create_task(part) for part in parts]
         try:
-            async with asyncio.TaskGroup() as tasks:
-                for part in (
-                    self._publisher.renew(nats),
-                    self._publisher.publish(nats),
-                    self._follower.look(nats),
-                    self._follower.follow(nats),
-                    self._sweeper.run(nats),
-                ):
-                    tasks.create_task(part)
+            failed, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in failed:  # none ends by itself
+                task.result()
         finally:
+            await _end(tasks)
             await self._publisher.retire(nats)
             await broker.close(nats)
 
     def _on_return(self) -> None:
         self._follower.on_return()
         self._publisher.on_return()
+
+
+async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel tasks until they end: `asyncio.wait_for`, which nats-py uses, may swallow a cancellation (Python 3.11)."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=PATIENCE)

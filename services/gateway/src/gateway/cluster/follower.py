@@ -39,18 +39,20 @@ class _Line:
 class Follower:
     """Keeps the rosters of watched topics complete, also after NATS was away."""
 
-    def __init__(self, node: str, lease: float, stands: Callable[[str], bool]) -> None:
+    def __init__(self, node: str, lease: float, *, stands: Callable[[str], bool], in_touch: Callable[[], bool]) -> None:
         """Prepare.
 
         Args:
             node: this process's name.
             lease: seconds without a word until a node counts as gone.
             stands: subject → whether this process has a record there.
+            in_touch: returns whether leases could reach us lately.
         """
         self.nodes = Nodes(node, lease)
         metrics.NODES.set(len(self.nodes.living))
         self._lease = lease
         self._stands = stands
+        self._in_touch = in_touch
         self._watches: dict[tuple[str, str], Watch] = {}
         self._lines: dict[Watch, _Line] = {}
         self._stale: dict[Watch, None] = {}
@@ -94,7 +96,7 @@ class Follower:
         """Notice, until cancelled, whose lease has run out."""
         loop = asyncio.get_running_loop()
         while True:
-            for node in self.nodes.look(loop.time(), connected=nats.is_connected):
+            for node in self.nodes.look(loop.time(), connected=nats.is_connected and self._in_touch()):
                 self._node_changed(node)
             await asyncio.sleep(self._lease / LOOKS)
 

@@ -24,6 +24,7 @@ class Nodes:
         self._lease = lease
         self._clock = 0.0
         self._looked: float | None = None
+        self._connected = False
         self._heard: dict[str, float] = {}
         self._connections: dict[str, Mapping[str, int]] = {}
 
@@ -52,9 +53,11 @@ class Nodes:
             now: seconds of any monotonic clock.
             connected: whether leases could reach us since the last look.
         """
-        if connected and self._looked is not None:
+        if connected and not self._connected:
+            self.excuse()
+        elif connected and self._looked is not None:
             self._clock += min(now - self._looked, STEP * self._lease)
-        self._looked = now
+        self._looked, self._connected = now, connected
         gone = [node for node, heard in self._heard.items() if self._clock - heard >= self._lease]
         for node in gone:
             self.retire(node)

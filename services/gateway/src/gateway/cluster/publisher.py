@@ -16,6 +16,7 @@ from runtime import broker
 from runtime.broker import Outgoing, PublishFailed
 
 RENEWALS: Final = 3.3  # in the time of a lease
+OVERDUE: Final = 0.45  # of a lease; a renewal that takes so long has failed
 WINDOW: Final = 256  # records published at once
 AWAY: Final = 0.1  # seconds until the next attempt when NATS does not answer
 FAREWELL: Final = 2.0  # seconds for the last records of a process that ends
@@ -47,10 +48,15 @@ class Publisher:
         self.put(records.process(node), b"{}")
 
     @property
-    def healthy(self) -> bool:
-        """Whether the others know that this process lives."""
+    def introduced(self) -> bool:
+        """Whether the others have heard of this process."""
+        return self._renewed_at is not None
+
+    @property
+    def in_touch(self) -> bool:
+        """Whether leases can be stored: if ours cannot, those of the others cannot, either."""
         now = asyncio.get_running_loop().time()
-        return self._renewed_at is not None and now - self._renewed_at < self._lease
+        return self._renewed_at is not None and now - self._renewed_at < OVERDUE * self._lease
 
     def stands(self, subject: str) -> bool:
         """Whether this process wants a record on a subject."""
@@ -92,6 +98,7 @@ class Publisher:
                     await self._compare(nats)
                     doubtful = False
             except TROUBLE as error:
+                metrics.LEASE_FAILURES.inc()
                 _log.warning("lease not renewed", reason=type(error).__name__)
             doubtful |= await self._return_within(period)
 
@@ -113,7 +120,7 @@ class Publisher:
                 headers = {records.EXPIRY_HEADER: OVER_EXPIRES}
                 await nats.jetstream().publish(records.lease(self._node), records.OVER, headers=headers)
                 self._desired.clear()
-                while self._desired.dirty:
+                while self._desired.dirty and nats.is_connected:
                     await self._publish_window(nats)
         except TROUBLE as error:
             _log.warning("records left behind", reason=type(error).__name__)
@@ -128,7 +135,8 @@ class Publisher:
     async def _return_within(self, seconds: float) -> bool:
         """Wait; return early, and true, when the connection was lost and is back."""
         try:
-            await asyncio.wait_for(self._returned.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._returned.wait()
         except TimeoutError:
             return False
         return True

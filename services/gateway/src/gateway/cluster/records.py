@@ -133,5 +133,5 @@ def parse(subject: str, headers: Mapping[str, str], body: bytes) -> Record | Non
             info=fields.get("user_info"),
             count=int(fields.get("count", 0)),
         )
-    except (ValueError, KeyError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         return None
