@@ -58,8 +58,10 @@ class Echo(Connection):
 
     takes_binary = True
 
-    def _admit(self, request: Request) -> None:
+    def _admit(self, request: Request, accepted: bytes) -> None:
         """Let everybody in."""
+        del request
+        self._outlet.write(accepted)
 
     def _on_message(self, opcode: Opcode, message: bytes) -> None:
         if opcode is Opcode.TEXT:

@@ -219,17 +219,17 @@ class Connection(asyncio.Protocol):
         """Accept the upgrade whatever it asks for: a refusal before it would make clients wait 15 seconds."""
         response = self._ws.accept(request)
         self._ws.send_response(response)
-        self._write_pending()
         if self._ws.state is not State.OPEN:  # not a WebSocket handshake at all
+            self._write_pending()
             return
         # The parser of the handshake would keep the request, its headers and all, as long as the connection lasts.
         # Nothing follows the head of the request: uvicorn hands over no more than that.
         self._ws.parser = WebSocketProtocol.parse(self._ws)
         next(self._ws.parser)
-        self._admit(request)
+        self._admit(request, b"".join(self._ws.data_to_send()))
 
-    def _admit(self, request: Request) -> None:
-        """Establish the connection, or refuse it."""
+    def _admit(self, request: Request, accepted: bytes) -> None:
+        """Establish the connection, or refuse it; `accepted` is the answer to the upgrade, and goes before all else."""
         self._outlet.deflates = deflate.agreed(self._ws)
         visit = self._visit(request)
         admitted = self._gateway.door.admit(visit, self._heard)
@@ -238,9 +238,10 @@ class Connection(asyncio.Protocol):
                 metrics.LIMITS.labels("address").inc()
             else:
                 _log.info("refused", code=admitted.code, reason=admitted.reason)
+            self._outlet.write(accepted)
             self.refuse(admitted)
         else:
-            self._establish(admitted, visit.address)
+            self._establish(admitted, visit.address, accepted)
 
     def _visit(self, request: Request) -> Visit:
         """Return who comes; of an unknown peer, such as a UNIX socket, the address is empty."""
@@ -254,7 +255,7 @@ class Connection(asyncio.Protocol):
             origin=next(iter(headers.get_all("Origin")), None),
         )
 
-    def _establish(self, app: App, address: str) -> None:
+    def _establish(self, app: App, address: str, accepted: bytes) -> None:
         gateway = self._gateway
         self._address = address
         gateway.addresses.enter(address)
@@ -262,7 +263,8 @@ class Connection(asyncio.Protocol):
             app, gateway.new_socket_id(), max_channels=gateway.limits.channels, listeners=gateway.hub.listeners
         )
         gateway.connections.add(self, app.id, self._session.socket_id)
-        self._send(self._session.welcome(self._heard))
+        # In one write: a third of what a new connection costs is system calls.
+        self._outlet.write(accepted + wire.text(self._session.welcome(self._heard)))
         self.on_deadline(self._heard)
 
     def _on_frame(self, frame: Frame) -> None:
