@@ -43,6 +43,7 @@ from gateway.window import Bounds
 from runtime import broker
 from runtime.broker import Outgoing, PublishFailed
 from runtime.live import LiveClient
+from runtime.tasks import together
 
 LINGER: Final = 5.0  # seconds a channel without listeners stays subscribed: a page reload costs NATS nothing
 AWAY: Final = 0.05  # seconds between looks whether NATS is back
@@ -159,9 +160,7 @@ class Bus:
         try:
             await nats.subscribe(epoch.LIVE, cb=self._checkup.on_epoch)
             await self._checkup.agree(nats)
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._keep_subscribed(nats, hub))
-                tasks.create_task(self._checkup.run(nats))
+            await together(self._keep_subscribed(nats, hub), self._checkup.run(nats))
         finally:
             self._replays.close()
             for filler in self._fillers.values():

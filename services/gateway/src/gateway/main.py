@@ -55,6 +55,7 @@ from gateway.webhooks.service import Policy, Sources, Webhooks
 from gateway.websocket import Gateway, Limits
 from gateway.window import Bounds
 from runtime.http import Check, CorrelationMiddleware, probe_routes
+from runtime.tasks import together
 
 _log = structlog.stdlib.get_logger("gateway.main")
 
@@ -208,7 +209,8 @@ async def serve(settings: Settings, tenants: Apps, sockets: list[socket.socket],
         handshake=settings.handshake_seconds,
         reload=[watcher.ask] if tls is None else [watcher.ask, tls.renew],
     )
-    parts = (
+    await together(  # whichever fails takes the process down with it
+        server.serve(sockets),
         bus.run(hub),
         cluster.run(),
         reads.run(),
@@ -217,11 +219,6 @@ async def serve(settings: Settings, tenants: Apps, sockets: list[socket.socket],
         webhooks.run(),
         watcher.run(),
     )
-    async with asyncio.TaskGroup() as tasks:  # whichever fails takes the process down with it
-        helpers = [tasks.create_task(part) for part in parts]
-        await server.serve(sockets)
-        for helper in helpers:
-            helper.cancel()
 
 
 def build(

@@ -4,8 +4,7 @@ Everything converges: what cannot be published is published later, what was miss
 any time, and so may this process.
 """
 
-import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from gateway.cluster import records
@@ -14,9 +13,9 @@ from gateway.cluster.publisher import Publisher
 from gateway.cluster.sweeper import Sweeper
 from gateway.cluster.watch import Watch, Watcher
 from runtime import broker
+from runtime.tasks import together
 
 LEASE: Final = 10.0  # seconds without a word until a gateway counts as gone
-PATIENCE: Final = 0.2  # seconds for a task to end
 
 
 class Cluster:
@@ -91,32 +90,18 @@ class Cluster:
     async def run(self) -> None:
         """Take part until cancelled; then let the others know at once."""
         nats = await broker.connect(self._url, "gateway cluster", on_return=self._on_return)
-        parts = (
-            self._publisher.renew(nats),
-            self._publisher.publish(nats),
-            self._follower.look(nats),
-            self._follower.follow(nats),
-            self._sweeper.run(nats),
-        )
-        tasks = [asyncio.create_task(part) for part in parts]
         try:
-            failed, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in failed:  # none ends by itself
-                task.result()
+            await together(
+                self._publisher.renew(nats),
+                self._publisher.publish(nats),
+                self._follower.look(nats),
+                self._follower.follow(nats),
+                self._sweeper.run(nats),
+            )
         finally:
-            await _end(tasks)
             await self._publisher.retire(nats)
             await broker.close(nats)
 
     def _on_return(self) -> None:
         self._follower.on_return()
         self._publisher.on_return()
-
-
-async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Cancel tasks until they end: `asyncio.wait_for`, which nats-py uses, may swallow a cancellation (Python 3.11)."""
-    pending = set(tasks)
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=PATIENCE)

@@ -1,6 +1,5 @@
 """All of webhooks in one gateway: it stores what it has to tell, and one gateway, the leader, sends for all."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +18,7 @@ from gateway.webhooks.outbox import Outbox
 from gateway.webhooks.retry import Retry
 from gateway.webhooks.sender import Sender
 from runtime import broker
+from runtime.tasks import together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,22 +93,22 @@ class Webhooks:
 
     async def run(self) -> None:
         """Store, and perhaps lead, until cancelled."""
-        policy, sources = self._policy, self._sources
+        policy = self._policy
         nats = await broker.connect(self._url, "gateway webhooks", on_return=self._announcer.on_return)
         poster = Poster(timeout=policy.timeout, private=policy.private_addresses)
         try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._outbox.run(nats))
-                tasks.create_task(self._misses.run(nats))
-                while True:
-                    sender = Sender(poster, policy.retry, now=sources.now, chance=sources.chance)
-                    await lead(Lease(nats, self._node, policy.lease), partial(self._work, nats, sender))
+            await together(self._outbox.run(nats), self._misses.run(nats), self._lead(nats, poster))
         finally:
             await poster.close()
             await broker.close(nats)
 
+    async def _lead(self, nats: Client, poster: Poster) -> None:
+        """Be the leader whenever there is none."""
+        policy, sources = self._policy, self._sources
+        while True:
+            sender = Sender(poster, policy.retry, now=sources.now, chance=sources.chance)
+            await lead(Lease(nats, self._node, policy.lease), partial(self._work, nats, sender))
+
     async def _work(self, nats: Client, sender: Sender) -> None:
         """Do what the leader does for all."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(sender.run(nats))
-            tasks.create_task(self._announcer.run(nats))
+        await together(sender.run(nats), self._announcer.run(nats))
