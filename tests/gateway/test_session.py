@@ -343,3 +343,17 @@ def test_a_channel_name_has_exactly_one_kind_and_only_by_its_beginning(name):
             kind for kind in channels.Kind if name.startswith(kind.value) and len(kind.value) > len(channel.kind.value)
         ]
         assert not longer
+
+
+@pytest.mark.parametrize(("occupied", "listeners", "joins"), [(1, 0, True), (2, 0, False), (2, 1, True)])
+def test_an_app_may_have_so_many_channels_and_any_number_of_listeners_on_them(occupied, listeners, joins):
+    app = replace(APP, max_channels=2)
+    session = Session(
+        app, SOCKET, max_channels=10, listeners=lambda _app, _channel: listeners, occupied=lambda _app: occupied
+    )
+
+    effects = list(session.receive(subscribe("news"), 0.0))
+
+    assert any(isinstance(effect, Join) for effect in effects) == joins
+    if not joins:
+        assert json.loads(json.loads(effects[1].frame)["data"])["type"] == "LimitReached"

@@ -71,6 +71,7 @@ class _AppObject(_Object):
 
     # Ours.
     max_connections_per_user: Limit = 1000
+    max_channels: Limit = 100_000
     require_tls: bool = False
     allowed_origins: list[str] = []
     enable_subscription_counting: bool = False
@@ -114,6 +115,7 @@ def _app(path: Path, index: int, found: _AppObject) -> App:
         enabled=found.enabled,
         max_connections=_limit(found.max_connections),
         max_connections_per_user=_limit(found.max_connections_per_user),
+        max_channels=_limit(found.max_channels),
         require_tls=found.require_tls,
         allowed_origins=tuple(found.allowed_origins),
         client_events=found.enable_client_messages,

@@ -4,6 +4,7 @@ A listener is a socket id and an outlet. Frames of one channel that arrive in th
 one write.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
@@ -220,6 +221,7 @@ class Hub:
         self._new_crowd = new_crowd
         self._new_tally = new_tally
         self._rooms: dict[tuple[str, str], Room] = {}
+        self._of_app: Counter[str] = Counter()
 
     def join(  # noqa: PLR0913, PLR0917 - where, who, and what it brings along
         self,
@@ -238,6 +240,7 @@ class Hub:
             room = self._rooms[app_id, channel] = Room(app_id, channel, self._call_soon, cache, self._interest.follow)
             room.crowd = self._new_crowd(room)
             room.tally = self._new_tally(room)
+            self._of_app[app_id] += 1
             metrics.CHANNELS.inc()
         if not room:
             self._interest.acquire(room)
@@ -261,6 +264,10 @@ class Hub:
         room = self._rooms.get((app_id, channel))
         return 0 if room is None else len(room)
 
+    def channels(self, app_id: str) -> int:
+        """Return how many channels of an app have listeners here, or had them a moment ago."""
+        return self._of_app[app_id]
+
     def rows(self, app_id: str, question: Question) -> Iterator[Row]:
         """Yield what a question about an app's channels is after; the channels of users concern nobody."""
         for room in self._asked(app_id, question):
@@ -279,6 +286,7 @@ class Hub:
         if room or self._rooms.get((room.app_id, room.channel)) is not room:
             return False
         del self._rooms[room.app_id, room.channel]
+        self._of_app[room.app_id] -= 1
         if room.crowd is not None:
             room.crowd.close()
         if room.tally is not None:

@@ -260,7 +260,11 @@ class Connection(asyncio.Protocol):
         self._address = address
         gateway.addresses.enter(address)
         self._session = Session(
-            app, gateway.new_socket_id(), max_channels=gateway.limits.channels, listeners=gateway.hub.listeners
+            app,
+            gateway.new_socket_id(),
+            max_channels=gateway.limits.channels,
+            listeners=gateway.hub.listeners,
+            occupied=gateway.hub.channels,
         )
         gateway.connections.add(self, app.id, self._session.socket_id)
         # In one write: a third of what a new connection costs is system calls.

@@ -64,6 +64,8 @@ class App:
     read_requests_per_second: int | None = None
     """Requests of the HTTP API that only read, on one gateway."""
 
+    max_channels: int | None = 100_000
+    """Channels with listeners, on one gateway: each costs memory and a subscription at the broker."""
     max_channel_name: int = 200
     """Characters."""
     max_event_name: int = 200

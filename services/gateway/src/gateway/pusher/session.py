@@ -28,16 +28,26 @@ def _nobody(_app_id: str, _channel: str) -> int:
     return 0
 
 
+def _none(_app_id: str) -> int:
+    return 0
+
+
 class Session:
     """The state of one connection: who it is, what it listens to."""
 
     __slots__ = (
-        "_allowance", "_authorise_by", "_listeners", "_max_channels", "_members",
+        "_allowance", "_authorise_by", "_listeners", "_max_channels", "_members", "_occupied",
         "app", "channels", "socket_id", "user",
     )  # fmt: skip
 
     def __init__(
-        self, app: App, socket_id: str, *, max_channels: int, listeners: Callable[[str, str], int] = _nobody
+        self,
+        app: App,
+        socket_id: str,
+        *,
+        max_channels: int,
+        listeners: Callable[[str, str], int] = _nobody,
+        occupied: Callable[[str], int] = _none,
     ) -> None:
         """Begin.
 
@@ -46,6 +56,7 @@ class Session:
             socket_id: its name.
             max_channels: it may listen to at once.
             listeners: app id, channel → how many connections of this process listen.
+            occupied: app id → on how many channels somebody of this process listens.
         """
         self.app = app
         self.socket_id = socket_id
@@ -55,6 +66,7 @@ class Session:
         self._members: dict[str, Member] = {}  # presence channel → who this connection is there
         self._max_channels = max_channels
         self._listeners = listeners
+        self._occupied = occupied
         self._allowance: Allowance | None = None  # most connections never send an event
         self._authorise_by = inf
 
@@ -202,7 +214,18 @@ class Session:
             return Problem.BAD_AUTH, "AuthError", 403, "Not signed in as this user"
         if channel.kind.authorised and not self._authorised(channel, data):
             return Problem.BAD_AUTH, "AuthError", 401, "Invalid signature"
+        if self._is_one_too_many(channel):
+            return Problem.LIMIT, "LimitReached", 413, "The application has too many channels"
         return self._membership_refusal(channel, data) if channel.kind.presence else None
+
+    def _is_one_too_many(self, channel: Channel) -> bool:
+        """Whether nobody listens to a channel yet, and the app must not have more."""
+        limit = self.app.max_channels
+        return (
+            limit is not None
+            and self._occupied(self.app.id) >= limit
+            and not self._listeners(self.app.id, channel.name)
+        )
 
     def _membership_refusal(self, channel: Channel, data: dict[str, Any]) -> tuple[Problem, str, int, str] | None:
         """Return why the connection cannot be a member of a presence channel, or take note of who it is there."""
