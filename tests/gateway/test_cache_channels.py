@@ -16,16 +16,23 @@ from gateway.pusher import channels
 from support.gateways import CACHES, MISS, OTHER_APP, SUCCEEDED
 from support.waiting import until
 
+MEMBER = '{"user_id":"7"}'  # all are the same user, so that nobody hears of members
 
-@pytest.fixture(params=CACHES)
+
+@pytest.fixture(params=[*CACHES, "presence-cache-"])
 def channel(request):
     return f"{request.param}{uuid4()}"
 
 
+async def ask(client, channel):
+    await client.subscribe(channel, **({"channel_data": MEMBER} if channel.startswith("presence-") else {}))
+
+
 async def welcomed(client, channel):
     """Subscribe; return the frame right after the success frame."""
-    await client.subscribe(channel)
-    assert await client.frame() == {"event": SUCCEEDED, "channel": channel, "data": "{}"}
+    await ask(client, channel)
+    data = '{"presence":{"count":1,"ids":["7"],"hash":{"7":null}}}' if channel.startswith("presence-") else "{}"
+    assert await client.frame() == {"event": SUCCEEDED, "channel": channel, "data": data}
     return await client.frame()
 
 
@@ -160,7 +167,7 @@ async def test_the_cached_frame_is_the_stored_one_byte_for_byte(gateway, nats_se
     stored = b'{"event":"e","channel":"%s","data":"{\\"name\\":\\"Zo\xc3\xab\\"}"}' % channel.encode()
     async with nats_server.client() as operator, gateway.connect() as client:
         await operator.jetstream().publish(subjects.push("4242", channel), stored)
-        await client.subscribe(channel)
+        await ask(client, channel)
 
         assert (await client.frame())["event"] == SUCCEEDED
         assert (await client.socket.recv()).encode() == stored

@@ -384,7 +384,7 @@ async def test_a_malformed_idempotency_key(api, key):
     assert refused(await api.post(signed(body), content=body, headers=[("Idempotency-Key", key)]), 400)
 
 
-async def test_503_when_the_event_was_not_stored(api, store):
+async def test_status_503_when_the_event_was_not_stored(api, store):
     store.refusal = Unavailable("The message broker is not reachable; try again")
 
     assert refused(await post(api, event()), 503)
@@ -466,7 +466,7 @@ async def test_a_repeated_batch_has_the_same_message_ids_and_none_of_a_single_ev
     assert ids == [f"{key}http:4242:k:news" for key in ("batch:0:", "batch:1:", "", "batch:0:")]
 
 
-async def test_503_when_a_batch_was_not_stored(api, store):
+async def test_status_503_when_a_batch_was_not_stored(api, store):
     store.refusal = Unavailable("The message broker is not reachable; try again")
 
     assert refused(await post(api, {"batch": [entry(1)]}, path=BATCH), 503)

@@ -54,7 +54,7 @@ def test_a_selected_subprotocol_was_offered(offered):
     assert subprotocol(offered) in {None, *offered}
 
 
-def test_014_reasons_fit_into_a_close_frame():
+def test_014_155_reasons_fit_into_a_close_frame_and_codes_are_never_43xx():
     refusals = [value for value in vars(codes).values() if isinstance(value, codes.Refusal)]
 
     assert refusals
