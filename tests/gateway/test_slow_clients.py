@@ -2,15 +2,9 @@
 
 import asyncio
 import socket
-from types import SimpleNamespace
 
-from gateway.connections import Connections
-from gateway.pusher.addresses import Addresses
-from gateway.pusher.app import App, Apps
-from gateway.pusher.handshake import Door
-from gateway.pusher.liveness import Patience
-from gateway.pusher.proxies import Proxies
-from gateway.websocket import Connection, Gateway, Limits
+from gateway.websocket import Limits
+from support.pumps import established
 from support.waiting import until
 
 
@@ -20,12 +14,14 @@ class Slow:
     def __init__(self, plug):
         self.plug = plug
         self.waiting = 0
+        self.looks = 0
         self.written = b""
 
     def get_extra_info(self, name):
         return self.plug if name == "socket" else None
 
     def get_write_buffer_size(self):
+        self.looks += 1
         return self.waiting
 
     def set_write_buffer_limits(self, high):
@@ -42,35 +38,32 @@ class Slow:
 
 
 async def test_a_client_that_reads_only_a_part_is_still_watched():
-    app = App(id="1", key="key", secret="secret")
-    addresses = Addresses(connections=None, handshakes=None)
-    gateway = Gateway(
-        door=Door(Apps([app]), addresses, path_prefix="", connections=lambda _: 0),
-        addresses=addresses,
-        proxies=Proxies(),
-        hub=SimpleNamespace(listeners=None),
-        watchlists=SimpleNamespace(leave=lambda _: None),
-        connections=Connections(tick=1.0),
-        relay=None,
-        new_socket_id=lambda: "1.1",
-        limits=Limits(buffer_bytes=1000),
-        patience=Patience(45.0, 30.0),
-    )
     plug, client = socket.socketpair()
     with plug, client:
         transport = Slow(plug)
-        connection = Connection(gateway, SimpleNamespace(connections=set()))
-        connection.connection_made(transport)
-        connection.data_received(
-            b"GET /app/key?protocol=7 HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        )
-        connection.pause_writing()
+        connection = established(transport, Limits(buffer_bytes=1000))
         transport.waiting = 999  # it read a little before the first look
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        before = transport.looks
+        connection.pause_writing()
+        await until(lambda: transport.looks > before, why="somebody looks at what it has not taken")
         assert b"4200" not in transport.written
         transport.waiting = 2000  # and is not told again
 
         await until(lambda: b"4200" in transport.written, why="the slow client is closed")
+        connection.connection_lost(None)
+
+
+async def test_a_client_that_catches_up_is_watched_no_more():
+    plug, client = socket.socketpair()
+    with plug, client:
+        transport = Slow(plug)
+        connection = established(transport, Limits(buffer_bytes=1000))
+        transport.waiting = 999
+        connection.pause_writing()
+        connection.resume_writing()
+        before = transport.looks
+        transport.waiting = 2000  # which the transport would tell
+
+        await asyncio.sleep(0.3)  # three looks' time: an absence cannot be waited for
+        assert transport.looks == before
         connection.connection_lost(None)
