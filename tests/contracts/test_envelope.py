@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from contracts import envelope
 from contracts.envelope import Envelope
-from contracts.events import NAMES, TYPES, LeadCreated, LeadEvent, UnknownEvent, event_of
+from contracts.events import NAMES, TYPES, Fact, LeadCreated, UnknownEvent, event_of
 from support.facts import facts, ids, summaries, times
 
 ATTRIBUTES = st.fixed_dictionaries(
@@ -26,6 +26,7 @@ ATTRIBUTES = st.fixed_dictionaries(
         "causationid": ids,
         "correlationid": st.from_regex(r"[A-Za-z0-9_.:-]{1,128}", fullmatch=True),
         "socketid": st.from_regex(r"[0-9]{1,9}\.[0-9]{1,9}", fullmatch=True),
+        "jobid": ids,
         "traceparent": st.from_regex(r"00-[0-9a-f]{32}-[0-9a-f]{16}-01", fullmatch=True),
     },
 )
@@ -35,9 +36,7 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 @given(facts, times, ATTRIBUTES)
-def test_every_fact_returns_from_the_wire_as_it_was(
-    fact: LeadEvent, time: datetime, attributes: dict[str, object]
-) -> None:
+def test_every_fact_returns_from_the_wire_as_it_was(fact: Fact, time: datetime, attributes: dict[str, object]) -> None:
     sent = envelope.wrap(fact, time=time, **attributes)
 
     received = envelope.parse(sent.to_json())
@@ -47,7 +46,7 @@ def test_every_fact_returns_from_the_wire_as_it_was(
 
 
 @given(facts, times, ATTRIBUTES)
-def test_every_envelope_is_a_cloud_event(fact: LeadEvent, time: datetime, attributes: Attributes) -> None:
+def test_every_envelope_is_a_cloud_event(fact: Fact, time: datetime, attributes: Attributes) -> None:
     event = json.loads(envelope.wrap(fact, time=time, **attributes).to_json())
 
     # CloudEvents 1.0, §3.1: names; §2.1.1 and JSON format §2.2: required attributes, nothing null.
@@ -104,5 +103,5 @@ def test_what_could_break_a_header_or_a_feed_is_no_envelope(attributes: Attribut
 
 def test_names_and_classes_are_one_to_one() -> None:
     assert len(set(NAMES.values())) == len(NAMES) == len(TYPES)
-    assert all(re.fullmatch(r"crm\.lead\.[a-z_]+\.v[0-9]+", name) for name in TYPES)
+    assert all(re.fullmatch(r"crm\.(lead|user|pipeline|import)\.[a-z_]+\.v[0-9]+", name) for name in TYPES)
     assert event_of("crm.lead.status_changed.v1") == "status_changed"

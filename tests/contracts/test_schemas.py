@@ -10,7 +10,7 @@ from hypothesis import given
 from jsonschema import Draft202012Validator, FormatChecker
 
 from contracts import envelope
-from contracts.events import NAMES, LeadEvent
+from contracts.events import NAMES, Fact
 from contracts.schemas import committed, generated
 from contracts.schemas.compatibility import incompatibilities
 from support.facts import facts
@@ -41,7 +41,7 @@ def test_schemas_are_valid_and_called_what_envelopes_say(name: str) -> None:
 
 
 @given(facts)
-def test_every_fact_fits_its_schema(fact: LeadEvent) -> None:
+def test_every_fact_fits_its_schema(fact: Fact) -> None:
     validator = Draft202012Validator(committed()[NAMES[type(fact)]], format_checker=FormatChecker())
 
     validator.validate(json.loads(json.dumps(envelope.encode(fact))))

@@ -53,6 +53,7 @@ def test_subjects_are_what_the_permissions_say() -> None:
     channel = "private-company.c1"
 
     assert subjects.fact("c1", "l1", "crm.lead.status_changed.v1") == "crm.c1.lead.l1.status_changed"
+    assert subjects.fact("c1", "u1", "crm.user.deactivated.v1") == "crm.c1.user.u1.deactivated"
     assert subjects.push("4242", channel) == "push.4242.private-company=2Ec1"
     assert subjects.live("4242", channel) == "live.4242.private-company=2Ec1"
     assert subjects.dead("notifier") == "dead.notifier"

@@ -6,14 +6,12 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
-from contracts.events import NAMES, TYPES, LeadEvent, UnknownEvent
+from contracts.events import NAMES, TYPES, Fact, UnknownEvent, subject_of
 
 SOURCE: Final = "/leads"
 CONTENT_TYPE: Final = "application/cloudevents+json"
 
-_ADAPTERS: Final[Mapping[type[LeadEvent], TypeAdapter[LeadEvent]]] = {
-    fact: TypeAdapter(fact) for fact in TYPES.values()
-}
+_ADAPTERS: Final[Mapping[type[Fact], TypeAdapter[Fact]]] = {fact: TypeAdapter(fact) for fact in TYPES.values()}
 
 Text: TypeAlias = Annotated[str, Field(pattern=r"^[!-~]{1,128}$")]
 """What travels in message headers too: visible ASCII, never a line break."""
@@ -30,7 +28,7 @@ class Envelope(BaseModel):
     source: str = SOURCE
     type: str
     subject: str
-    """The lead's id."""
+    """The id of what it is about: of the lead, the user, the import; of the company for its pipeline."""
     time: AwareDatetime
     datacontenttype: Literal["application/json"] = "application/json"
     dataschema: str
@@ -39,7 +37,7 @@ class Envelope(BaseModel):
     feedposition: int = Field(ge=1, lt=1 << 63)
     """Dense per company: 1, 2, 3 …"""
     streamversion: int = Field(ge=1, lt=1 << 63)
-    """Dense per lead."""
+    """Dense per subject."""
     actor: str | None = None
     """The id of the user who did it; none for the system."""
     causationid: str | None = None
@@ -48,9 +46,11 @@ class Envelope(BaseModel):
     """Follows one request through every process."""
     socketid: Text | None = None
     """The author's Pusher socket, which does not hear its own change."""
+    jobid: Text | None = None
+    """The bulk job it is a part of: screens hear of the job, not of each of its facts."""
     data: dict[str, Any]
 
-    def fact(self) -> LeadEvent:
+    def fact(self) -> Fact:
         """Return the fact inside.
 
         Raises:
@@ -64,11 +64,17 @@ class Envelope(BaseModel):
         return self.model_dump_json(exclude_none=True).encode()
 
 
-def wrap(fact: LeadEvent, *, time: datetime, **attributes: Any) -> Envelope:  # noqa: ANN401 - the model checks them
+def wrap(fact: Fact, *, time: datetime, companyid: str, **attributes: Any) -> Envelope:  # noqa: ANN401 - the model checks
     """Put a fact into its envelope; `attributes` are the remaining fields of `Envelope`."""
     name = NAMES[type(fact)]
     return Envelope(
-        type=name, time=time, dataschema=schema_uri(name), subject=fact.lead.id, data=encode(fact), **attributes
+        type=name,
+        time=time,
+        dataschema=schema_uri(name),
+        companyid=companyid,
+        subject=subject_of(fact, companyid),
+        data=encode(fact),
+        **attributes,
     )
 
 
@@ -86,13 +92,13 @@ def schema_uri(name: str) -> str:
     return f"/contracts/schemas/{name}.json"
 
 
-def encode(fact: LeadEvent) -> dict[str, Any]:
+def encode(fact: Fact) -> dict[str, Any]:
     """Return a fact's data as plain JSON values: times RFC 3339 in UTC."""
     encoded: dict[str, Any] = _ADAPTERS[type(fact)].dump_python(fact, mode="json")
     return encoded
 
 
-def decode(name: str, data: Mapping[str, Any]) -> LeadEvent:
+def decode(name: str, data: Mapping[str, Any]) -> Fact:
     """Return the fact of that name.
 
     Unknown fields are ignored: a newer producer may have added some.

@@ -7,7 +7,7 @@ wildcard can reach another subject.
 import re
 from typing import Final
 
-from contracts.events import event_of
+from contracts.events import event_of, kind_of
 
 FACTS: Final = "crm.>"
 PUSHES: Final = "push.>"
@@ -48,9 +48,9 @@ def name_of(encoded: str) -> str:
     return name
 
 
-def fact(company_id: str, lead_id: str, event_name: str) -> str:
-    """Return the subject of a lead's fact: `crm.<company>.lead.<lead>.<event>`."""
-    return f"crm.{token(company_id)}.lead.{token(lead_id)}.{event_of(event_name)}"
+def fact(company_id: str, subject_id: str, name: str) -> str:
+    """Return the subject of a fact of that name: `crm.<company>.lead.<lead>.<event>`, likewise for users and others."""
+    return f"crm.{token(company_id)}.{kind_of(name)}.{token(subject_id)}.{event_of(name)}"
 
 
 def push(app_id: str, channel: str) -> str:

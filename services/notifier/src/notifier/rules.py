@@ -10,10 +10,16 @@ from contracts.envelope import Envelope
 from contracts.events import (
     Changes,
     LeadAssigned,
+    LeadConverted,
     LeadCreated,
     LeadDeleted,
     LeadEvent,
+    LeadMerged,
+    LeadMessageEdited,
+    LeadMessagePosted,
+    LeadRestored,
     LeadStatusChanged,
+    LeadTagged,
     LeadUpdated,
 )
 from contracts.push import LeadPush, Push
@@ -24,6 +30,12 @@ COMPANY_HEARS: Final[Mapping[type[LeadEvent], str]] = MappingProxyType(
         LeadUpdated: "lead.updated",
         LeadAssigned: "lead.updated",
         LeadStatusChanged: "lead.updated",
+        LeadTagged: "lead.updated",
+        LeadMessagePosted: "lead.updated",
+        LeadMessageEdited: "lead.updated",
+        LeadConverted: "lead.updated",
+        LeadMerged: "lead.updated",
+        LeadRestored: "lead.created",
         LeadDeleted: "lead.deleted",
     }
 )
@@ -50,9 +62,9 @@ def react(envelope: Envelope, app_id: str) -> Reaction:
         pydantic.ValidationError: its data does not fit its type.
     """
     fact = envelope.fact()
-    event = COMPANY_HEARS.get(type(fact))
-    if event is None:
+    if not isinstance(fact, LeadEvent):
         return SILENCE
+    event = COMPANY_HEARS[type(fact)]
     return Reaction(
         pushes=(_company_push(event, envelope, fact, app_id),),
         changes_stats=_changes_stats(fact),
@@ -79,9 +91,12 @@ def _company_push(event: str, envelope: Envelope, fact: LeadEvent, app_id: str) 
 
 
 def _changes(fact: LeadEvent) -> Changes | None:
-    return None if isinstance(fact, LeadCreated | LeadDeleted) else fact.changes
+    if isinstance(fact, LeadCreated | LeadDeleted | LeadRestored):
+        return None
+    return fact.changes if isinstance(fact, LeadUpdated | LeadAssigned | LeadStatusChanged | LeadTagged) else {}
 
 
 def _changes_stats(fact: LeadEvent) -> bool:
     # Of what LeadUpdated may change, only the source is counted.
-    return not isinstance(fact, LeadUpdated) or "source" in fact.changes
+    silent = LeadTagged | LeadMessagePosted | LeadMessageEdited
+    return "source" in fact.changes if isinstance(fact, LeadUpdated) else not isinstance(fact, silent)

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from contracts.envelope import Envelope
-from contracts.events import Change, Changes, LeadEvent, event_of
+from contracts.events import Change, Changes, Fact, LeadEvent, event_of, kind_of
 from leads.api.context import CallerOf, ServicesOf
 from leads.api.responses import problems
 from leads.api.schemas import FeedEntry, FeedPage, Links, Meta, StatsAnswer
@@ -38,11 +38,11 @@ async def read_stats(caller: CallerOf, services: ServicesOf) -> StatsAnswer:
 
 def short_type(envelope: Envelope) -> str:
     """Return a fact's type as clients know it: `lead.status_changed`."""
-    return f"lead.{event_of(envelope.type)}"
+    return f"{kind_of(envelope.type)}.{event_of(envelope.type)}"
 
 
-def changes_of(fact: LeadEvent) -> dict[str, Change]:
-    """Return what a fact changed, field by field; nothing for the first and the last."""
+def changes_of(fact: Fact) -> dict[str, Change]:
+    """Return what a fact changed, field by field; nothing for one that has no changes."""
     changes: Changes = getattr(fact, "changes", {})
     return dict(changes)
 
@@ -56,5 +56,5 @@ def _entry(envelope: Envelope) -> FeedEntry:
         occurred_at=envelope.time,
         actor=envelope.actor,
         changes=changes_of(fact),
-        lead=fact.lead,
+        lead=fact.lead if isinstance(fact, LeadEvent) else None,
     )

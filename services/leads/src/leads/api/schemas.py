@@ -151,7 +151,7 @@ class HistoryEntry(BaseModel):
 
 
 class FeedEntry(BaseModel):
-    """One fact of the company's feed, with the lead as it was after it."""
+    """One fact of the company's feed, with the lead as it was after it; no lead when it is about something else."""
 
     model_config = _example(examples.FEED_ENTRY)
 
@@ -162,7 +162,7 @@ class FeedEntry(BaseModel):
     actor: str | None
     """Id of the user who did it."""
     changes: dict[str, Change]
-    lead: LeadSummary
+    lead: LeadSummary | None
 
 
 class HistoryPage(Page[HistoryEntry]):

@@ -5,7 +5,7 @@ the company's writers, which commit in position order, so that no reader can ste
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
@@ -78,7 +78,7 @@ class PostgresEventStore:
             history = await connection.execute(HISTORY, key)
             answer = await _find_answer(connection, command)
             return Stream(
-                history=[envelope.decode(name, data) for name, data in await history.fetchall()],
+                history=[cast("LeadEvent", envelope.decode(name, data)) for name, data in await history.fetchall()],
                 position=_one(await position.fetchone()),
                 answer=answer,
             )
