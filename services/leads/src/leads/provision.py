@@ -1,12 +1,16 @@
 """Create a company and its users, as `python -m leads provision` reads them. Again is the same as once."""
 
+from dataclasses import asdict
 from typing import Annotated, Final, Literal
 from uuid import UUID, uuid5
 
 import psycopg
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
+from psycopg.types.json import Jsonb
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from leads.domain.company import DEFAULT_PIPELINE
 
 _TEXT = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
@@ -15,7 +19,11 @@ COMPANY: Final = """
 INSERT INTO companies (company_id, name) VALUES (%(company_id)s, %(name)s)
 ON CONFLICT (company_id) DO UPDATE SET name = excluded.name
 """
+_STAGES: Final = [asdict(stage) for stage in DEFAULT_PIPELINE.stages]
 FEED: Final = "INSERT INTO feeds (company_id) VALUES (%(company_id)s) ON CONFLICT DO NOTHING"
+PIPELINE: Final = """
+INSERT INTO pipelines (company_id, stages, version) VALUES (%(company_id)s, %(stages)s, 0) ON CONFLICT DO NOTHING
+"""
 KNOWN: Final = "SELECT id, password_hash FROM users WHERE company_id = %(company_id)s AND email = %(email)s"
 USER: Final = """
 INSERT INTO users (company_id, id, email, name, role, password_hash)
@@ -87,6 +95,7 @@ def provision(database_url: str, spec: Spec, hasher: PasswordHasher) -> Provisio
             connection.execute(ENTER, {"company_id": str(company_id)})
             connection.execute(COMPANY, {"company_id": company_id, "name": spec.company.name})
             connection.execute(FEED, {"company_id": company_id})
+            connection.execute(PIPELINE, {"company_id": company_id, "stages": Jsonb(_STAGES)})
             users = [_provision_user(connection, company_id, user, hasher) for user in spec.users]
     except psycopg.errors.UniqueViolation as error:
         if error.diag.constraint_name != "users_email_key":

@@ -1,0 +1,184 @@
+"""A whole CRM: settings of companies, more about a lead, its chat, what was deleted or merged, and counters."""
+
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+TENANT_TABLES = (
+    "pipelines",
+    "sources",
+    "custom_fields",
+    "saved_views",
+    "lead_messages",
+    "deleted_leads",
+    "merged_leads",
+    "counters",
+    "rotations",
+)
+
+# Every change of a company's settings (users, pipeline, sources, fields) raises `settings_version` under the feed's
+# lock. A process keeps them in memory, and each transaction that reads the feed's row sees whether it still may.
+COMPANIES = """
+ALTER TABLE companies
+    ADD COLUMN region text CHECK (region ~ '^[A-Z]{2}$'),      -- of phone numbers without a country code (ISO 3166)
+    ADD COLUMN currency text CHECK (currency ~ '^[A-Z]{3}$');  -- of values without one (ISO 4217)
+
+ALTER TABLE feeds ADD COLUMN settings_version bigint NOT NULL DEFAULT 0;
+
+ALTER TABLE users
+    ADD COLUMN active boolean NOT NULL DEFAULT true,
+    ADD COLUMN version integer NOT NULL DEFAULT 0,  -- of the user's facts; 0 for one who was provisioned
+    ADD COLUMN tokens_since timestamptz NOT NULL DEFAULT '-infinity';  -- access tokens from before are void
+
+CREATE TABLE pipelines (
+    company_id  uuid PRIMARY KEY REFERENCES companies,
+    stages      jsonb NOT NULL,  -- of contracts.events.Stage, in order
+    version     integer NOT NULL  -- of its facts; 0 for the one that came with the company
+);
+INSERT INTO pipelines (company_id, stages, version)
+SELECT company_id, '[
+    {"key": "new", "name": "New", "kind": "open"},
+    {"key": "contacted", "name": "Contacted", "kind": "open"},
+    {"key": "qualified", "name": "Qualified", "kind": "open"},
+    {"key": "won", "name": "Won", "kind": "won"},
+    {"key": "lost", "name": "Lost", "kind": "lost"}
+]', 0 FROM companies;
+
+CREATE TABLE sources (
+    company_id  uuid NOT NULL REFERENCES companies,
+    key         text NOT NULL,  -- what leads name
+    name        text NOT NULL,
+    active      boolean NOT NULL DEFAULT true,
+    PRIMARY KEY (company_id, key)
+);
+
+CREATE TABLE custom_fields (
+    company_id  uuid NOT NULL REFERENCES companies,
+    key         text NOT NULL,
+    label       text NOT NULL,
+    kind        text NOT NULL CHECK (kind IN ('text', 'number', 'boolean', 'date', 'choice', 'choices', 'url')),
+    choices     text[] NOT NULL DEFAULT '{}',
+    required    boolean NOT NULL DEFAULT false,
+    active      boolean NOT NULL DEFAULT true,
+    position    integer NOT NULL DEFAULT 0,
+    PRIMARY KEY (company_id, key)
+);
+
+CREATE TABLE saved_views (
+    company_id  uuid NOT NULL REFERENCES companies,
+    id          uuid NOT NULL,
+    owner       uuid NOT NULL,
+    name        text NOT NULL,
+    query       jsonb NOT NULL,  -- parameters of GET /leads
+    shared      boolean NOT NULL DEFAULT false,
+    created_at  timestamptz NOT NULL,
+    updated_at  timestamptz NOT NULL,
+    PRIMARY KEY (company_id, id)
+);
+
+-- Whose turn it is to get the next lead.
+CREATE TABLE rotations (
+    company_id  uuid PRIMARY KEY REFERENCES companies,
+    last_user   uuid NOT NULL
+);
+"""
+
+LEADS = """
+ALTER TABLE leads
+    ADD COLUMN title text,
+    ADD COLUMN status_since timestamptz,
+    ADD COLUMN lost_reason text,
+    ADD COLUMN value numeric(15, 2),
+    ADD COLUMN currency text,
+    ADD COLUMN score smallint,
+    ADD COLUMN tags text[] NOT NULL DEFAULT '{}',
+    ADD COLUMN custom jsonb NOT NULL DEFAULT '{}',
+    ADD COLUMN messages integer NOT NULL DEFAULT 0,
+    ADD COLUMN contact_id uuid,
+    ADD COLUMN deal_id uuid,
+    ADD COLUMN converted_at timestamptz;
+CREATE INDEX leads_newest_by_assignee ON leads (company_id, assigned_to, created_at DESC, id DESC);
+CREATE INDEX leads_by_email ON leads (company_id, email) WHERE email IS NOT NULL;
+CREATE INDEX leads_by_phone ON leads (company_id, phone) WHERE phone IS NOT NULL;
+
+CREATE TABLE lead_messages (
+    company_id     uuid NOT NULL,
+    lead_id        uuid NOT NULL,
+    id             uuid NOT NULL,
+    author         uuid NOT NULL,
+    body           text NOT NULL,
+    mentions       uuid[] NOT NULL DEFAULT '{}',
+    posted_at      timestamptz NOT NULL,
+    edited_at      timestamptz,
+    feed_position  bigint NOT NULL,  -- of the fact that posted it: the order of a chat
+    PRIMARY KEY (company_id, id)
+);
+CREATE INDEX lead_messages_in_order ON lead_messages (company_id, lead_id, feed_position);
+
+CREATE TABLE deleted_leads (
+    company_id   uuid NOT NULL,
+    id           uuid NOT NULL,
+    lead         jsonb NOT NULL,  -- its last summary
+    deleted_at   timestamptz NOT NULL,
+    deleted_by   uuid,
+    merged_into  uuid,
+    PRIMARY KEY (company_id, id)
+);
+CREATE INDEX deleted_leads_newest ON deleted_leads (company_id, deleted_at DESC, id DESC);
+
+-- Whose history is readable from whom.
+CREATE TABLE merged_leads (
+    company_id   uuid NOT NULL,
+    survivor_id  uuid NOT NULL,
+    merged_id    uuid NOT NULL,
+    PRIMARY KEY (company_id, survivor_id, merged_id)
+);
+
+-- What GET /stats adds up; changed in the transaction of the fact, under the feed's lock.
+CREATE TABLE counters (
+    company_id  uuid NOT NULL,
+    dimension   text NOT NULL,
+    key         text NOT NULL,
+    count       bigint NOT NULL,
+    PRIMARY KEY (company_id, dimension, key)
+) WITH (fillfactor = 50);
+"""
+
+# A transaction without app.company sees nothing: the setting reads '' after a transaction that had set it.
+ISOLATE = """
+ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
+ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON {table}
+    USING (company_id = nullif(current_setting('app.company', true), '')::uuid)
+    WITH CHECK (company_id = nullif(current_setting('app.company', true), '')::uuid);
+"""
+
+LOGIN = """
+CREATE OR REPLACE FUNCTION credentials(login_email text)
+    RETURNS TABLE (user_id uuid, company_id uuid, password_hash text)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$ SELECT u.id, u.company_id, u.password_hash FROM public.users AS u WHERE u.email = login_email AND u.active $$;
+"""
+
+GRANTS = """
+GRANT UPDATE (name, region, currency) ON companies TO leads_app;
+GRANT UPDATE (settings_version) ON feeds TO leads_app;
+GRANT SELECT (active, version, tokens_since) ON users TO leads_app;
+GRANT INSERT (company_id, id, email, name, role, password_hash, active, version, tokens_since) ON users TO leads_app;
+GRANT UPDATE (email, name, role, password_hash, active, version, tokens_since) ON users TO leads_app;
+GRANT SELECT, INSERT, UPDATE ON pipelines, rotations, lead_messages TO leads_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON sources, custom_fields, saved_views, deleted_leads, counters TO leads_app;
+GRANT SELECT, INSERT ON merged_leads TO leads_app;
+"""
+
+
+def upgrade() -> None:
+    op.execute(COMPANIES)
+    op.execute(LEADS)
+    for table in TENANT_TABLES:
+        op.execute(ISOLATE.format(table=table))
+    op.execute(LOGIN)
+    op.execute(GRANTS)

@@ -1,0 +1,109 @@
+"""Companies' settings, kept in memory for as long as the feed's row says that they are the current ones."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from pydantic import TypeAdapter
+from sqlalchemy import Row, text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from contracts.events import Pipeline, Stage
+from leads.domain.company import Company, CustomField, Source, User
+from leads.store.database import Database
+from leads.store.log import UnknownCompany
+
+KEPT: Final = 10_000  # companies; the one asked for least recently goes first
+
+FEED: Final = text("SELECT position, settings_version FROM feeds WHERE company_id = :company_id")
+COMPANY: Final = text("""
+SELECT c.name, c.region, c.currency, p.stages, p.version, f.settings_version
+FROM companies AS c JOIN pipelines AS p USING (company_id) JOIN feeds AS f USING (company_id)
+WHERE c.company_id = :company_id
+""")
+USERS: Final = text("SELECT id::text, name, role, active FROM users WHERE company_id = :company_id")
+SOURCES: Final = text("SELECT key, name, active FROM sources WHERE company_id = :company_id ORDER BY key")
+FIELDS: Final = text("""
+SELECT key, label, kind, choices, required, active FROM custom_fields
+WHERE company_id = :company_id ORDER BY position, key
+""")
+_STAGES: Final = TypeAdapter(tuple[Stage, ...])
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A company's feed row: one indexed read tells whether anything at all has changed."""
+
+    position: int
+    settings_version: int
+
+
+class Directory:
+    """The settings of companies, one process' copy.
+
+    Raises:
+        UnknownCompany: from every method, when the company was never provisioned.
+        DatabaseAway: from every method.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: OrderedDict[UUID, Company] = OrderedDict()
+
+    async def feed(self, company_id: UUID) -> Feed:
+        """Return the company's feed row as it is now."""
+        async with self._database.reading(company_id) as session:
+            row = (await _execute(session, FEED, company_id)).one_or_none()
+        if row is None:
+            raise UnknownCompany
+        return Feed(*row)
+
+    async def company(self, company_id: UUID, *, at_least: int = 0) -> Company:
+        """Return the company's settings, at version `at_least` or a later one.
+
+        What is in memory may be outdated: whoever decides something by it compares versions under the feed's lock.
+        """
+        known = self._known.get(company_id)
+        if known is None or known.settings_version < at_least:
+            known = self._known[company_id] = await self._load(company_id)
+        self._known.move_to_end(company_id)
+        while len(self._known) > KEPT:
+            self._known.popitem(last=False)
+        return known
+
+    async def _load(self, company_id: UUID) -> Company:
+        async with self._database.reading(company_id) as session:
+            company = (await _execute(session, COMPANY, company_id)).one_or_none()
+            if company is None:
+                raise UnknownCompany
+            users = [
+                User(id=id_, name=name, role=role, active=active)
+                for id_, name, role, active in await _execute(session, USERS, company_id)
+            ]
+            sources = [
+                Source(key=key, name=name, active=active)
+                for key, name, active in await _execute(session, SOURCES, company_id)
+            ]
+            fields = [_field(row) for row in await _execute(session, FIELDS, company_id)]
+        name, region, currency, stages, pipeline_version, settings_version = company
+        return Company(
+            id=str(company_id),
+            name=name,
+            region=region,
+            currency=currency,
+            pipeline=Pipeline(stages=_STAGES.validate_python(stages), version=pipeline_version),
+            users={user.id: user for user in users},
+            sources={source.key: source for source in sources},
+            custom_fields={field.key: field for field in fields},
+            settings_version=settings_version,
+        )
+
+
+def _field(row: Row[Any]) -> CustomField:
+    key, label, kind, choices, required, active = row
+    return CustomField(key=key, label=label, kind=kind, choices=tuple(choices), required=required, active=active)
+
+
+async def _execute(session: AsyncSession, statement: Any, company_id: UUID) -> Any:  # noqa: ANN401 - SQLAlchemy's result
+    return await (await session.connection()).execute(statement, {"company_id": company_id})
