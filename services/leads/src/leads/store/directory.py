@@ -6,7 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import Row, text
+from sqlalchemy import CursorResult, Row, TextClause, text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from contracts.events import Pipeline, Stage
@@ -22,7 +22,7 @@ SELECT c.name, c.region, c.currency, p.stages, p.version, f.settings_version
 FROM companies AS c JOIN pipelines AS p USING (company_id) JOIN feeds AS f USING (company_id)
 WHERE c.company_id = :company_id
 """)
-USERS: Final = text("SELECT id::text, name, role, active FROM users WHERE company_id = :company_id")
+USERS: Final = text("SELECT id::text AS id, name, role, active FROM users WHERE company_id = :company_id")
 SOURCES: Final = text("SELECT key, name, active FROM sources WHERE company_id = :company_id ORDER BY key")
 FIELDS: Final = text("""
 SELECT key, label, kind, choices, required, active FROM custom_fields
@@ -77,33 +77,25 @@ class Directory:
             company = (await _execute(session, COMPANY, company_id)).one_or_none()
             if company is None:
                 raise UnknownCompany
-            users = [
-                User(id=id_, name=name, role=role, active=active)
-                for id_, name, role, active in await _execute(session, USERS, company_id)
-            ]
-            sources = [
-                Source(key=key, name=name, active=active)
-                for key, name, active in await _execute(session, SOURCES, company_id)
-            ]
+            users = [User(**row._asdict()) for row in await _execute(session, USERS, company_id)]
+            sources = [Source(**row._asdict()) for row in await _execute(session, SOURCES, company_id)]
             fields = [_field(row) for row in await _execute(session, FIELDS, company_id)]
-        name, region, currency, stages, pipeline_version, settings_version = company
         return Company(
             id=str(company_id),
-            name=name,
-            region=region,
-            currency=currency,
-            pipeline=Pipeline(stages=_STAGES.validate_python(stages), version=pipeline_version),
+            name=company.name,
+            region=company.region,
+            currency=company.currency,
+            pipeline=Pipeline(stages=_STAGES.validate_python(company.stages), version=company.version),
             users={user.id: user for user in users},
             sources={source.key: source for source in sources},
             custom_fields={field.key: field for field in fields},
-            settings_version=settings_version,
+            settings_version=company.settings_version,
         )
 
 
 def _field(row: Row[Any]) -> CustomField:
-    key, label, kind, choices, required, active = row
-    return CustomField(key=key, label=label, kind=kind, choices=tuple(choices), required=required, active=active)
+    return CustomField(**{**row._asdict(), "choices": tuple(row.choices)})
 
 
-async def _execute(session: AsyncSession, statement: Any, company_id: UUID) -> Any:  # noqa: ANN401 - SQLAlchemy's result
+async def _execute(session: AsyncSession, statement: TextClause, company_id: UUID) -> CursorResult[Any]:
     return await (await session.connection()).execute(statement, {"company_id": company_id})
