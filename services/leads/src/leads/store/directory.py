@@ -57,7 +57,7 @@ class Directory:
             row = (await _execute(session, FEED, company_id)).one_or_none()
         if row is None:
             raise UnknownCompany
-        return Feed(*row)
+        return Feed(row.position, row.settings_version)
 
     async def company(self, company_id: UUID, *, at_least: int = 0) -> Company:
         """Return the company's settings, at version `at_least` or a later one.
