@@ -92,7 +92,7 @@ async def test_a_reconnected_window_shows_what_it_missed(stack: Stack) -> None:
             await api.post("/leads", json={"name": f"Missed {number}"})
         stack.start("gateway")
         await stack.ready("gateway")
-        await live(page, within=60)
+        await live(page)
 
         await expect(page.locator(ROWS)).to_have_count(3)
 
@@ -114,7 +114,7 @@ async def test_a_window_whose_gateway_was_killed_catches_up_without_loading_anyt
         await api.patch(f"/leads/{lead['id']}", json={"name": "Countess of Lovelace"})
         stack.start("gateway")
         await stack.ready("gateway")
-        await live(page, within=60)
+        await live(page)
 
         await expect(page.locator(ROWS)).to_have_count(4)
         await expect(row(page, "Countess of Lovelace")).to_have_count(1)
@@ -144,5 +144,5 @@ async def test_a_phone_shows_the_list_without_scrolling_sideways(stack: Stack) -
         page = await open_screen(browser, stack, stack.acme.users["agent"])
         await page.set_viewport_size({"width": 360, "height": 740})
 
-        await until(lambda: page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), within=5)
+        await until(lambda: page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
         await expect(row(page, "A lead with quite a long name")).to_be_visible()

@@ -82,9 +82,9 @@ def test_a_taken_port_is_named_before_anything_is_started(leadwire: Any, name: s
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_everything_in_the_foreground(leadwire: Any, number: signal.Signals) -> None:
     with subprocess.Popen(leadwire.up_command(*BARE), stdout=subprocess.PIPE, text=True) as up:
-        until_sync(lambda: (state := leadwire.state.snapshot()) and state.ready, within=60, why="it is up")
+        until_sync(lambda: (state := leadwire.state.snapshot()) and state.ready, within=120, why="it is up")
         up.send_signal(number)
-        output, _ = up.communicate(timeout=60)
+        output, _ = up.communicate(timeout=120)
 
     assert up.returncode == 0
     assert output.rstrip().endswith("Stopped.")
@@ -93,9 +93,9 @@ def test_a_signal_stops_everything_in_the_foreground(leadwire: Any, number: sign
 
 def test_an_interrupted_start_leaves_nothing_and_can_be_repeated(leadwire: Any) -> None:
     with subprocess.Popen(leadwire.up_command("--detach", *BARE), stdout=subprocess.DEVNULL) as up:
-        until_sync((leadwire.state.logs / "postgres.log").exists, within=60)
+        until_sync((leadwire.state.logs / "postgres.log").exists, within=120)
         up.send_signal(signal.SIGINT)
-        assert up.wait(60) == 130
+        assert up.wait(120) == 130
     assert leadwire.living() == []
 
     assert leadwire.up("--detach", *BARE).returncode == 0

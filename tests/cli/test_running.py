@@ -114,7 +114,7 @@ def test_a_killed_process_is_started_again(running: Any, name: str) -> None:
     os.kill(before.pid, signal.SIGKILL)
 
     until_sync(lambda: running.process(name).restarts == before.restarts + 1)
-    until_sync(lambda: running.run("status").returncode == 0, within=60, why="all is ready again")
+    until_sync(lambda: running.run("status").returncode == 0, within=120, why="all is ready again")
     assert running.process(name).pid != before.pid
     assert f"{name} ended with exit code -9" in (running.state.logs / "supervisor.log").read_text()
 

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from contracts import streams
-from support.gateways import CHATTY_APP, OTHER_APP
+from support.gateways import CHATTY_APP, OTHER_APP, channel_auth
 from support.waiting import until
 
 CHANNEL = "private-chat"
@@ -145,18 +145,19 @@ async def test_after_unsubscribing_nothing_can_be_sent(gateway):
 
 async def test_079_the_eleventh_event_of_a_second_is_dropped_and_the_connection_works_on(gateways):
     async with AsyncExitStack() as stack:
-        sender, other = [await joined(stack, gateway, CHANNEL) for gateway in gateways]
-        burst = [json.dumps({"event": "client-n", "channel": CHANNEL, "data": str(number)}) for number in range(11)]
-        for text in burst:
-            await sender.socket.send(text)
+        sender = await stack.enter_async_context(gateways[0].raw())
+        auth = channel_auth(sender.socket_id, CHANNEL)
+        sender.send_text(json.dumps({"event": "pusher:subscribe", "data": {"channel": CHANNEL, "auth": auth}}))
+        await sender.frame()
+        other = await joined(stack, gateways[1], CHANNEL)
+        sender.send_text(*(whisper("client-n", str(number)) for number in range(11)))  # a second is long: at once
 
-        assert await refusal(sender) == 4301
+        assert json.loads((await sender.frame())[1])["data"]["code"] == 4301
         assert [(await other.event())[2] for _ in range(10)] == [str(number) for number in range(10)]
 
         async def accepted():
-            await sender.send("client-again", channel=CHANNEL)
-            await sender.send("pusher:ping", data={})
-            if (await sender.frame())["event"] == "pusher:pong":
+            sender.send_text(whisper("client-again", ""), json.dumps({"event": "pusher:ping"}))
+            if json.loads((await sender.frame())[1])["event"] == "pusher:pong":
                 return True
             await sender.frame()
             return False
@@ -217,6 +218,10 @@ async def test_while_nats_is_away_client_events_are_lost_and_counted(new_gateway
         await until(counted)
         assert not sender.socket.close_code
         assert not other.socket.close_code
+
+
+def whisper(name, data):
+    return json.dumps({"event": name, "channel": CHANNEL, "data": data})
 
 
 async def nobody_heard(client, gateway):

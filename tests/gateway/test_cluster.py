@@ -28,7 +28,7 @@ class Notes:
 
 
 @asynccontextmanager
-async def running(nats, name, connections=None, lease=1.0):
+async def running(nats, name, connections=None, lease=5.0):
     cluster = Cluster(nats.url("gateway"), name, connections=lambda: connections or {}, lease=lease)
     task = asyncio.create_task(cluster.run())
     try:
@@ -122,7 +122,7 @@ async def dead(nats, name):
 
 
 async def test_a_node_that_never_comes_back_is_swept_away_and_nobody_else(nats, monkeypatch):
-    monkeypatch.setattr(sweeper, "ROUNDS", 0.2)
+    monkeypatch.setattr(sweeper, "ROUNDS", 0.05)
     monkeypatch.setattr(sweeper, "GRACE", 1)
     await dead(nats, "n9")
     async with running(nats, "n1") as one, running(nats, "n2") as two:
@@ -175,17 +175,17 @@ async def test_records_that_are_missing_in_the_stream_or_too_much_are_put_right_
 
 async def test_while_no_lease_can_be_stored_nobody_is_taken_for_dead(nats):
     notes = Notes()
-    async with running(nats, "n1") as one, running(nats, "n2") as two:
+    async with running(nats, "n1", lease=2.0) as one, running(nats, "n2", lease=2.0) as two:
         watch = two.watch("1", "x", notes)
         one.enter("1", "x", "7")
         await until(lambda: watch.ready and watch.roster.members == {"7": None})
         notes.changes.clear()
         async with nats.client() as operator:
             await operator.jetstream().delete_stream(STATE)
-        await asyncio.sleep(3)  # leases: nothing can be waited for, because nothing may happen
+        await asyncio.sleep(6)  # three leases: nothing can be waited for, because nothing may happen
         await asyncio.to_thread(nats.ensure_streams)
 
-        async with running(nats, "n3") as three:
+        async with running(nats, "n3", lease=2.0) as three:
             again = three.watch("1", "x", Notes())
             await until(lambda: again.roster.members == {"7": None})
         assert watch.roster.members == {"7": None}

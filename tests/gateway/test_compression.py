@@ -13,7 +13,7 @@ from websockets.frames import Frame
 from websockets.streams import StreamReader
 
 from gateway import deflate, wire
-from support.gateways import APP, LOOPBACK, MASK, QUERY
+from support.gateways import APP, LOOPBACK, MASK, PATIENCE, QUERY
 
 LONG = json.dumps([{"id": number, "name": f"Lead {number}", "status": "new"} for number in range(100)])
 TAIL = b"\x00\x00\xff\xff"
@@ -56,7 +56,7 @@ class Raw:
 
     async def frame(self):
         """Return (first byte of the header, payload) of the next frame."""
-        first, size = await asyncio.wait_for(self._reader.readexactly(2), 10)
+        first, size = await asyncio.wait_for(self._reader.readexactly(2), PATIENCE)
         if size >= 126:
             size = int.from_bytes(await self._reader.readexactly(2 if size == 126 else 8), "big")
         return first, await self._reader.readexactly(size)

@@ -9,7 +9,11 @@ import httpx
 import pytest
 from websockets.frames import CloseCode
 
-from support.gateways import APP, DISABLED_APP, QUERY, SMALL_APP, Client, GatewayProcess, checked
+from support.gateways import APP, DISABLED_APP, PATIENCE, QUERY, SMALL_APP, Client, GatewayProcess, checked
+
+IDLE, PONG = 0.4, 3.0  # seconds, of a gateway that soon asks; who must answer has more time than a busy machine takes
+LIFE = IDLE + PONG  # of a connection that says nothing
+PAUSE = 0.2
 
 
 async def refusal(gateway, target, **options):
@@ -112,7 +116,7 @@ async def test_016_017_a_ping_of_any_shape_is_answered(gateway, fields):
 
 async def test_018_a_websocket_ping_is_answered_with_its_payload_and_no_frame(gateway):
     async with gateway.connect() as client:
-        await asyncio.wait_for(await client.socket.ping(b"payload"), 5)
+        await asyncio.wait_for(await client.socket.ping(b"payload"), PATIENCE)
 
         await client.hears_nothing()
 
@@ -161,13 +165,13 @@ async def test_an_upgrade_that_is_no_websocket_handshake_is_refused_by_http(gate
 
 
 class TestSilence:
-    """Probing, with patience measured in fractions of a second."""
+    """Probing, with a patience of seconds."""
 
     @pytest.fixture(scope="class")
     @staticmethod
     def impatient(nats_server, request):
         nats_server.ensure_streams()
-        process = GatewayProcess(nats_server, idle_seconds="0.4", pong_seconds="0.4")
+        process = GatewayProcess(nats_server, idle_seconds=str(IDLE), pong_seconds=str(PONG))
         process.start()
         yield process
         process.close()
@@ -186,13 +190,13 @@ class TestSilence:
     async def test_020_a_connection_that_only_answers_websocket_pings_stays(self, impatient):
         async with impatient.connect() as client:
             with pytest.raises(TimeoutError):
-                await asyncio.wait_for(client.socket.recv(), 2)  # the client library answers by itself
+                await asyncio.wait_for(client.socket.recv(), LIFE + 1)  # the client library answers by itself
 
             await client.hears_nothing()
 
     async def test_021_a_connection_that_only_answers_pusher_pings_stays(self, impatient):
         async with impatient.raw() as socket:
-            for _ in range(3):
+            for _ in range(3):  # the second time it has outlived one that says nothing
                 assert await socket.frame() == ("ping", b"")
                 assert await socket.frame() == ("text", b'{"event":"pusher:ping","data":"{}"}')
                 socket.send_text('{"event":"pusher:pong","data":{}}')
@@ -200,11 +204,11 @@ class TestSilence:
     async def test_022_a_connection_that_only_receives_stays(self, impatient):
         async with impatient.connect() as client:
             await client.join("news")
-            for number in range(20):
+            for number in range(round((LIFE + 1) / PAUSE)):
                 await impatient.trigger("news", str(number))
                 assert await client.event() == (str(number), "news", "{}")
                 with pytest.raises(TimeoutError):
-                    await asyncio.wait_for(client.socket.recv(), 0.1)
+                    await asyncio.wait_for(client.socket.recv(), PAUSE)
 
 
 async def test_025_a_binary_frame_closes_with_1003(gateway):

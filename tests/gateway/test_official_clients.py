@@ -12,7 +12,7 @@ from support.gateways import APP
 
 LIBRARIES = ("pusher", "echo")
 EVENT = "lead.created"
-RECONNECT = 40  # seconds; pusher-js waits 15 when nobody listens on the port
+RECONNECT = 90  # seconds; pusher-js waits 15 when nobody listens on the port
 
 
 def listening(node, library, gateway):

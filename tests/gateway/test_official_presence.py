@@ -54,6 +54,7 @@ async def test_148_here_joining_and_leaving_once_per_user(gateways, join, librar
 
 async def test_149_whispers_on_a_presence_channel_reach_the_others_and_name_the_sender(gateways, join):
     ada = await join("echo", gateways[0], ADA, "chat")
+    await ada.said("here")  # before anybody else comes: only then is the other one news
     zoe = await join("pusher", gateways[1], ZOE, "chat")
     await zoe.said("here")
     await ada.said("joining")

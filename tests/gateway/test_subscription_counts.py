@@ -69,7 +69,7 @@ async def test_066_no_count_on_presence_channels_and_where_it_is_off(gateways, a
 
 
 async def test_the_count_is_right_again_after_a_gateway_died(new_gateway, nats):
-    left, right = (new_gateway(nats, lease_seconds="1") for _ in range(2))
+    left, right = (new_gateway(nats, lease_seconds="3") for _ in range(2))
     async with left.connect(COUNTING_APP) as first, right.connect(COUNTING_APP) as second:
         await first.join("news")
         await second.join("news")

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from support.gateways import APP, LOOPBACK, TLS_APP
+from support.gateways import APP, LOOPBACK, PATIENCE, TLS_APP
 from support.waiting import until
 
 
@@ -78,7 +78,7 @@ async def test_a_tls_handshake_that_never_ends_is_cut(secure, first):
     reader, writer = await asyncio.open_connection(LOOPBACK, secure.port)
     writer.write(first)
 
-    assert b"HTTP" not in await asyncio.wait_for(reader.read(), 10)
+    assert b"HTTP" not in await asyncio.wait_for(reader.read(), PATIENCE)
     writer.close()
     async with secure.connect() as client:
         await client.hears_nothing()

@@ -245,7 +245,7 @@ class TestSurvival:
         await leave(client, "news")
         nats.start()
 
-        await endpoint.heard(4, within=40)
+        await endpoint.heard(4)
         assert names(endpoint.of("news")) == [OCCUPIED, VACATED]
         assert names(endpoint.of("presence-room")) == [OCCUPIED, ADDED]
 
@@ -260,7 +260,7 @@ class TestSurvival:
         client = await clients(new_hooked([only(endpoint, *PRESENCE)]))
         await client.join("news")
 
-        await endpoint.heard(5, within=40)
+        await endpoint.heard(5)
         assert names(endpoint.of("presence-room")) == [OCCUPIED, ADDED, REMOVED, VACATED]
         assert names(endpoint.of("news")) == [OCCUPIED]
 
@@ -292,7 +292,7 @@ class TestSurvival:
             told = [names(endpoint.of(channel)) for channel in channels]
             return all(not one or one[-1] == VACATED for one in told)
 
-        await until(all_told, within=40)
+        await until(all_told)
         for channel in channels:
             told = names(endpoint.of(channel))
             assert told == [OCCUPIED, ADDED, REMOVED, VACATED] * (len(told) // 4), (channel, told)

@@ -137,7 +137,7 @@ async def test_workers_die_with_their_parent_and_a_successor_gets_the_port(two):
     two.kill()
     two.start()
 
-    assert not any(is_alive(pid) for pid in pids)
+    await until(lambda: not any(is_alive(pid) for pid in pids))
     async with two.connect() as client:
         await client.hears_nothing()
 
@@ -151,10 +151,13 @@ async def test_each_worker_has_a_port_of_its_own_to_be_asked(new_gateway, nats):
 
     async def answers(number):
         async with httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{first.port + number - 1}") as http:
-            return f'gateway_worker{{worker="{number}"}} 1.0' in (await http.get("/metrics")).text
+            try:
+                return f'gateway_worker{{worker="{number}"}} 1.0' in (await http.get("/metrics")).text
+            except httpx.TransportError:  # that one has not started yet
+                return False
 
     for number in (1, 2):
-        assert await answers(number)
+        await until(lambda number=number: answers(number))
     gateway.stop()
     first.release()
     second.release()

@@ -126,7 +126,7 @@ async def test_a_lost_server_fails_the_window_in_bounded_time(
     try:
         nats.kill()
         with pytest.raises(PublishFailed) as failure:
-            await asyncio.wait_for(publish_window(client.jetstream(), outgoing(1, 2)), 5)
+            await asyncio.wait_for(publish_window(client.jetstream(), outgoing(1, 2)), 30)
     finally:
         await broker.close(client)
 
@@ -142,6 +142,6 @@ async def test_connecting_waits_for_the_server(new_nats: Callable[[], NatsServer
     assert not done
 
     server.start()
-    client = await asyncio.wait_for(connecting, 10)
+    client = await asyncio.wait_for(connecting, 60)
     assert client.is_connected
     await broker.close(client)

@@ -12,12 +12,14 @@ from support.stack import Stack, User
 
 _FLAGS = ("--disable-gpu", "--no-sandbox", "--disable-background-networking", "--disable-component-update")
 ROWS = "[data-testid=lead-row]"
+PATIENCE = 30  # seconds for what must appear
 
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
     """Run the machine's Chromium, or the one Playwright installed."""
     executable = find_chromium()
+    expect.set_options(timeout=PATIENCE * 1000)
     async with async_playwright() as playwright:
         if executable is None and not shutil.which(playwright.chromium.executable_path):
             pytest.skip("no Chromium: neither the system's nor Playwright's")
@@ -40,7 +42,7 @@ async def open_screen(browser: Browser, stack: Stack, user: User) -> Page:
     return page
 
 
-async def live(page: Page, *, within: float = 20) -> None:
+async def live(page: Page, *, within: float = 60) -> None:
     """Wait until the window is connected and its list reflects the server."""
     timeout = within * 1000
     await expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "connected", timeout=timeout)

@@ -76,7 +76,7 @@ class Endpoint:
         """Return the events of one channel."""
         return [event for event in self.events if event["channel"] == channel]
 
-    async def heard(self, count: int, channel: str | None = None, *, within: float = 20) -> list[dict[str, Any]]:
+    async def heard(self, count: int, channel: str | None = None, *, within: float = 60) -> list[dict[str, Any]]:
         """Wait for so many events, and return them; there must not be more."""
 
         def told() -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ class Listener:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
-    async def said(self, *what: str, within: float = 10) -> dict[str, Any]:
+    async def said(self, *what: str, within: float = 60) -> dict[str, Any]:
         """Read on until it says something of one of these kinds; return that line."""
         assert self._process.stdout is not None
         async with asyncio.timeout(within):

@@ -100,7 +100,8 @@ class Stack:
 
     @staticmethod
     def _http(url: str, user: User, options: dict[str, Any]) -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {user.token}"}, **options)
+        headers = {"Authorization": f"Bearer {user.token}"}
+        return httpx.AsyncClient(base_url=url, headers=headers, **{"timeout": 30, **options})
 
     def pid(self, name: str) -> int | None:
         return self._processes[name].pid
@@ -132,7 +133,7 @@ class Stack:
         self.kill(*names)
         self.start(*names)
 
-    async def ready(self, *names: str, within: float = 30) -> None:
+    async def ready(self, *names: str, within: float = 60) -> None:
         """Wait until the named services, or all, say they are ready."""
         for name in names or tuple(self._processes):
             is_ready = partial(asyncio.to_thread, self._is_ready, name)

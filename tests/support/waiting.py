@@ -10,7 +10,7 @@ _STEP = 0.02  # seconds between looks
 
 
 async def until(
-    condition: Callable[[], Any] | Callable[[], Awaitable[Any]], *, within: float = 20, why: str = ""
+    condition: Callable[[], Any] | Callable[[], Awaitable[Any]], *, within: float = 60, why: str = ""
 ) -> Any:
     """Return the first truthy result of a condition (plain or async), looked at every 20 ms.
 
@@ -28,7 +28,7 @@ async def until(
         await asyncio.sleep(_STEP)
 
 
-def until_sync(condition: Callable[[], Any], *, within: float = 20, why: str = "") -> Any:
+def until_sync(condition: Callable[[], Any], *, within: float = 60, why: str = "") -> Any:
     """The same where no event loop runs."""
     deadline = time.monotonic() + within
     while not (result := condition()):
