@@ -11,8 +11,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from leads.api.app import build
-from leads.api.body import MAX_BODY
 from leads.api.context import Services
+from runtime.body import MAX_BODY
 from support.databases import Database
 
 from .conftest import NOW, Company, Connect

@@ -7,11 +7,10 @@ from fastapi import APIRouter, Request
 
 from contracts import tokens
 from leads.api.context import CallerOf, ServicesOf
-from leads.api.errors import Problem, unauthorized
-from leads.api.responses import problems
 from leads.api.schemas import AccountAnswer, Credentials, Links, Login, Meta, PeoplePage
 from leads.passwords import TooManyAtOnce, TooManyAttempts
 from leads.store.database import DatabaseAway
+from runtime.problems import Problem, problems, unauthorized
 
 router = APIRouter(tags=["accounts"], responses=problems(401, 503))
 

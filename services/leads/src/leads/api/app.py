@@ -10,10 +10,10 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
 from leads.api import accounts, broadcasting, errors, feed, leads
-from leads.api.body import BodyLimit
 from leads.api.context import Services
-from leads.api.responses import as_problems
+from runtime.body import BodyLimit
 from runtime.http import CORRELATION_HEADER, CorrelationMiddleware
+from runtime.problems import CatchUnexpected, as_problems
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -47,7 +47,7 @@ def build(
     errors.install(app)
     # Outermost last.
     app.add_middleware(BodyLimit)
-    app.add_middleware(errors.CatchUnexpected)
+    app.add_middleware(CatchUnexpected)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=cors_origins,

@@ -11,10 +11,9 @@ from pydantic import BaseModel, StringConstraints, ValidationError
 from contracts import channels, signing
 from contracts.push import compact_json
 from leads.api.context import SOCKET_ID, Caller, CallerOf, Services, ServicesOf
-from leads.api.errors import SHOWN_NAME, FieldError, Problem
-from leads.api.responses import problems
 from leads.api.resume import MEMBER, HeardField
 from leads.api.schemas import ChannelAuth
+from runtime.problems import SHOWN_NAME, FieldError, Problem, problems
 
 router = APIRouter(tags=["broadcasting"], responses=problems(401, 503))
 

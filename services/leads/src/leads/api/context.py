@@ -13,12 +13,12 @@ from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from contracts import tokens
-from leads.api.errors import FieldError, Problem, unauthorized
 from leads.command import Command, IdempotencyKey, keyed_command_id, keyed_lead_id
 from leads.handle import EventStore
 from leads.passwords import LoginLimiter, Passwords
 from leads.views import Views
 from runtime.logs import CORRELATION_ID
+from runtime.problems import Problem, malformed_header, unauthorized
 
 SOCKET_ID: Final = re.compile(r"[0-9]{1,20}\.[0-9]{1,20}")
 _KEY: Final = re.compile(r"[\x20-\x7e]{1,255}")
@@ -160,10 +160,3 @@ async def _conditional_intent(
 
 IntentOf = Annotated[Intent, Depends(_intent)]
 ConditionalIntentOf = Annotated[Intent, Depends(_conditional_intent)]
-
-
-def malformed_header(name: str, message: str) -> Problem:
-    """Return the problem of a header that cannot be understood."""
-    return Problem(
-        400, "malformed_header", "A header cannot be understood.", errors=[FieldError(field=name, message=message)]
-    )

@@ -5,8 +5,8 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import datetime
 from uuid import UUID
 
-from leads.api.errors import FieldError, Problem
 from leads.views import Mark
+from runtime.problems import FieldError, Problem
 
 
 def encode(mark: Mark) -> str:

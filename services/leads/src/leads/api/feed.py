@@ -7,8 +7,8 @@ from fastapi import APIRouter, Query, Request
 from contracts.envelope import Envelope
 from contracts.events import Change, Changes, Fact, LeadEvent, event_of, kind_of
 from leads.api.context import CallerOf, ServicesOf
-from leads.api.responses import problems
 from leads.api.schemas import FeedEntry, FeedPage, Links, Meta, StatsAnswer
+from runtime.problems import problems
 
 router = APIRouter(tags=["feed"], responses=problems(401, 503))
 

@@ -11,9 +11,7 @@ from contracts.envelope import Envelope
 from leads import domain
 from leads.api import cursor
 from leads.api.context import CallerOf, ConditionalIntentOf, IntentOf, Services, ServicesOf
-from leads.api.errors import FieldError, Problem
 from leads.api.feed import changes_of, short_type
-from leads.api.responses import problems
 from leads.api.schemas import (
     Actor,
     HistoryEntry,
@@ -29,6 +27,7 @@ from leads.command import Answer
 from leads.domain import LeadNotFound, Status
 from leads.handle import create, handle
 from leads.views import Mark
+from runtime.problems import FieldError, Problem, problems
 
 router = APIRouter(prefix="/leads", tags=["leads"], responses=problems(401, 503))
 

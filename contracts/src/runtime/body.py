@@ -6,9 +6,9 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from leads.api.errors import Problem, respond
+from runtime.problems import Problem, respond
 
-MAX_BODY: Final = 64 * 1024  # bytes; the longest valid lead needs about 5 KB
+MAX_BODY: Final = 64 * 1024  # bytes, where nothing else is said; the longest valid lead needs about 5 KB
 
 
 class BodyLimit:
