@@ -222,6 +222,8 @@ async def append_once(connection: psycopg.AsyncConnection[Any], company: uuid.UU
         "version": 1,
         "facts": 1,
         "name": "Ada Lovelace",
+        "name_key": "ada lovelace",
+        "lexemes": [f"={company}", "442079460000", "79460000", "ada", "lovelace", "example", "com"],
         "email": "ada@example.com",
         "phone": "+44 20 7946 0000",
         "organisation": None,

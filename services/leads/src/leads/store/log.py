@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from contracts import envelope
 from contracts.events import NAMES, LeadDeleted, LeadEvent, LeadSummary
 from leads.command import Answer, Command, IdempotencyKeyReused, Stream, VersionConflict
+from leads.domain.search import fold, lexemes
 from leads.store.database import Database, RawConnection
 
 ADVANCE: Final = """
@@ -45,14 +46,16 @@ INSERT INTO outbox (company_id, feed_position) SELECT company_id, feed_position 
 """
 PROJECT: Final = """
 INSERT INTO leads
-    (company_id, id, name, email, phone, organisation, source, status, assigned_to, created_at, updated_at, version)
+    (company_id, id, name, email, phone, organisation, source, status, assigned_to, created_at, updated_at, version,
+     name_key, search)
 VALUES
     (%(company_id)s, %(id)s, %(name)s, %(email)s, %(phone)s, %(organisation)s, %(source)s, %(status)s, %(assigned_to)s,
-     %(created_at)s, %(updated_at)s, %(version)s)
+     %(created_at)s, %(updated_at)s, %(version)s, %(name_key)s, array_to_tsvector(%(lexemes)s::text[]))
 ON CONFLICT (company_id, id) DO UPDATE SET
     name = excluded.name, email = excluded.email, phone = excluded.phone, organisation = excluded.organisation,
     source = excluded.source, status = excluded.status, assigned_to = excluded.assigned_to,
-    updated_at = excluded.updated_at, version = excluded.version
+    updated_at = excluded.updated_at, version = excluded.version,
+    name_key = excluded.name_key, search = excluded.search
 """
 REMOVE: Final = "DELETE FROM leads WHERE company_id = %(company_id)s AND id = %(id)s"
 STREAM_VERSION: Final = "events_stream_version_key"
@@ -147,7 +150,9 @@ async def _remember(connection: RawConnection, command: Command, answer: Answer)
 
 async def _project(connection: RawConnection, command: Command, last: LeadEvent) -> None:
     statement = REMOVE if isinstance(last, LeadDeleted) else PROJECT
-    await connection.execute(statement, {"company_id": command.company_id, **_SUMMARY.dump_python(last.lead)})
+    found_by = {"name_key": fold(last.lead.name), "lexemes": lexemes(command.company_id, last.lead)}
+    row = {"company_id": command.company_id, **_SUMMARY.dump_python(last.lead), **found_by}
+    await connection.execute(statement, row)
 
 
 async def _append(

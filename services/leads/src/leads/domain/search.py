@@ -1,0 +1,89 @@
+"""What a lead is found by: folded words, without accents and in lower case, on both sides of a search."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from contracts.events import LeadSummary
+
+LONGEST_WORD: Final = 64
+MOST_WORDS: Final = 400
+_PHONE_TAILS: Final = (11, 10, 9, 8)
+"""Digits by which a phone number is found without what stands before them."""
+
+_WORD: Final = re.compile(r"[^\W_]+")
+_PHONE: Final = re.compile(r"[+(]?[0-9][0-9 ().\-/]{4,}")
+# Letters that no accent was added to, as Unicode sees it.
+_PLAIN: Final = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
+
+
+def fold(text: str) -> str:
+    """Return text as it is compared: `Łukasz  Peña` → `lukasz pena`."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    plain = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+    return " ".join(plain.translate(_PLAIN).casefold().split())
+
+
+def words(text: str) -> list[str]:
+    """Return the folded words of a text, in their order."""
+    return [word[:LONGEST_WORD] for word in _WORD.findall(fold(text))]
+
+
+def lexemes(company_id: object, lead: LeadSummary) -> list[str]:
+    """Return what a lead's search vector holds: its company, its tags, the words of its texts."""
+    texts = [lead.name, lead.email, lead.organisation, lead.title, *lead.tags, *_texts(lead.custom.values())]
+    found = dict.fromkeys(word for text in texts if text for word in words(text))
+    kept = [*_phone_words(lead.phone), *list(found)[:MOST_WORDS]]
+    return [company_lexeme(company_id), *map(tag_lexeme, lead.tags), *kept]
+
+
+def company_lexeme(company_id: object) -> str:
+    """Return what all leads of a company have, and no word can be."""
+    return f"={company_id}"
+
+
+def tag_lexeme(tag: str) -> str:
+    """Return what all leads with a tag have, and no word can be."""
+    return f"#{tag}"
+
+
+def tsquery(asked: str, *, all_tags: Sequence[str] = (), any_tags: Sequence[str] = ()) -> str | None:
+    """Return a search as PostgreSQL's `tsquery` text: every word, the last one also as the beginning of a longer one.
+
+    Returns:
+        None when nothing is asked for.
+    """
+    *whole, last = _asked_words(asked) or [None]
+    terms = [_quoted(word) for word in whole if word]
+    if last:
+        terms.append(f"{_quoted(last)}:*")
+    terms += [_quoted(tag_lexeme(tag)) for tag in all_tags]
+    if any_tags:
+        terms.append(f"({' | '.join(_quoted(tag_lexeme(tag)) for tag in any_tags)})")
+    return " & ".join(terms) or None
+
+
+def _asked_words(asked: str) -> list[str | None]:
+    if _PHONE.fullmatch(asked.strip()):
+        return ["".join(filter(str.isdecimal, fold(asked)))]
+    return list(words(asked))
+
+
+def _phone_words(phone: str | None) -> list[str]:
+    digits = "".join(filter(str.isdecimal, phone or ""))
+    tails = [digits[-length:] for length in _PHONE_TAILS if length < len(digits)]
+    return [digits, *tails] if digits else []
+
+
+def _texts(values: Iterable[object]) -> Iterable[str]:
+    for value in values:
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, (tuple, list)):
+            yield from map(str, value)
+
+
+def _quoted(lexeme: str) -> str:
+    escaped = lexeme.replace("\\", "\\\\").replace("'", "''")
+    return f"'{escaped}'"
