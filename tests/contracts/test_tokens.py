@@ -1,5 +1,6 @@
 """Access tokens: only ours, only now, only whole."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,10 +33,19 @@ def signed(secret: str = SECRET, algorithm: str = "HS256", **changes: Any) -> st
 def test_a_token_says_whose_it_is_until_it_expires() -> None:
     token = tokens.issue(ADA, SECRET, now=NOW, lifetime=HOUR)
 
-    assert tokens.read(token, SECRET, now=NOW) == ADA
-    assert tokens.read(token, SECRET, now=NOW + HOUR - timedelta(seconds=1)) == ADA
+    assert tokens.read(token, SECRET, now=NOW) == replace(ADA, issued_at=NOW)
+    assert tokens.read(token, SECRET, now=NOW + HOUR - timedelta(seconds=1)) == replace(ADA, issued_at=NOW)
     with pytest.raises(InvalidToken, match="expired"):
         tokens.read(token, SECRET, now=NOW + HOUR)
+
+
+@pytest.mark.parametrize("microsecond", [0, 1, 123_456, 999_999])
+def test_a_token_knows_the_microsecond_it_was_issued_in(microsecond: int) -> None:
+    now = NOW.replace(microsecond=microsecond)
+
+    claims = tokens.read(tokens.issue(ADA, SECRET, now=now, lifetime=HOUR), SECRET, now=NOW + 2 * HOUR / 3)
+
+    assert claims.issued_at == now
 
 
 @pytest.mark.parametrize(
@@ -52,6 +62,10 @@ def test_a_token_says_whose_it_is_until_it_expires() -> None:
         pytest.param(signed(iss="somebody else"), id="another issuer"),
         pytest.param(signed(exp="never"), id="no time to expire"),
         pytest.param(signed(exp=float("inf")), id="endless"),
+        pytest.param(signed(iat="long ago"), id="no time of issue"),
+        pytest.param(signed(iat=True), id="a flag as time of issue"),
+        pytest.param(signed(iat=1e300), id="issued beyond all time"),
+        pytest.param(signed(iat=float("nan")), id="issued at no time"),
         pytest.param(signed(company_id=7), id="a claim that is no text"),
         pytest.param(signed(role=["admin"]), id="a claim that is a list"),
         pytest.param(signed(nbf=int((NOW + 400 * 24 * HOUR).timestamp()) * 1000), id="not valid yet"),

@@ -20,6 +20,7 @@ from leads.api.context import Services
 from leads.passwords import LoginLimiter, Passwords
 from leads.provision import CompanySpec, Spec, UserSpec, provision
 from leads.store.database import Database
+from leads.store.directory import Directory
 from leads.store.log import PostgresEventStore
 from leads.views import Views
 from leadwire.ports import reserve
@@ -113,6 +114,7 @@ def services(database: Database, clock: Clock) -> Services:
     return Services(
         store=PostgresEventStore(database),
         views=Views(database),
+        directory=Directory(database),
         passwords=Passwords(database, FAST_HASHER),
         limiter=LoginLimiter(),
         clock=clock,

@@ -1,7 +1,7 @@
 """The access token: a JWT whose claims say who asks and for which company (RFC 7519)."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import jwt
@@ -23,7 +23,9 @@ class Claims:
     user_id: str
     company_id: str
     role: str
-    """viewer < agent < manager < admin"""
+    """viewer < agent < manager < admin, when it was issued; whoever knows the user goes by today's."""
+    issued_at: datetime | None = None
+    """When, to the microsecond; None in a token that is still to be issued."""
 
 
 def issue(claims: Claims, secret: str, *, now: datetime, lifetime: timedelta) -> str:
@@ -34,7 +36,7 @@ def issue(claims: Claims, secret: str, *, now: datetime, lifetime: timedelta) ->
         "sub": claims.user_id,
         "company_id": claims.company_id,
         "role": claims.role,
-        "iat": int(now.timestamp()),
+        "iat": now.timestamp(),  # not rounded: a token of the second in which others are ended is one or the other
         "exp": int((now + lifetime).timestamp()),
     }
     return jwt.encode(payload, secret, algorithm=ALGORITHM)
@@ -63,4 +65,14 @@ def read(token: str, secret: str, *, now: datetime) -> Claims:
     claims = (payload["sub"], payload["company_id"], payload["role"])
     if not all(isinstance(claim, str) for claim in claims):
         raise InvalidToken("A claim is not text")
-    return Claims(user_id=claims[0], company_id=claims[1], role=claims[2])
+    return Claims(user_id=claims[0], company_id=claims[1], role=claims[2], issued_at=_moment(payload["iat"]))
+
+
+def _moment(seconds: object) -> datetime:
+    """Return a NumericDate (RFC 7519 §2), which may have a fraction, as a time."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise InvalidToken("A time is not a number")
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        raise InvalidToken("A time is out of range") from None

@@ -2,19 +2,20 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import Any, Final
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
 from leads.api import accounts, broadcasting, errors, feed, leads
-from leads.api.context import Services
+from leads.api.context import Services, guards
 from runtime.body import BodyLimit
 from runtime.http import CORRELATION_HEADER, CorrelationMiddleware
 from runtime.problems import CatchUnexpected, as_problems
 
+MODULES: Final = (accounts, leads, feed, broadcasting)
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 _ASKED = ("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "Traceparent", "X-CSRF-Token")
@@ -42,8 +43,8 @@ def build(
     )
     app.state.services = services
     app.router.routes.extend(probes)
-    for module in (accounts, leads, feed, broadcasting):
-        app.include_router(module.router)
+    for module in MODULES:
+        app.include_router(_guarded(module.router))
     errors.install(app)
     # Outermost last.
     app.add_middleware(BodyLimit)
@@ -66,6 +67,13 @@ class _Leadwire(FastAPI):
             as_problems(super().openapi())
         assert self.openapi_schema is not None
         return self.openapi_schema
+
+
+def _guarded(router: APIRouter) -> APIRouter:
+    open_routes = [route for route in router.routes if not (isinstance(route, APIRoute) and guards(route))]
+    if open_routes:
+        raise ValueError(f"no operation of leads.access is checked by {open_routes}")
+    return router
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -10,21 +10,27 @@ from uuid import UUID
 
 import structlog
 from fastapi import Depends, Header, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from contracts import tokens
+from contracts.events import Role
+from leads import access
+from leads.access import AccessRefused, Permit
 from leads.command import Command, IdempotencyKey, keyed_command_id, keyed_lead_id
+from leads.domain.company import Company
 from leads.handle import EventStore
 from leads.passwords import LoginLimiter, Passwords
+from leads.store.directory import Directory, Feed
 from leads.views import Views
 from runtime.logs import CORRELATION_ID
-from runtime.problems import Problem, malformed_header, unauthorized
+from runtime.problems import malformed_header, unauthorized
 
 SOCKET_ID: Final = re.compile(r"[0-9]{1,20}\.[0-9]{1,20}")
 _KEY: Final = re.compile(r"[\x20-\x7e]{1,255}")
 _VERSION: Final = re.compile(r'"([1-9][0-9]{0,8})"')
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-_WRITERS: Final = frozenset({"agent", "manager", "admin"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +39,7 @@ class Services:
 
     store: EventStore
     views: Views
+    directory: Directory
     passwords: Passwords
     limiter: LoginLimiter
     clock: Callable[[], datetime]
@@ -46,11 +53,24 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, as their access token says."""
+    """Who asks, let in by what the directory knows of them; their token only says who they are."""
 
     user_id: UUID
     company_id: UUID
-    role: str
+    role: Role
+    permit: Permit
+    """By which they were let in; a write checks it again when the settings are newer than `company`."""
+    company: Company
+    """The settings by which they were let in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A request to read something."""
+
+    caller: Caller
+    feed: Feed
+    """The company's feed row as the request found it: `position` is what the answer reflects, or more."""
 
 
 # Coroutines, all of them: FastAPI would send a plain function to another thread.
@@ -65,25 +85,76 @@ ServicesOf = Annotated[Services, Depends(_services)]
 _bearer = HTTPBearer(auto_error=False, description="The `access_token` of `POST /auth/login`.")
 
 
-async def _caller(
-    services: ServicesOf, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-) -> Caller:
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """What a genuine access token says."""
+
+    company_id: UUID
+    permit: Permit
+
+    def admit(self, company: Company) -> Caller:
+        """Let the caller in by these settings.
+
+        Raises:
+            AccessRefused: they may not do what they ask for.
+        """
+        user = access.check(company, self.permit)
+        return Caller(UUID(user.id), self.company_id, user.role, self.permit, company)
+
+
+async def _claim(
+    request: Request,
+    services: ServicesOf,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+) -> _Claim:
+    # Here goes the verification of an identity provider's tokens: its keys (JWKS), its issuer, and the user by e-mail.
     if credentials is None:
         raise unauthorized("An access token is needed.")
     try:
         claims = tokens.read(credentials.credentials, services.jwt_secret, now=services.clock())
-        return Caller(UUID(claims.user_id), UUID(claims.company_id), claims.role)
+        user_id, company_id = UUID(claims.user_id), UUID(claims.company_id)
     except (tokens.InvalidToken, ValueError):
         raise unauthorized("The access token is not valid.", error="invalid_token") from None
+    assert claims.issued_at is not None  # every token that was read has it
+    return _Claim(company_id, Permit(str(user_id), claims.issued_at, request.scope["route"].name))
+
+
+async def _reading(services: ServicesOf, claim: Annotated[_Claim, Depends(_claim)]) -> Reading:
+    feed = await services.directory.feed(claim.company_id)
+    company = await services.directory.company(claim.company_id, at_least=feed.settings_version)
+    return Reading(claim.admit(company), feed)
+
+
+ReadingOf = Annotated[Reading, Depends(_reading)]
+
+
+async def _caller(reading: ReadingOf) -> Caller:
+    return reading.caller
 
 
 CallerOf = Annotated[Caller, Depends(_caller)]
+"""Somebody who may read, by the settings of this moment."""
 
 
-async def _writer(caller: CallerOf) -> Caller:
-    if caller.role not in _WRITERS:
-        raise Problem(403, "forbidden", "Your role may look, but not change anything.")
-    return caller
+async def _writer(services: ServicesOf, claim: Annotated[_Claim, Depends(_claim)]) -> Caller:
+    """Let in by the settings in memory: the append finds out whether they still are the current ones."""
+    known = await services.directory.company(claim.company_id)
+    try:
+        return claim.admit(known)
+    except AccessRefused:
+        feed = await services.directory.feed(claim.company_id)
+        if feed.settings_version == known.settings_version:
+            raise
+    return claim.admit(await services.directory.company(claim.company_id, at_least=feed.settings_version))
+
+
+def guards(route: APIRoute) -> bool:
+    """Whether nobody gets through to a route without an operation of theirs being checked."""
+    return route.name in access.PUBLIC or (route.name in access.OPERATIONS and _depends_on(route.dependant, _claim))
+
+
+def _depends_on(dependant: Dependant, call: object) -> bool:
+    return dependant.call is call or any(_depends_on(part, call) for part in dependant.dependencies)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What the rules of leads refuse, translated to HTTP in one place."""
+"""What the rules refuse, translated to HTTP in one place."""
 
 from collections.abc import Mapping
 from typing import Final, cast
@@ -6,6 +6,7 @@ from typing import Final, cast
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
+from leads.access import NotAllowed, TokenEnded
 from leads.command import IdempotencyKeyReused, VersionConflict
 from leads.domain import LeadNotFound, LeadRefusal, NameMissing, StaleVersion
 from leads.passwords import TooManyAtOnce
@@ -15,6 +16,7 @@ from runtime import problems
 from runtime.problems import Problem, database_away, response, unauthorized
 
 REFUSALS: Final[Mapping[type[Exception], tuple[int, str]]] = {
+    NotAllowed: (403, "Your role may not do this."),
     LeadNotFound: (404, "There is no such lead."),
     StaleVersion: (412, "The lead has changed since you read it: read it again, then decide."),
     NameMissing: (422, "A lead needs a name."),
@@ -29,6 +31,7 @@ def install(app: FastAPI) -> None:
     """Make the application answer its errors as problems."""
     problems.install(app)
     app.add_exception_handler(UnknownCompany, _on_unknown_company)
+    app.add_exception_handler(TokenEnded, _on_token_ended)
     app.add_exception_handler(DatabaseAway, _on_database_away)
     app.add_exception_handler(TooManyAtOnce, _on_too_many_at_once)
     for kind in REFUSALS:
@@ -42,6 +45,10 @@ async def _on_refusal(_request: Request, error: Exception) -> JSONResponse:
 
 async def _on_unknown_company(_request: Request, _error: Exception) -> JSONResponse:
     return response(unauthorized("The access token's company does not exist.", error="invalid_token"))
+
+
+async def _on_token_ended(_request: Request, _error: Exception) -> JSONResponse:
+    return response(unauthorized("The access token does not count any more: log in again.", error="invalid_token"))
 
 
 async def _on_database_away(_request: Request, _error: Exception) -> JSONResponse:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
@@ -17,7 +18,12 @@ class User:
     id: str
     name: str
     role: Role
+    email: str = ""
     active: bool = True
+    tokens_since: datetime | None = None
+    """Access tokens from before are void."""
+    version: int = 0
+    """Of the user's facts; 0 for one who came with the company."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

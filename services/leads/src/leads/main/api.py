@@ -21,6 +21,7 @@ from leads.passwords import LoginLimiter, Passwords
 from leads.rpc import Responder
 from leads.settings import ApiSettings
 from leads.store.database import Database
+from leads.store.directory import Directory
 from leads.store.log import PostgresEventStore
 from leads.views import Views
 from runtime import broker, logs
@@ -37,6 +38,7 @@ def run() -> None:
     services = Services(
         store=PostgresEventStore(database),
         views=views,
+        directory=Directory(database),
         passwords=Passwords(database, PasswordHasher()),
         limiter=LoginLimiter(),
         clock=utc_now,

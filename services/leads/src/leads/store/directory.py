@@ -22,7 +22,10 @@ SELECT c.name, c.region, c.currency, p.stages, p.version, f.settings_version
 FROM companies AS c JOIN pipelines AS p USING (company_id) JOIN feeds AS f USING (company_id)
 WHERE c.company_id = :company_id
 """)
-USERS: Final = text("SELECT id::text AS id, name, role, active FROM users WHERE company_id = :company_id")
+USERS: Final = text("""
+SELECT id::text AS id, name, role, email, active, tokens_since, version FROM users
+WHERE company_id = :company_id ORDER BY name, id
+""")
 SOURCES: Final = text("SELECT key, name, active FROM sources WHERE company_id = :company_id ORDER BY key")
 FIELDS: Final = text("""
 SELECT key, label, kind, choices, required, active FROM custom_fields

@@ -31,7 +31,7 @@ ALTER TABLE feeds ADD COLUMN settings_version bigint NOT NULL DEFAULT 0;
 ALTER TABLE users
     ADD COLUMN active boolean NOT NULL DEFAULT true,
     ADD COLUMN version integer NOT NULL DEFAULT 0,  -- of the user's facts; 0 for one who was provisioned
-    ADD COLUMN tokens_since timestamptz NOT NULL DEFAULT '-infinity';  -- access tokens from before are void
+    ADD COLUMN tokens_since timestamptz;  -- access tokens from before are void; NULL: none is
 
 CREATE TABLE pipelines (
     company_id  uuid PRIMARY KEY REFERENCES companies,

@@ -1,0 +1,95 @@
+"""Who may do what: one table of operations, and the one check that every request goes through.
+
+An operation is named like the function of its route, which is also its `operationId` in OpenAPI; a route that is
+missing here keeps the application from being built. A few operations are finer than a route, and say so.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+
+from contracts.events import Role
+from leads.domain.company import Company, User
+
+ROLES: Final[tuple[Role, ...]] = ("viewer", "agent", "manager", "admin")
+"""Each may do what those before it may."""
+
+PUBLIC: Final = frozenset({"log_in"})
+"""Operations that need no access token."""
+
+OPERATIONS: Final[Mapping[str, Role]] = MappingProxyType(
+    {
+        # one's own account
+        "read_me": "viewer",
+        "authorize_channel": "viewer",
+        # leads
+        "list_leads": "viewer",
+        "read_lead": "viewer",
+        "read_history": "viewer",
+        "list_changes": "viewer",
+        "read_stats": "viewer",
+        "create_lead": "agent",
+        "change_lead": "agent",
+        "delete_lead": "agent",
+        # the company
+        "list_users": "viewer",
+    }
+)
+"""Operation → the least role that may do it, within the caller's own company. Another company's things do not exist."""
+
+FINER: Final = frozenset[str]()
+"""Operations that are a part of what a route does: checked inside it."""
+
+
+class AccessRefused(Exception):
+    """A request that is not served, whatever it asks for.
+
+    - AccessRefused
+      - TokenEnded
+      - NotAllowed
+    """
+
+    code = "access_refused"
+
+
+class TokenEnded(AccessRefused):
+    """The access token is genuine, but does not count any more: its user is gone, or ended it."""
+
+    code = "unauthenticated"
+
+
+class NotAllowed(AccessRefused):
+    """The caller's role is too low."""
+
+    code = "forbidden"
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """What a request claims: this user may do this, by a token of that time. Whether it is true, `check` says."""
+
+    user_id: str
+    issued_at: datetime
+    operation: str
+
+
+def may(role: Role, operation: str) -> bool:
+    """Whether a role may do an operation."""
+    return ROLES.index(role) >= ROLES.index(OPERATIONS[operation])
+
+
+def check(company: Company, permit: Permit) -> User:
+    """Return the user who asks, as the company's settings know them.
+
+    Raises:
+        TokenEnded: the user does not exist, is not active, or ended the token.
+        NotAllowed: the user's role is too low.
+    """
+    user = company.users.get(permit.user_id)
+    if user is None or not user.active or (user.tokens_since is not None and permit.issued_at < user.tokens_since):
+        raise TokenEnded
+    if not may(user.role, permit.operation):
+        raise NotAllowed
+    return user
