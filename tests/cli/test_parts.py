@@ -1,5 +1,6 @@
 """The parts of the command line that need no process."""
 
+import json
 import os
 import re
 from pathlib import Path
@@ -20,6 +21,19 @@ def test_credentials_are_made_once_and_kept(tmp_path: Path) -> None:
 
     assert credentials.load(tmp_path / "credentials.json") == first
     assert credentials.Credentials() != first
+
+
+def test_a_user_that_is_new_in_a_release_gets_a_password_too(tmp_path: Path) -> None:
+    file = tmp_path / "credentials.json"
+    first = credentials.load(file)
+    kept = {user: password for user, password in first.nats.items() if user not in credentials.EXAMPLES}
+    file.write_text(json.dumps({**json.loads(file.read_text()), "nats": kept}))
+
+    second = credentials.load(file)
+
+    assert second.nats.items() >= kept.items()
+    assert second.nats.keys() == first.nats.keys()
+    assert credentials.load(file) == second
 
 
 def test_nats_passwords_are_what_its_configuration_reads_as_text() -> None:

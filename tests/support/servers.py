@@ -18,6 +18,7 @@ from leadwire import nats_server, postgres
 from leadwire.credentials import SUPERUSER, Credentials
 from leadwire.ports import LOOPBACK, Reservation, reserve
 from leadwire.processes import Process
+from leadwire.topology import LISTENERS
 from runtime.broker import connection_options
 from support import logs
 from support.waiting import until_sync
@@ -131,7 +132,7 @@ class NatsServer(ABC):
 
     async def _ensure_streams(self) -> None:
         async with self.client("migrate") as client:
-            await streams.ensure(client.jetstream())
+            await streams.ensure(client.jetstream(), listeners=LISTENERS)
 
     def close(self) -> None:
         self._remove()

@@ -4,7 +4,7 @@ import json
 import secrets
 import uuid
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +12,9 @@ from leadwire.files import write_private
 
 SUPERUSER: Final = "postgres"
 ROLES: Final = ("leads_owner", "leads_app", "leads_relay", "notifier_owner", "notifier_app")
-NATS_USERS: Final = ("migrate", "leads-api", "leads-relay", "notifier", "gateway", "operator")
+EXAMPLES: Final = ("example-faststream", "example-node", "example-replay")
+"""The NATS users of the services under examples/."""
+NATS_USERS: Final = ("migrate", "leads-api", "leads-relay", "notifier", "gateway", "operator", *EXAMPLES)
 
 
 def _password() -> str:
@@ -45,9 +47,10 @@ class Credentials:
 
 
 def load(path: Path) -> Credentials:
-    """Return the credentials of a stack, made up at the first time."""
-    if path.exists():
-        return Credentials(**json.loads(path.read_text()))
-    credentials = Credentials()
-    write_private(path, json.dumps(asdict(credentials), indent=2))
+    """Return the credentials of a stack, made up at the first time. A new release's new users get one, too."""
+    known = json.loads(path.read_text()) if path.exists() else {}
+    fresh = Credentials()
+    credentials = replace(fresh, **{**known, "nats": {**fresh.nats, **known.get("nats", {})}})
+    if asdict(credentials) != known:
+        write_private(path, json.dumps(asdict(credentials), indent=2))
     return credentials

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from leadwire import demo
+from leadwire.credentials import EXAMPLES
 from leadwire.topology import Topology
 
 
@@ -42,4 +43,5 @@ def variables(topology: Topology) -> dict[str, str]:
         "DEMO_COMPANY_ID": keys.demo_company_id,
         "OTHER_EMAIL": demo.OTHER_USERS[0][1],
         "OTHER_COMPANY_ID": keys.other_company_id,
+        **{f"{user.upper().replace('-', '_')}_NATS_URL": topology.nats_url(user) for user in EXAMPLES},
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from leadwire import nats_server, postgres
-from leadwire.credentials import SUPERUSER, Credentials
+from leadwire.credentials import EXAMPLES, SUPERUSER, Credentials
 from leadwire.ports import LOOPBACK
 from leadwire.processes import Process
 
@@ -18,6 +18,8 @@ GATEWAY: Final = "gateway"
 ORDER: Final = (postgres.NAME, nats_server.NAME, API, RELAY, NOTIFIER, GATEWAY)
 """Each needs those before it; they stop in the opposite order."""
 
+LISTENERS: Final = dict.fromkeys(EXAMPLES, "crm.>")
+"""The durable consumers of services that are not ours: name → the subjects it hears."""
 
 EVERYWHERE: Final = frozenset({"0.0.0.0"})  # noqa: S104 - compared, not bound
 """Hosts that mean every address of the machine."""
@@ -129,6 +131,7 @@ class Topology:
         environment = {
             "LEADS_DATABASE_URL": self.database_url("leads_owner"),
             "LEADS_NATS_URL": self.nats_url("migrate"),
+            "LEADS_LISTENERS": json.dumps(LISTENERS),
         }
         return _once("migrate leads", ("leads", "migrate"), environment)
 

@@ -1,6 +1,8 @@
 """JetStream streams and consumers: declared here, created or reconciled by the migrate step alone."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Final
 
 from nats.js import JetStreamContext
@@ -116,8 +118,31 @@ CONSUMERS: Final[tuple[tuple[str, ConsumerConfig], ...]] = (
 """(stream, durable consumer)"""
 
 
-async def ensure(js: JetStreamContext, *, replicas: int = 1) -> None:
+def listener(name: str, filter_subject: str) -> ConsumerConfig:
+    """Return the durable consumer of another service, called like its NATS account.
+
+    One fact is out at a time: none overtakes another that comes again.
+    """
+    return ConsumerConfig(
+        durable_name=name,
+        deliver_policy=DeliverPolicy.ALL,
+        ack_policy=AckPolicy.EXPLICIT,
+        ack_wait=30,
+        max_deliver=-1,
+        max_ack_pending=1,
+        filter_subject=filter_subject,
+    )
+
+
+async def ensure(
+    js: JetStreamContext, *, replicas: int = 1, listeners: Mapping[str, str] = MappingProxyType({})
+) -> None:
     """Create every stream and consumer, or bring an existing one to the declared configuration. Idempotent.
+
+    Args:
+        js: of a user who may.
+        replicas: of each stream.
+        listeners: other services' consumers of facts: name → the subjects it hears.
 
     Raises:
         nats.js.errors.APIError: the server refuses a change, such as another storage type.
@@ -130,3 +155,5 @@ async def ensure(js: JetStreamContext, *, replicas: int = 1) -> None:
             await js.add_stream(stream)
     for stream_name, consumer in CONSUMERS:
         await js.add_consumer(stream_name, consumer)
+    for name, filter_subject in listeners.items():
+        await js.add_consumer(CRM, listener(name, filter_subject))

@@ -1,5 +1,6 @@
 """Bring the database and the streams to what this release needs. Any number may run at once, any number of times."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import structlog
@@ -41,11 +42,11 @@ def migrate_database(database_url: str) -> None:
     _log.info("database migrated")
 
 
-async def ensure_streams(nats_url: str, *, replicas: int) -> None:
-    """Create or reconcile the streams and consumers, waiting for NATS as long as it takes."""
+async def ensure_streams(nats_url: str, *, replicas: int, listeners: Mapping[str, str]) -> None:
+    """Create or reconcile the streams and consumers, also of other services, waiting for NATS as long as it takes."""
     client = await broker.connect(nats_url, "leads-migrate")
     try:
-        await streams.ensure(client.jetstream(), replicas=replicas)
+        await streams.ensure(client.jetstream(), replicas=replicas, listeners=listeners)
     finally:
         await broker.close(client)
     _log.info("streams ensured")

@@ -1,11 +1,23 @@
 """What each process is told by its environment (`LEADS_*`), read once. Secrets have no default."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from contracts import streams
+
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+
+def _not_ours(name: str) -> str:
+    if any(name == consumer.durable_name for _stream, consumer in streams.CONSUMERS):
+        raise ValueError("is one of our own consumers")
+    return name
+
+
+Listener = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$"), AfterValidator(_not_ours)]
+FactSubjects = Annotated[str, Field(pattern=r"^crm(\.([A-Za-z0-9_=-]+|\*))*(\.>)?$")]
 
 
 class _Settings(BaseSettings):
@@ -46,6 +58,8 @@ class MigrateSettings(_Settings):
 
     nats_url: SecretStr
     stream_replicas: int = Field(default=1, ge=1, le=5)
+    listeners: dict[Listener, FactSubjects] = {}
+    """The durable consumers of other services: name → the subjects it hears."""
 
 
 class ProvisionSettings(_Settings):

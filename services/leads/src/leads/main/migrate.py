@@ -17,4 +17,5 @@ def run() -> None:
         migrate_database(settings.database_url.get_secret_value())
     except SQLAlchemyError as error:
         read.refuse(f"the database refuses: {read.reason(error.__cause__ or error)}", code=1)
-    asyncio.run(ensure_streams(settings.nats_url.get_secret_value(), replicas=settings.stream_replicas))
+    nats_url = settings.nats_url.get_secret_value()
+    asyncio.run(ensure_streams(nats_url, replicas=settings.stream_replicas, listeners=settings.listeners))
