@@ -15,7 +15,9 @@ _PHONE_TAILS: Final = (11, 10, 9, 8)
 _WORD: Final = re.compile(r"[^\W_]+")
 _PHONE: Final = re.compile(r"[+(]?[0-9][0-9 ().\-/]{4,}")
 # Letters that no accent was added to, as Unicode sees it.
-_PLAIN: Final = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
+_PLAIN: Final = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "\N{LATIN SMALL LETTER DOTLESS I}": "i"}
+)
 
 
 def fold(text: str) -> str:

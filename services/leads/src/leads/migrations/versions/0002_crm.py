@@ -174,8 +174,8 @@ SEARCH = """
 -- The owner, as whom the function below runs, may look across companies; nobody else may.
 CREATE POLICY search ON leads FOR SELECT TO leads_owner USING (true);
 
--- The company's leads that match, newest first. Below a policy `@@` could not use its index: it is not leakproof. Whoever
--- asks gets ids of their own company only, and reads the rows under row-level security.
+-- The company's leads that match, newest first. Below a policy `@@` could not use its index: it is not leakproof.
+-- Whoever asks gets ids of their own company only, and reads the rows under row-level security.
 -- Each plan is made for its words: frequent ones are met soon on the way from the newest, rare ones are in the index.
 CREATE FUNCTION matching_leads(wanted tsquery, before_at timestamptz, before_id uuid, at_most bigint)
     RETURNS TABLE (lead_id uuid)
