@@ -76,6 +76,9 @@ class Ready:
     def follow(self, room):
         raise NotImplementedError
 
+    def guard(self, room):
+        self.asked.append(("guard", room.channel))
+
 
 operations = st.one_of(
     st.tuples(st.just("join"), st.integers(0, 2)),

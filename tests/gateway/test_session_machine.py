@@ -10,7 +10,7 @@ from contracts import signing
 from gateway.pusher import channels
 from gateway.pusher.app import App
 from gateway.pusher.channels import Kind
-from gateway.pusher.effects import Close, Complain, Effect, Join, Leave, Relay, Send, Tell
+from gateway.pusher.effects import Belong, Close, Complain, Effect, Join, Leave, Relay, Send, Tell
 from gateway.pusher.session import Session
 
 APPS = [
@@ -37,6 +37,7 @@ class Sessions(RuleBasedStateMachine):
         self.signed_in_elsewhere = 0
         self.session = Session(self.app, SOCKET, max_channels=MOST, listeners=lambda *_: self.signed_in_elsewhere)
         self.joined: dict[str, Kind] = {}
+        self.owners: tuple[str, ...] = ()
         self.now = 0.0
         self.user: str | None = None
 
@@ -55,6 +56,9 @@ class Sessions(RuleBasedStateMachine):
                     assert channel.name not in self.joined, "joined twice"
                     assert channel.kind.presence == (member is not None)
                     self.joined[channel.name] = channel.kind
+                case Belong(user_id):
+                    assert user_id not in self.owners
+                    self.owners += (user_id,)
                 case Leave(name):
                     del self.joined[name]
                 case Tell(name, _):
@@ -80,9 +84,13 @@ class Sessions(RuleBasedStateMachine):
     @rule(order=signed)
     def subscribe(self, order):
         data, secret = order
-        before = dict(self.joined)
+        before, owners = dict(self.joined), self.owners
         self.receive({"event": "pusher:subscribe", "data": data})
 
+        if self.owners != owners:
+            assert data["channel"] in self.joined.keys() - before.keys()
+            assert data["channel"].startswith("private-")
+            assert self.owners == (*owners, json.loads(data["channel_data"])["user_id"])
         if new := self.joined.keys() - before.keys():
             (name,) = new
             assert not self.joined[name].authorised or secret == self.app.secret
@@ -91,8 +99,10 @@ class Sessions(RuleBasedStateMachine):
     @rule(name=st.sampled_from(NAMES), auth=st.sampled_from(["", None, "key:", "key:00", 7, []]))
     def subscribe_without_authorisation(self, name, auth):
         before = dict(self.joined)
-        self.receive({"event": "pusher:subscribe", "data": {"channel": name, "auth": auth}})
+        owners, data = self.owners, {"channel": name, "auth": auth, "channel_data": '{"user_id":"1","terminable":true}'}
+        self.receive({"event": "pusher:subscribe", "data": data})
 
+        assert self.owners == owners
         assert not any(self.joined[new].authorised for new in self.joined.keys() - before.keys())
 
     @rule(name=st.sampled_from(NAMES))
@@ -155,6 +165,7 @@ class Sessions(RuleBasedStateMachine):
     @invariant()
     def session_and_pump_agree(self):
         assert self.session.channels == set(self.joined)
+        assert self.session.owners == self.owners
         assert len(self.joined) <= MOST + 1  # the user's own besides
 
 

@@ -303,7 +303,9 @@ async def test_a_private_channel_is_signed(api: httpx.AsyncClient, acme: Company
         api.post("/broadcasting/auth", data=values) if form else api.post("/broadcasting/auth", json=values)
     )
 
-    assert answer.json() == {"auth": signing.channel_auth("app-key", "app-secret", "123.456", channel)}
+    data = answer.json()["channel_data"]
+    assert json.loads(data) == {"user_id": str(acme.users["agent"])}  # it ends when the user is sent away
+    assert answer.json()["auth"] == signing.channel_auth("app-key", "app-secret", "123.456", channel, data)
 
 
 async def test_a_presence_channel_is_signed_with_the_member(api: httpx.AsyncClient, acme: Company) -> None:
@@ -311,8 +313,7 @@ async def test_a_presence_channel_is_signed_with_the_member(api: httpx.AsyncClie
 
     answer = (await api.post("/broadcasting/auth", data={"socket_id": "1.2", "channel_name": channel})).json()
 
-    member = {"user_id": str(acme.users["agent"]), "user_info": {"name": "Acme agent", "role": "agent"}}
-    assert json.loads(answer["channel_data"]) == member
+    assert json.loads(answer["channel_data"]) == _member(acme)
     assert answer["auth"] == signing.channel_auth("app-key", "app-secret", "1.2", channel, answer["channel_data"])
 
 
@@ -334,7 +335,8 @@ async def test_what_a_client_heard_of_a_channel_is_signed_for_that_channel_only(
         )
 
         data = answer.json()["channel_data"]
-        assert json.loads(data) == {"leadwire": {**entry, "except": ["9.9"]}}
+        user_id = str(acme.users["agent"])
+        assert json.loads(data) == {"user_id": user_id, "leadwire": {**entry, "except": ["9.9"]}}
         assert answer.json()["auth"] == signing.channel_auth("app-key", "app-secret", "1.2", channel, data)
 
 
@@ -343,8 +345,12 @@ async def test_a_member_who_resumes_is_still_a_member(api: httpx.AsyncClient, ac
 
     answer = (await api.post("/broadcasting/auth", data=values)).json()
 
-    member = {"user_id": str(acme.users["agent"]), "user_info": {"name": "Acme agent", "role": "agent"}}
-    assert json.loads(answer["channel_data"]) == {**member, "leadwire": {}}
+    assert json.loads(answer["channel_data"]) == {**_member(acme), "leadwire": {}}
+
+
+def _member(company: Company) -> dict[str, Any]:
+    info = {"name": "Acme agent", "role": "agent"}
+    return {"user_id": str(company.users["agent"]), "user_info": info, "terminable": True}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 // A user's app: listens to a public and a private channel with the unmodified client library and prints what it hears,
 // one JSON object a line. Its own little backend authorises channels with the unmodified server library.
-// Usage: node client.mjs pusher|echo '{"port", "app": {"id", "key", "secret"}, "public", "private", "event"}'
+// Usage: node client.mjs pusher|echo '{"port", "app": {"id", "key", "secret"}, "public", "private", "event", "signed"}'
+// `signed` is what the backend signs as the private channel's channel_data.
 
 import { createServer } from "node:http";
 import Echo from "laravel-echo";
@@ -8,7 +9,7 @@ import PusherServer from "pusher";
 import Pusher from "pusher-js";
 
 const [library, configuration] = process.argv.slice(2);
-const { port, app, event, ...channels } = JSON.parse(configuration);
+const { port, app, event, signed, ...channels } = JSON.parse(configuration);
 const say = (what, detail = {}) => console.log(JSON.stringify({ what, ...detail }));
 
 const backend = createServer(async (request, response) => {
@@ -16,7 +17,7 @@ const backend = createServer(async (request, response) => {
   for await (const chunk of request) body += chunk;
   const form = new URLSearchParams(body);
   const server = new PusherServer({ appId: app.id, key: app.key, secret: app.secret, cluster: "mt1" });
-  const answer = server.authorizeChannel(form.get("socket_id"), form.get("channel_name"));
+  const answer = server.authorizeChannel(form.get("socket_id"), form.get("channel_name"), signed);
   response.setHeader("Content-Type", "application/json").end(JSON.stringify(answer));
 });
 await new Promise((ready) => backend.listen(0, "127.0.0.1", ready));

@@ -25,6 +25,7 @@ const options = {
 
 function watch(connection) {
   connection.bind("connected", () => say("connected", { socketId: connection.socket_id }));
+  connection.bind("disconnected", () => say("disconnected"));
   connection.bind("error", (error) => say("connection-error", { error }));
 }
 

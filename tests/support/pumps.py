@@ -39,6 +39,8 @@ class Silence:
 
     def release(self, room: Room) -> None: ...
 
+    def guard(self, room: Room) -> None: ...
+
     def follow(self, room: Room) -> Followers:
         raise NotImplementedError
 
@@ -74,6 +76,7 @@ def established(transport: asyncio.Transport, limits: Limits) -> Connection:
         watchlists=Watchlists(Solitude(), hub.tell, loop.call_soon),
         connections=Connections(tick=1.0),
         relay=lambda _relay: None,
+        now=lambda: 0.0,
         new_socket_id=lambda: SOCKET_ID,
         limits=limits,
         patience=Patience(45.0, 30.0),

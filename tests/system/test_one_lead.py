@@ -89,9 +89,9 @@ async def test_another_companys_user_is_refused_and_hears_nothing(stack: Stack) 
     assert [line["data"]["name"] for line in colleague.events("lead.created")] == ["Acme's"]
 
 
-async def test_the_official_python_sdk_triggers_to_the_same_clients(stack: Stack) -> None:
+def python_sdk(stack: Stack) -> Any:
     credentials, gateway = stack.topology.credentials, stack.topology.gateway
-    server = pusher.Pusher(
+    return pusher.Pusher(
         app_id=credentials.pusher_app_id,
         key=credentials.pusher_app_key,
         secret=credentials.pusher_app_secret,
@@ -99,6 +99,31 @@ async def test_the_official_python_sdk_triggers_to_the_same_clients(stack: Stack
         port=gateway.port,
         ssl=False,
     )
+
+
+@pytest.mark.parametrize("library", ["echo", "pusher"])
+async def test_a_user_who_is_sent_away_loses_every_screen_and_nobody_else_does(stack: Stack, library: str) -> None:
+    gone, stays = stack.acme.users["agent"], stack.acme.users["manager"]
+    async with (
+        screen(library, stack, gone, stack.acme) as desk,
+        screen(library, stack, gone, stack.acme) as phone,
+        screen(library, stack, stays, stack.acme) as colleague,
+        stack.client("manager") as api,
+    ):
+        for client in (desk, phone, colleague):
+            await client.hears("subscribed")
+        await asyncio.to_thread(python_sdk(stack).terminate_user_connections, gone.id)
+        for client in (desk, phone):
+            await client.hears("disconnected")
+        await api.post("/leads", json={"name": "After"})
+        await colleague.hears("lead.created")
+
+    assert desk.events("lead.created") == phone.events("lead.created") == []
+    assert colleague.events("disconnected") == []
+
+
+async def test_the_official_python_sdk_triggers_to_the_same_clients(stack: Stack) -> None:
+    server = python_sdk(stack)
     async with screen("echo", stack, stack.acme.users["agent"], stack.acme) as client:
         await client.hears("subscribed")
         answer = await asyncio.to_thread(

@@ -7,7 +7,7 @@ stored meanwhile is fetched from it, and given to the listeners before anything 
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 import orjson
@@ -90,6 +90,7 @@ class Bus:
         self._changed = asyncio.Event()
         self._tails: dict[Room, Tail[Msg]] = {}
         self._fillers: dict[Room, asyncio.Task[None]] = {}
+        self._searches: dict[Room, asyncio.Task[None]] = {}
         self._filler_turn = asyncio.Semaphore(FILLERS)
         self._replays = Replays(self, bounds)
         self._checkup = Checkup(self._tails, self._begin_fill, self._replays.sweep, period=check)
@@ -115,6 +116,12 @@ class Bus:
 
     def release(self, room: Room) -> None:
         self._lingering[room] = asyncio.get_running_loop().call_later(self._linger, self._expire, room)
+
+    def guard(self, room: Room) -> None:
+        tail, under_way = self._tails.get(room), self._searches.get(room)
+        if tail is not None and (under_way is None or under_way.done()):  # without a tail, as soon as the room opens
+            search = self._searches[room] = asyncio.create_task(self._search(room, tail))
+            search.add_done_callback(lambda done: self._searches.get(room) is done and self._searches.pop(room))
 
     def follow(self, room: Room) -> Followers:
         return Followers(
@@ -163,8 +170,8 @@ class Bus:
             await together(self._keep_subscribed(nats, hub), self._checkup.run(nats))
         finally:
             self._replays.close()
-            for filler in self._fillers.values():
-                filler.cancel()
+            for task in (*self._fillers.values(), *self._searches.values()):
+                task.cancel()
             await broker.close(nats)
 
     async def _keep_subscribed(self, nats: LiveClient, hub: Hub) -> None:
@@ -204,6 +211,8 @@ class Bus:
             else:
                 tail.filling = True
                 self._fetch(room, self._recall(room, tail, room.cache))
+            if room.wards is not None:
+                self.guard(room)
 
     # For replays.
 
@@ -286,6 +295,27 @@ class Bus:
         _log.info("caught up", app=room.app_id, channel=room.channel, after=started_at, until=tail.sequence)
         self._release(room, tail)
 
+    async def _search(self, room: Room, tail: Tail[Msg]) -> None:
+        """Find the orders of before the room opened, and send away those whom they concern."""
+        assert self._nats is not None
+        wards = room.wards
+        assert wards is not None
+        subject = subjects.push(room.app_id, room.channel)
+        while self._tails.get(room) is tail and (since := wards.unknown_since) is not None:
+            try:
+                async with self._filler_turn:
+                    async for message in direct.read(
+                        self._nats, streams.PUSH, subject, since=datetime.fromtimestamp(since, UTC)
+                    ):
+                        headers = message.headers or NO_HEADERS
+                        if headers.get(CONTROL_HEADER) == TERMINATE:
+                            wards.order(_time(headers[STORED_AT]))
+            except (Error, OSError, TimeoutError):  # away again: as long as it takes
+                await asyncio.sleep(AWAY)
+                continue
+            wards.know(since)
+        self._send_away(room, wards.overdue())
+
     def _release(self, room: Room, tail: Tail[Msg]) -> None:
         for message in tail.release():
             self._take(room, tail, message)
@@ -308,7 +338,7 @@ class Bus:
 
     def _give(self, room: Room, frame: bytes, headers: Mapping[str, str]) -> None:
         if CONTROL_HEADER in headers:
-            self._obey(room, headers[CONTROL_HEADER])
+            self._obey(room, headers)
             return
         encoded = wire.text(frame)
         if room.cache is not None:
@@ -326,10 +356,15 @@ class Bus:
                 correlation_id=headers.get(CORRELATION_HEADER),
             )
 
-    def _obey(self, room: Room, order: str) -> None:
+    def _obey(self, room: Room, headers: Mapping[str, str]) -> None:
         """Carry out an order; one of a newer version means nothing here."""
-        if order == TERMINATE:
-            sockets = room.sockets()
+        if headers[CONTROL_HEADER] == TERMINATE:
+            if room.wards is not None and STORED_AT in headers:
+                room.wards.order(_time(headers[STORED_AT]))
+            self._send_away(room, room.sockets())
+
+    def _send_away(self, room: Room, sockets: Sequence[str]) -> None:
+        if sockets:
             self._terminate(sockets)
             _log.info("terminated", app=room.app_id, connections=len(sockets))
 
@@ -343,7 +378,11 @@ def _keep(cache: Cache, encoded: bytes, headers: Mapping[str, str]) -> None:
     """Remember a message if it is stored; clients' own events are not."""
     stored_at = headers.get(STORED_AT)
     if stored_at is not None:
-        cache.keep(encoded, datetime.fromisoformat(stored_at).timestamp())
+        cache.keep(encoded, _time(stored_at))
+
+
+def _time(stored_at: str) -> float:
+    return datetime.fromisoformat(stored_at).timestamp()
 
 
 def _event(frame: bytes) -> str | None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from nats.aio.client import Client
@@ -33,7 +34,7 @@ class Behind(Error):
 
 
 async def read(
-    nats: Client, stream: str, subject: str, *, after: int = 0, until: int | None = None
+    nats: Client, stream: str, subject: str, *, after: int = 0, until: int | None = None, since: datetime | None = None
 ) -> AsyncIterator[Msg]:
     """Yield the messages of a stream on a subject (or wildcard), in order.
 
@@ -45,19 +46,22 @@ async def read(
         subject: a subject of the stream, perhaps with wildcards.
         after: the sequence number before the first that matters.
         until: the last sequence number that matters; None for all there are.
+        since: instead of `after`: the moment before which nothing matters.
 
     Raises:
         nats.errors.Error, OSError: no answer, or the connection is lost; what was yielded is valid.
     """
     pending = 1
+    start: dict[str, Any] = {"seq": after + 1} if since is None else {"start_time": since.isoformat()}
     while pending:
         pending = 0
-        request = {"next_by_subj": subject, "seq": after + 1, "batch": BATCH}
+        request = {"next_by_subj": subject, "batch": BATCH, **start}
         async for message in _ask(nats, stream, request):
             after, pending = sequence(message), int((message.headers or NO_HEADERS)["Nats-Num-Pending"])
             if until is not None and after > until:
                 return
             yield message
+        start = {"seq": after + 1}
 
 
 async def last(nats: Client, stream: str, subjects: Sequence[str]) -> AsyncIterator[Msg]:

@@ -17,6 +17,7 @@ from gateway.pusher.census import Question, Row
 from gateway.pusher.channels import Kind
 from gateway.pusher.resume import Resume
 from gateway.tally import Tally
+from gateway.wards import Wards
 
 CallSoon = Callable[[Callable[[], None]], object]
 
@@ -26,7 +27,7 @@ class Room:
 
     __slots__ = (
         "_call_soon", "_fanout", "_follow", "_members", "_pending", "_waiting",
-        "app_id", "cache", "channel", "crowd", "followers", "opened", "tally",
+        "app_id", "cache", "channel", "crowd", "followers", "opened", "tally", "wards",
     )  # fmt: skip
 
     def __init__(
@@ -49,6 +50,8 @@ class Room:
         """Whether every push from now on reaches this room."""
         self.followers: Followers | None = None
         """The listeners that hear positions, since the first of them came; the others are members."""
+        self.wards: Wards | None = None
+        """Connections that end when the user is sent away, on a user's channel; they hear nothing here."""
         self._call_soon = call_soon
         self._follow = follow
         self._members: dict[str, Outlet] = {}
@@ -57,6 +60,11 @@ class Room:
         self._fanout: Fanout | None = None
 
     def __len__(self) -> int:
+        return self.audience + (0 if self.wards is None else len(self.wards))
+
+    @property
+    def audience(self) -> int:
+        """How many listen, or wait to."""
         following = 0 if self.followers is None else len(self.followers)
         return len(self._members) + len(self._waiting) + following
 
@@ -93,8 +101,9 @@ class Room:
             self._members[socket_id].write(frame)
 
     def sockets(self) -> list[str]:
-        """Return everyone's socket ids."""
-        return [*self._members, *self._waiting]
+        """Return everyone's socket ids, each once."""
+        wards = () if self.wards is None else self.wards.sockets()
+        return list(dict.fromkeys([*self._members, *self._waiting, *wards]))
 
     def let_in(self, socket_id: str) -> None:
         """Admit a listener whom the crowd knows by now, as soon as the room is open."""
@@ -182,6 +191,11 @@ class Room:
             self.followers.write(data, except_socket)
 
 
+def counts(channel: str) -> bool:
+    """Whether a channel is one of the app's; those of users concern nobody else."""
+    return not channel.startswith(Kind.USER.value)
+
+
 class Interest(Protocol):
     """What keeps rooms supplied with pushes."""
 
@@ -193,6 +207,9 @@ class Interest(Protocol):
 
     def follow(self, room: Room) -> Followers:
         """An open room got its first opted-in listener: return what keeps those."""
+
+    def guard(self, room: Room) -> None:
+        """The room of a user got a ward: find out whether the user was sent away since it connected."""
 
 
 class Hub:
@@ -234,18 +251,32 @@ class Hub:
         resume: Resume | None = None,
     ) -> None:
         """Add a listener; `welcome` is written before the first event. A presence channel needs an admission."""
-        room = self._rooms.get((app_id, channel))
-        if room is None:
-            cache = self._new_cache(app_id, channel)
-            room = self._rooms[app_id, channel] = Room(app_id, channel, self._call_soon, cache, self._interest.follow)
-            room.crowd = self._new_crowd(room)
-            room.tally = self._new_tally(room)
-            self._of_app[app_id] += 1
-            metrics.CHANNELS.inc()
-        if not room:
-            self._interest.acquire(room)
+        room = self._acquire(app_id, channel)
         metrics.SUBSCRIPTIONS.inc()
         room.join(socket_id, outlet, welcome, admission, resume)
+
+    def guard(self, app_id: str, channel: str, socket_id: str, since: float) -> None:
+        """Let a connection end when the user of a channel is sent away.
+
+        Args:
+            app_id: whose user it is.
+            channel: the user's own.
+            socket_id: the connection.
+            since: when it was established: nothing before concerns it.
+        """
+        room = self._acquire(app_id, channel)
+        if room.wards is None:
+            room.wards = Wards()
+        room.wards.add(socket_id, since)
+        self._interest.guard(room)
+
+    def release(self, app_id: str, channel: str, socket_id: str) -> None:
+        """Undo `guard`."""
+        room = self._rooms[app_id, channel]
+        assert room.wards is not None
+        room.wards.remove(socket_id)
+        if not room:
+            self._interest.release(room)
 
     def tell(self, app_id: str, channel: str, socket_id: str, frame: bytes) -> None:
         """Give an encoded frame to one listener of a channel, after its welcome."""
@@ -262,7 +293,7 @@ class Hub:
     def listeners(self, app_id: str, channel: str) -> int:
         """Return how many connections of this process listen to a channel, or wait to."""
         room = self._rooms.get((app_id, channel))
-        return 0 if room is None else len(room)
+        return 0 if room is None else room.audience
 
     def channels(self, app_id: str) -> int:
         """Return how many channels of an app have listeners here, or had them a moment ago."""
@@ -271,9 +302,23 @@ class Hub:
     def rows(self, app_id: str, question: Question) -> Iterator[Row]:
         """Yield what a question about an app's channels is after; the channels of users concern nobody."""
         for room in self._asked(app_id, question):
-            if room.listeners and not room.channel.startswith(Kind.USER.value):
+            if room.listeners and counts(room.channel):
                 users = room.crowd.user_ids if question.users and room.crowd is not None else ()
                 yield Row(room.channel, room.listeners, users)
+
+    def _acquire(self, app_id: str, channel: str) -> Room:
+        """Return the room of a channel that somebody is about to enter."""
+        room = self._rooms.get((app_id, channel))
+        if room is None:
+            cache = self._new_cache(app_id, channel)
+            room = self._rooms[app_id, channel] = Room(app_id, channel, self._call_soon, cache, self._interest.follow)
+            room.crowd = self._new_crowd(room)
+            room.tally = self._new_tally(room)
+            self._of_app[app_id] += counts(channel)
+            metrics.CHANNELS.inc()
+        if not room:
+            self._interest.acquire(room)
+        return room
 
     def _asked(self, app_id: str, question: Question) -> list[Room]:
         if question.names is not None:
@@ -286,7 +331,7 @@ class Hub:
         if room or self._rooms.get((room.app_id, room.channel)) is not room:
             return False
         del self._rooms[room.app_id, room.channel]
-        self._of_app[room.app_id] -= 1
+        self._of_app[room.app_id] -= counts(room.channel)
         if room.crowd is not None:
             room.crowd.close()
         if room.tally is not None:

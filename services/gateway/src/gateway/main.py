@@ -154,6 +154,7 @@ async def serve(settings: Settings, tenants: Apps, sockets: list[socket.socket],
         watchlists=watchlists,
         connections=connections,
         relay=both(relays.put, webhooks.client_event),
+        now=time.time,
         new_socket_id=new_socket_id,
         patience=patience,
         limits=Limits(

@@ -22,12 +22,25 @@ from gateway.connections import Connections
 from gateway.hub import Hub
 from gateway.outlet import Outlet
 from gateway.presence import Admission
-from gateway.pusher import frames
+from gateway.pusher import channels, frames
 from gateway.pusher.addresses import Addresses, household
 from gateway.pusher.app import App, Apps
 from gateway.pusher.budget import FLOODS, Budget, Pace, Use
 from gateway.pusher.codes import ADDRESS_LIMIT, APP_DISABLED, RESTARTING, SLOW_CONSUMER, UNKNOWN_APP, Refusal
-from gateway.pusher.effects import Close, Complain, Effect, Join, Leave, Probe, Problem, Relay, Send, Tell, Watch
+from gateway.pusher.effects import (
+    Belong,
+    Close,
+    Complain,
+    Effect,
+    Join,
+    Leave,
+    Probe,
+    Problem,
+    Relay,
+    Send,
+    Tell,
+    Watch,
+)
 from gateway.pusher.handshake import Door, Visit, subprotocol
 from gateway.pusher.liveness import Liveness, Patience
 from gateway.pusher.members import Member
@@ -72,6 +85,8 @@ class Gateway:
     connections: Connections
     relay: Callable[[Relay], None]
     """Carries a client's event to the other listeners, on whatever gateway they are; keeps the order of calls."""
+    now: Callable[[], float]
+    """Seconds since 1970, by a clock that NATS agrees with."""
     new_socket_id: Callable[[], str]
     """Two decimal numbers with a dot between, unguessable and never used before."""
     limits: Limits
@@ -89,12 +104,13 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_address", "_budget", "_ending", "_fragments", "_gateway", "_heard", "_liveness", "_loop", "_noted", "_outlet",
-        "_server_state", "_session", "_transport", "_watch", "_ws", "slot",
+        "_server_state", "_session", "_since", "_transport", "_watch", "_ws", "slot",
     )  # fmt: skip
     takes_binary: ClassVar = False
     """Whether binary messages are let through: never here, but in the conformance suite's echo (bench/autobahn.py)."""
     _transport: asyncio.Transport
     _outlet: Outlet
+    _since: float
 
     def __init__(self, gateway: Gateway, server_state: ServerState) -> None:
         self._gateway = gateway
@@ -257,6 +273,7 @@ class Connection(asyncio.Protocol):
 
     def _establish(self, app: App, address: str, accepted: bytes) -> None:
         gateway = self._gateway
+        self._since = gateway.now()
         self._address = address
         gateway.addresses.enter(address)
         self._session = Session(
@@ -317,10 +334,8 @@ class Connection(asyncio.Protocol):
                 session = self._session
                 assert session is not None
                 self._gateway.hub.tell(session.app.id, channel, session.socket_id, wire.text(frame))
-            case Watch(user_id, others):
-                session = self._session
-                assert session is not None
-                self._gateway.watchlists.enter(session.app.id, user_id, session.socket_id, others)
+            case Watch() | Belong():
+                self._be_of(effect)
             case Leave(channel):
                 session = self._session
                 assert session is not None
@@ -336,6 +351,14 @@ class Connection(asyncio.Protocol):
                 self._note(problem, channel)
 
     # Small steps.
+
+    def _be_of(self, user: Watch | Belong) -> None:
+        session, gateway = self._session, self._gateway
+        assert session is not None
+        if isinstance(user, Watch):
+            gateway.watchlists.enter(session.app.id, user.user_id, session.socket_id, user.others)
+        else:
+            gateway.hub.guard(session.app.id, channels.of_user(user.user_id), session.socket_id, self._since)
 
     def _admission(self, session: Session, channel: str, member: Member) -> Admission:
         def refuse() -> None:
@@ -404,6 +427,9 @@ class Connection(asyncio.Protocol):
         for channel in session.channels:
             self._gateway.hub.leave(session.app.id, channel, session.socket_id)
         session.channels.clear()
+        for user_id in session.owners:
+            self._gateway.hub.release(session.app.id, channels.of_user(user_id), session.socket_id)
+        session.owners = ()
 
     def _note(self, problem: Problem, channel: str | None) -> None:
         """Count a client's mistake, and log the first of its kind on this connection."""

@@ -58,6 +58,13 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
+class Belong:
+    """From now on the connection ends when this user is sent away; nobody hears of it, and it is not signed in."""
+
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Leave:
     """From now on nothing of this channel."""
 
@@ -95,4 +102,4 @@ class Complain:
     channel: str | None = None
 
 
-Effect: TypeAlias = Send | Join | Tell | Watch | Leave | Relay | Probe | Close | Complain
+Effect: TypeAlias = Send | Join | Tell | Watch | Belong | Leave | Relay | Probe | Close | Complain

@@ -11,12 +11,12 @@ from typing import Any, Final
 import orjson
 
 from contracts import signing
-from gateway.pusher import channels, frames, members, payload, resume, users
+from gateway.pusher import channels, frames, members, owner, payload, resume, users
 from gateway.pusher.allowance import Allowance
 from gateway.pusher.app import App
 from gateway.pusher.channels import Channel, Kind
 from gateway.pusher.codes import CLIENT_EVENTS_TOO_FAST, UNAUTHORISED, WATCHLIST_TOO_LONG
-from gateway.pusher.effects import Close, Complain, Effect, Join, Leave, Problem, Relay, Send, Tell, Watch
+from gateway.pusher.effects import Belong, Close, Complain, Effect, Join, Leave, Problem, Relay, Send, Tell, Watch
 from gateway.pusher.members import InvalidMember, Member, MemberTooLarge
 from gateway.pusher.users import SignIn, User
 
@@ -37,7 +37,7 @@ class Session:
 
     __slots__ = (
         "_allowance", "_authorise_by", "_listeners", "_max_channels", "_members", "_occupied",
-        "app", "channels", "socket_id", "user",
+        "app", "channels", "owners", "socket_id", "user",
     )  # fmt: skip
 
     def __init__(
@@ -63,6 +63,8 @@ class Session:
         self.channels: set[str] = set()
         """Also the one of the user who is signed in."""
         self.user: User | None = None
+        self.owners: tuple[str, ...] = ()
+        """Ids of the users whose connection it is, as subscriptions said; mostly one, and never fewer."""
         self._members: dict[str, Member] = {}  # presence channel → who this connection is there
         self._max_channels = max_channels
         self._listeners = listeners
@@ -195,6 +197,14 @@ class Session:
             yield Join(channel, b"", self._members[name], asked)
         else:
             yield Join(channel, frames.subscription_succeeded(name), resume=asked)
+        if channel.kind.authorised:
+            yield from self._belong(owner.parse(data.get("channel_data"), channel.kind))
+
+    def _belong(self, user_id: str | None) -> Iterator[Effect]:
+        """Take note of whose connection it is. Leaving the channel changes nothing: its signature may be used again."""
+        if user_id is not None and user_id not in self.owners and len(self.owners) < self._max_channels:
+            self.owners = (*self.owners, user_id)
+            yield Belong(user_id)
 
     def turn_away(self, name: str) -> Iterator[Effect]:
         """Leave a presence channel that turned out to be full."""

@@ -1,4 +1,7 @@
-"""`/broadcasting/auth`: lets a socket into a private or presence channel, in Laravel's form."""
+"""`/broadcasting/auth`: lets a socket into a private or presence channel, in Laravel's form.
+
+Each signature says whose socket it is, so that the gateway closes it when the user is sent away.
+"""
 
 import json
 from typing import Annotated, Any, Final, assert_never
@@ -76,10 +79,11 @@ async def authorize_channel(
     channel = channels.parse(wanted.channel_name)
     if channel is None or not await _may_listen(services, caller, channel):
         raise Problem(403, "channel_forbidden", "This channel is not for you.")
-    member = await _member(services, caller) if isinstance(channel, channels.LeadChannel) else {}
+    is_presence = isinstance(channel, channels.LeadChannel)
+    member = await _member(services, caller) if is_presence else {"user_id": str(caller.user_id)}
     if wanted.leadwire is not None:
         member |= {MEMBER: wanted.leadwire.of(wanted.channel_name)}
-    data = compact_json(member) if member else None
+    data = compact_json(member)
     auth = signing.channel_auth(
         services.pusher_key, services.pusher_secret, wanted.socket_id, wanted.channel_name, data
     )
@@ -102,4 +106,5 @@ async def _member(services: Services, caller: Caller) -> dict[str, Any]:
     account = (await services.views.account(caller.company_id, caller.user_id)).data
     if account is None:
         raise Problem(403, "channel_forbidden", "This channel is not for you.")
-    return {"user_id": account.id, "user_info": {"name": account.name, "role": account.role}}
+    info = {"name": account.name, "role": account.role}
+    return {"user_id": account.id, "user_info": info, "terminable": True}  # a member alone would be left alone
