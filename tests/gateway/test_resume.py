@@ -416,9 +416,11 @@ async def test_idle_listeners_hear_where_they_are_before_the_stream_forgets(new_
     async with nats.client() as operator, gateway.connect() as client:
         js = operator.jetstream()
         config = (await js.stream_info(streams.PUSH)).config
+        _, position = await join(client, CHANNEL)
+        looks = await operator.subscribe(f"$JS.API.STREAM.INFO.{streams.PUSH}")
+        await until(lambda: looks.pending_msgs > 1, why="the gateway has looked at the stream as it was")
         config.max_age, config.duplicate_window = 2.0, 1.0
         await js.update_stream(config)
-        _, position = await join(client, CHANNEL)
         number = await store(operator, "elsewhere", "private-other")
 
         while position["offset"] < number:

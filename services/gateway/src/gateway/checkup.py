@@ -7,6 +7,7 @@ channel's last message is compared with what was heard: from time to time, and w
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from math import inf
 from typing import Final
 
 import structlog
@@ -54,7 +55,7 @@ class Checkup:
         self._period = period
         self._alarm = asyncio.Event()
         self._seen = (0, 0)  # the stream's last number at the last two looks
-        self._tell_at = 0.0
+        self._told_at = -inf
 
     def alarm(self) -> None:
         """Compare everything, now."""
@@ -150,9 +151,9 @@ class Checkup:
     def _tell_positions(self, max_age: float) -> None:
         """Tell positions to those who heard none for long, so that they stay within what the stream keeps (seconds)."""
         now = asyncio.get_running_loop().time()
-        if not max_age or now < self._tell_at:
+        if not max_age or now < self._told_at + max_age / TELLINGS / 2:  # as of now: an operator may shorten it
             return
-        self._tell_at = now + max_age / TELLINGS / 2
+        self._told_at = now
         for room in self._tails:
             if room.followers is not None:
                 if not room.followers.spoke:
