@@ -78,7 +78,7 @@ async def database(leads_database: TestDatabase) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def store(database: Database) -> PostgresEventStore:
-    return PostgresEventStore(database)
+    return PostgresEventStore(database, Directory(database))
 
 
 @pytest.fixture
@@ -111,10 +111,11 @@ def clock() -> Clock:
 
 @pytest.fixture
 def services(database: Database, clock: Clock) -> Services:
+    directory = Directory(database)
     return Services(
-        store=PostgresEventStore(database),
+        store=PostgresEventStore(database, directory),
         views=Views(database),
-        directory=Directory(database),
+        directory=directory,
         passwords=Passwords(database, FAST_HASHER),
         limiter=LoginLimiter(),
         clock=clock,

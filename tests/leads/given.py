@@ -22,12 +22,12 @@ def command_of(company: Company, *, lead_id: UUID | None = None, at: datetime = 
 async def create_lead(store: EventStore, company: Company, *, at: datetime = NOW, **values: Any) -> Answer:
     command = command_of(company, at=at)
     new = NewLead(**{"name": "Ada", **values})
-    return await create(store, command, lambda _: domain.create(str(command.lead_id), new, at))
+    return await create(store, command, lambda company: domain.create(str(command.lead_id), new, company, at))
 
 
 async def rename(store: EventStore, company: Company, lead_id: UUID, name: str, **details: Any) -> Answer:
     command = command_of(company, lead_id=lead_id, **details)
-    return await handle(store, command, lambda lead: domain.change(lead, {"name": name}, command.at))
+    return await handle(store, command, lambda lead, company: domain.change(lead, {"name": name}, company, command.at))
 
 
 def end_sessions(superuser: psycopg.Connection, role: str) -> None:

@@ -53,10 +53,17 @@ async def test_another_company_sees_nothing(
     store: PostgresEventStore, reader: psycopg.Connection, tables: list[str], acme: Company, globex: Company
 ) -> None:
     await create_lead(store, acme)
-    expected_of_globex = dict.fromkeys(tables, 0) | {"companies": 1, "feeds": 1, "users": 4}
+    of_every_company = {"companies": 1, "feeds": 1, "pipelines": 1, "users": 4}
+    expected_of_globex = dict.fromkeys(tables, 0) | of_every_company
 
     enter(reader, acme.id)
-    assert {table for table in tables if count(reader, table) == 0} == {"idempotency"}
+    assert {table for table in tables if count(reader, table)} == {
+        *of_every_company,
+        "counters",
+        "events",
+        "leads",
+        "outbox",
+    }
     enter(reader, globex.id)
     assert {table: count(reader, table) for table in tables} == expected_of_globex
     enter(reader, "")
@@ -82,7 +89,7 @@ def test_every_table_is_forced_under_row_level_security(leads_database: Database
         "INSERT INTO feeds VALUES (%s, 7)",
         "INSERT INTO events VALUES (%s, 1, gen_random_uuid(), gen_random_uuid(), 1, 't', '{}', '{}', now())",
         "INSERT INTO outbox (company_id, feed_position) VALUES (%s, 1)",
-        "INSERT INTO idempotency VALUES (%s, gen_random_uuid(), 'k', 'f', '{}', 1, now())",
+        "INSERT INTO idempotency VALUES (%s, gen_random_uuid(), 'k', 'f', '{}', now())",
         "INSERT INTO leads VALUES (%s, gen_random_uuid(), 'x', '', '', '', '', 'new', NULL, now(), now(), 1)",
     ],
 )

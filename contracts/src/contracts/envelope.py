@@ -98,6 +98,11 @@ def encode(fact: Fact) -> dict[str, Any]:
     return encoded
 
 
+def encode_json(fact: Fact) -> bytes:
+    """Return the same as JSON text."""
+    return _ADAPTERS[type(fact)].dump_json(fact)
+
+
 def decode(name: str, data: Mapping[str, Any]) -> Fact:
     """Return the fact of that name.
 

@@ -375,6 +375,17 @@ def subject_of(fact: Fact, company_id: str) -> str:
     return fact.lead.id
 
 
+def version_of(fact: Fact) -> int:
+    """Return the version that a fact's stream has with it."""
+    if isinstance(fact, PipelineChanged):
+        return fact.pipeline.version
+    if isinstance(fact, UserEvent):
+        return fact.user.version
+    if isinstance(fact, ImportEvent):
+        return fact.imported.version
+    return fact.lead.version
+
+
 def kind_of(name: str) -> str:
     """Return what a fact of that name is about: `crm.lead.status_changed.v1` → `lead`."""
     return name.split(".")[1]

@@ -54,6 +54,7 @@ class Problem(Exception):
         *,
         headers: Mapping[str, str] | None = None,
         errors: Sequence[FieldError] = (),
+        extensions: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(code)
         self.status = status
@@ -61,6 +62,8 @@ class Problem(Exception):
         self.detail = detail
         self.headers = headers
         self.errors = errors
+        self.extensions = extensions or {}
+        """Members of the problem's own (RFC 9457 §3.2)."""
 
 
 def unauthorized(detail: str, *, error: str | None = None) -> Problem:
@@ -143,7 +146,10 @@ def response(problem: Problem) -> JSONResponse:
         errors=list(problem.errors) or None,
     )
     return JSONResponse(
-        details.model_dump(exclude_none=True), problem.status, dict(problem.headers or {}), media_type=MEDIA_TYPE
+        details.model_dump(exclude_none=True) | dict(problem.extensions),
+        problem.status,
+        dict(problem.headers or {}),
+        media_type=MEDIA_TYPE,
     )
 
 

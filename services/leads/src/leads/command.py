@@ -1,20 +1,32 @@
 """What surrounds a decision on its way to the log: who asks, since when, and what to answer when asked again."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid5
 
-from contracts.events import LeadEvent, LeadSummary
+from contracts.events import LeadSummary, Message
+from leads.access import Permit
+from leads.domain.lead import Lead
 
 _NAMESPACE: Final = UUID("5c1f7f0e-6d2b-5a43-9f0c-1d7b6a2f4e11")
 
 
 class VersionConflict(Exception):
-    """Somebody else appended to the lead's stream first."""
+    """Somebody else appended to the stream first."""
 
     code = "version_conflict"
+
+
+class SettingsChanged(Exception):
+    """The company's settings are newer than those by which something was decided: decide anew."""
+
+    code = "settings_changed"
+
+    def __init__(self, settings_version: int) -> None:
+        super().__init__(settings_version)
+        self.settings_version = settings_version
 
 
 class IdempotencyKeyReused(Exception):
@@ -34,15 +46,21 @@ class IdempotencyKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """One request to change one lead, apart from what it changes."""
+    """One request to change one lead, apart from what it changes. What it does to others comes with it."""
 
     id: UUID
     company_id: UUID
     lead_id: UUID
     actor: UUID
     at: datetime
+    message_id: UUID | None = None
+    """The message of the lead that it is about."""
     expected_version: int | None = None
     """The version its author looked at (If-Match); None for any."""
+    allow_duplicate: bool = False
+    """Whether there may be another lead with the same e-mail address or phone number."""
+    permit: Permit | None = None
+    """What its author claims to be allowed; None: nobody asked, as in a job of our own."""
     idempotency: IdempotencyKey | None = None
     correlation_id: str | None = None
     socket_id: str | None = None
@@ -51,6 +69,18 @@ class Command:
     def event_id(self, index: int) -> UUID:
         """Return the id of the command's fact number `index`: a retried command cannot mint another."""
         return uuid5(self.id, str(index))
+
+    def metadata(self) -> dict[str, str]:
+        """Return what the log keeps beside each of its facts."""
+        values = {
+            "actor": str(self.actor),
+            "causation_id": str(self.id),
+            "correlation_id": self.correlation_id,
+            "idempotency_key": self.idempotency.key if self.idempotency else None,
+            "socket_id": self.socket_id,
+            "traceparent": self.traceparent,
+        }
+        return {name: value for name, value in values.items() if value is not None}
 
 
 def keyed_command_id(company_id: UUID, actor: UUID, key: str) -> UUID:
@@ -63,22 +93,37 @@ def keyed_lead_id(command_id: UUID) -> UUID:
     return uuid5(command_id, "lead")
 
 
+def message_id_of(command_id: UUID) -> UUID:
+    """Return the id of the message that a command posts."""
+    return uuid5(command_id, "message")
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a command came to."""
 
     lead: LeadSummary
-    """The lead after it; for a deletion its last state."""
+    """The command's lead after it; for a deletion its last state."""
     position: int
     """The feed position that the answer reflects."""
+    message: Message | None = None
+    """The command's message after it."""
+
+    @classmethod
+    def of(cls, command: Command, lead: Lead, position: int) -> "Answer":
+        """Return what to answer when this is what became of the command's lead."""
+        message = lead.messages[str(command.message_id)] if command.message_id else None
+        return cls(lead.summary, position, message)
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
-    """One lead's facts, oldest first, as read in one moment."""
+class Moment:
+    """What a decision is based on, all of it read in one moment."""
 
-    history: Sequence[LeadEvent]
     position: int
     """The company's feed position at that moment."""
+    settings_version: int
+    leads: Mapping[UUID, Lead | None] = field(default_factory=dict)
+    """The leads that were asked for, by id; None: there never was such a lead."""
     answer: Answer | None = None
     """What the same command was answered before."""

@@ -1,64 +1,118 @@
-"""The write path: read, decide, append; a lost race is decided anew."""
+"""The write path: read, decide, append; a lost race is decided anew, and so is what outdated settings decided."""
 
-from collections.abc import Sequence
-from typing import Final, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Protocol, TypeAlias
+from uuid import UUID
 
 from contracts.events import LeadEvent
-from leads.command import Answer, Command, Stream, VersionConflict
-from leads.domain import Decide, StaleVersion, replay, require_version
+from leads import access
+from leads.access import AccessRefused
+from leads.command import Answer, Command, Moment, SettingsChanged, VersionConflict
+from leads.domain.company import Company
+from leads.domain.lead import Lead, require_version
+from leads.domain.refusals import DuplicateLead, LeadRefusal
 
 RETRIES: Final = 3  # after lost races; more would only hide a hot spot
 
+Leads: TypeAlias = Mapping[UUID, Lead | None]
+"""Leads by id, as their facts left them; None: there never was such a lead."""
+Decide: TypeAlias = Callable[[Lead | None, Company], Sequence[LeadEvent]]
+"""A command with everything but the state: state and settings in, facts out, or a `LeadRefusal`."""
+DecideAll: TypeAlias = Callable[[Leads, Company], Sequence[LeadEvent]]
+DecidePair: TypeAlias = Callable[[Lead | None, Lead | None, Company], Sequence[LeadEvent]]
+
 
 class EventStore(Protocol):
-    """Where facts are kept. Every method answers a repeated command as the first time.
+    """Where facts and settings are kept. A repeated command is answered as the first time.
 
     Raises:
         IdempotencyKeyReused: the command's key belongs to another request.
     """
 
-    async def read(self, command: Command) -> Stream: ...
+    async def company(self, company_id: UUID, *, at_least: int = 0) -> Company:
+        """Return a company's settings: version `at_least`, a later one, or whatever is at hand."""
 
-    async def append(self, command: Command, facts: Sequence[LeadEvent], *, expected: int) -> Answer:
-        """Append facts to the lead's stream at version `expected`.
+    async def read(self, command: Command, lead_ids: Sequence[UUID]) -> Moment: ...
+
+    async def append(self, command: Command, facts: Sequence[LeadEvent], *, before: Leads, settings: int) -> Answer:
+        """Append facts about any leads, all or none, each at the version it says.
+
+        Args:
+            command: whose facts they are.
+            facts: in the order of their positions.
+            before: the leads as they were decided about; one that is missing is new.
+            settings: the version of the settings that they were decided by.
 
         Raises:
-            VersionConflict: the stream is at another version.
+            VersionConflict: a lead is at another version.
+            SettingsChanged: the settings are newer.
+            DuplicateLead: another lead has the same e-mail address or phone number.
         """
 
     async def remember(self, command: Command, answer: Answer) -> Answer:
         """Keep the answer of a command that changed nothing, for when it is repeated."""
 
+    async def draw_turn(self, company_id: UUID) -> UUID | None:
+        """Return whose turn it is to get a lead, and pass the turn on; None without anybody to take it."""
 
-async def create(store: EventStore, command: Command, decide: Decide) -> Answer:
-    """Start a lead's stream. Nothing is read: a new lead has no history."""
-    return await store.append(command, decide(None), expected=0)
+
+async def create(store: EventStore, command: Command, decide: Callable[[Company], Sequence[LeadEvent]]) -> Answer:
+    """Start a lead's stream. Nothing is read first: a new lead has no history, and the settings are at hand."""
+    try:
+        company = await store.company(command.company_id)
+        _check_permit(command, company)
+        return await store.append(command, decide(company), before={}, settings=company.settings_version)
+    except DuplicateLead:
+        raise
+    except (LeadRefusal, AccessRefused, SettingsChanged, VersionConflict):
+        # By settings that may be outdated, and it may have been answered before: now look.
+        return await settle(store, command, [command.lead_id], lambda _leads, current: decide(current))
 
 
 async def handle(store: EventStore, command: Command, decide: Decide) -> Answer:
-    """Decide a command on an existing lead and append the outcome.
+    """Decide a command on an existing lead and append the outcome."""
+    lead_id = command.lead_id
+    return await settle(store, command, [lead_id], lambda leads, company: decide(leads[lead_id], company))
+
+
+async def handle_pair(store: EventStore, command: Command, other_id: UUID, decide: DecidePair) -> Answer:
+    """Decide a command on its lead and another one, and append what becomes of both."""
+    lead_id = command.lead_id
+    return await settle(
+        store, command, [lead_id, other_id], lambda leads, company: decide(leads[lead_id], leads[other_id], company)
+    )
+
+
+async def settle(store: EventStore, command: Command, lead_ids: Sequence[UUID], decide: DecideAll) -> Answer:
+    """Decide a command by what its leads and the company's settings are, and append the outcome.
 
     Raises:
         LeadRefusal: the rules say no.
+        AccessRefused: the author may not do this, or not any more.
         IdempotencyKeyReused: see `EventStore`.
-        VersionConflict: others were faster each time.
+        VersionConflict, SettingsChanged: others were faster each time.
     """
     retries = RETRIES
     while True:
-        stream = await store.read(command)
-        if stream.answer is not None:
-            return stream.answer
-        lead = replay(stream.history)
-        require_version(lead, command.expected_version)
-        facts = decide(lead)
+        moment = await store.read(command, lead_ids)
+        if moment.answer is not None:
+            return moment.answer
+        company = await store.company(command.company_id, at_least=moment.settings_version)
+        _check_permit(command, company)
+        require_version(moment.leads[command.lead_id], command.expected_version)
+        facts = decide(moment.leads, company)
         if not facts:
+            lead = moment.leads[command.lead_id]
             assert lead is not None  # decided: so it exists
-            return await store.remember(command, Answer(lead.summary, stream.position))
+            return await store.remember(command, Answer.of(command, lead, moment.position))
         try:
-            return await store.append(command, facts, expected=len(stream.history))
-        except VersionConflict:
-            if command.expected_version is not None:
-                raise StaleVersion from None
+            return await store.append(command, facts, before=moment.leads, settings=company.settings_version)
+        except (VersionConflict, SettingsChanged):
             if not retries:
                 raise
         retries -= 1
+
+
+def _check_permit(command: Command, company: Company) -> None:
+    if command.permit is not None:
+        access.check(company, command.permit)

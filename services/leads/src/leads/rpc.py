@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from contracts import subjects
 from contracts.push import CORRELATION_HEADER, Stats, compact_json
 from leads.store.database import DatabaseAway
-from leads.store.log import UnknownCompany
+from leads.store.feed import UnknownCompany
 from leads.views import Views
 from runtime.logs import CORRELATION_ID, bound_contextvars
 

@@ -16,7 +16,7 @@ from contracts.push import Stats
 from leads.domain import Status
 from leads.store.database import Database
 from leads.store.facts import COLUMNS, Recorded
-from leads.store.log import UnknownCompany
+from leads.store.feed import UnknownCompany
 from leads.store.tables import CompanyRow, FeedRow, LeadRow, UserRow
 
 T = TypeVar("T")

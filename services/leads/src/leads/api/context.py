@@ -22,7 +22,8 @@ from leads.command import Command, IdempotencyKey, keyed_command_id, keyed_lead_
 from leads.domain.company import Company
 from leads.handle import EventStore
 from leads.passwords import LoginLimiter, Passwords
-from leads.store.directory import Directory, Feed
+from leads.store.directory import Directory
+from leads.store.feed import Feed
 from leads.views import Views
 from runtime.logs import CORRELATION_ID
 from runtime.problems import malformed_header, unauthorized
@@ -169,12 +170,13 @@ class Intent:
     socket_id: str | None
     traceparent: str | None
 
-    def command(self, request: str, lead_id: UUID | None = None) -> Command:
+    def command(self, request: str, lead_id: UUID | None = None, *, allow_duplicate: bool = False) -> Command:
         """Return the command for a lead, or for one to be created.
 
         Args:
             request: method, target and body, in a form that is the same whenever the request is.
             lead_id: None for a lead that does not exist yet.
+            allow_duplicate: whether there may be another lead with the same e-mail address or phone number.
         """
         caller = self.caller
         keyed = None if self.key is None else keyed_command_id(caller.company_id, caller.user_id, self.key)
@@ -186,6 +188,8 @@ class Intent:
             actor=caller.user_id,
             at=self.at,
             expected_version=self.expected_version,
+            allow_duplicate=allow_duplicate,
+            permit=caller.permit,
             idempotency=IdempotencyKey(self.key, sha256(request.encode()).hexdigest()) if self.key else None,
             correlation_id=structlog.contextvars.get_contextvars().get(CORRELATION_ID),
             socket_id=self.socket_id,

@@ -1,27 +1,30 @@
 """What the rules refuse, translated to HTTP in one place."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Final, cast
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from leads.access import NotAllowed, TokenEnded
-from leads.command import IdempotencyKeyReused, VersionConflict
-from leads.domain import LeadNotFound, LeadRefusal, NameMissing, StaleVersion
+from leads.command import IdempotencyKeyReused, SettingsChanged, VersionConflict
+from leads.domain.refusals import DuplicateLead, InvalidValue, LeadNotFound, LeadRefusal, StaleVersion
 from leads.passwords import TooManyAtOnce
 from leads.store.database import DatabaseAway
-from leads.store.log import UnknownCompany
+from leads.store.feed import UnknownCompany
 from runtime import problems
-from runtime.problems import Problem, database_away, response, unauthorized
+from runtime.problems import FieldError, Problem, database_away, response, unauthorized
 
 REFUSALS: Final[Mapping[type[Exception], tuple[int, str]]] = {
     NotAllowed: (403, "Your role may not do this."),
     LeadNotFound: (404, "There is no such lead."),
     StaleVersion: (412, "The lead has changed since you read it: read it again, then decide."),
-    NameMissing: (422, "A lead needs a name."),
+    InvalidValue: (422, "A field does not take this value."),
+    DuplicateLead: (409, "There are leads with the same e-mail address or phone number; allow_duplicate overrides."),
     LeadRefusal: (409, "The rules do not allow this."),
     VersionConflict: (409, "Others keep changing this lead at the same time: try again."),
+    SettingsChanged: (409, "Your company's settings keep changing at the same time: try again."),
     IdempotencyKeyReused: (422, "This Idempotency-Key was used before, for another request."),
 }
 """Looked up along the class' ancestors, so that a subclass inherits its parent's status."""
@@ -40,7 +43,9 @@ def install(app: FastAPI) -> None:
 
 async def _on_refusal(_request: Request, error: Exception) -> JSONResponse:
     status, detail = next(REFUSALS[kind] for kind in type(error).__mro__ if kind in REFUSALS)
-    return response(Problem(status, cast("LeadRefusal", error).code, detail))
+    errors = [FieldError(pointer=error.pointer, message=error.message)] if isinstance(error, InvalidValue) else []
+    found = {"candidates": [asdict(lead) for lead in error.candidates]} if isinstance(error, DuplicateLead) else {}
+    return response(Problem(status, cast("LeadRefusal", error).code, detail, errors=errors, extensions=found))
 
 
 async def _on_unknown_company(_request: Request, _error: Exception) -> JSONResponse:

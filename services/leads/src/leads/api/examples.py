@@ -4,15 +4,36 @@ from typing import Final
 
 from pydantic.config import JsonDict
 
+NEW_LEAD: Final[JsonDict] = {
+    "name": "Ada Lovelace",
+    "email": "ada@example.com",
+    "phone": "+44 20 7946 0000",
+    "source": "website",
+    "value": "1500.00",
+    "currency": "GBP",
+    "tags": ["analytics"],
+}
 LEAD: Final[JsonDict] = {
     "id": "01939d1c-77a2-7c3e-9d0b-2f6c1c1f0a55",
     "name": "Ada Lovelace",
     "email": "ada@example.com",
-    "phone": "+44 20 7946 0000",
+    "phone": "+442079460000",
     "organisation": "Analytical Engines",
+    "title": "Programmer",
     "source": "website",
     "status": "new",
+    "status_since": "2026-11-23T17:50:10.123456Z",
+    "lost_reason": None,
     "assigned_to": None,
+    "value": "1500.00",
+    "currency": "GBP",
+    "score": 70,
+    "tags": ["analytics"],
+    "custom": {"employees": 12},
+    "messages": 0,
+    "contact_id": None,
+    "deal_id": None,
+    "converted_at": None,
     "created_at": "2026-11-23T17:50:10.123456Z",
     "updated_at": "2026-11-23T17:50:10.123456Z",
     "version": 1,

@@ -10,24 +10,23 @@ from fastapi import APIRouter, Query, Request, Response
 from contracts.envelope import Envelope
 from leads import domain
 from leads.api import cursor
-from leads.api.context import CallerOf, ConditionalIntentOf, IntentOf, Services, ServicesOf
+from leads.api.context import CallerOf, ConditionalIntentOf, IntentOf, ServicesOf
 from leads.api.feed import changes_of, short_type
+from leads.api.lead_bodies import LeadPatchBody, NewLeadBody
 from leads.api.schemas import (
     Actor,
     HistoryEntry,
     HistoryPage,
     LeadAnswer,
     LeadPage,
-    LeadPatchBody,
     Links,
     Meta,
-    NewLeadBody,
 )
 from leads.command import Answer
 from leads.domain import LeadNotFound, Status
 from leads.handle import create, handle
 from leads.views import Mark
-from runtime.problems import FieldError, Problem, problems
+from runtime.problems import problems
 
 router = APIRouter(prefix="/leads", tags=["leads"], responses=problems(401, 503))
 
@@ -39,10 +38,9 @@ async def create_lead(
     body: NewLeadBody, intent: IntentOf, services: ServicesOf, request: Request, response: Response
 ) -> LeadAnswer:
     new = body.values()
-    await _require_colleague(services, intent.caller.company_id, body.assigned_to)
-    command = intent.command(f"POST /leads {body.model_dump_json()}")
+    command = intent.command(f"POST /leads {body.model_dump_json()}", allow_duplicate=body.allow_duplicate)
     answer = await create(
-        services.store, command, lambda _nothing: domain.create(str(command.lead_id), new, command.at)
+        services.store, command, lambda company: domain.create(str(command.lead_id), new, company, command.at)
     )
     response.headers["Location"] = f"{request.scope.get('root_path', '')}/leads/{answer.lead.id}"
     return _answer(answer, response)
@@ -83,9 +81,11 @@ async def change_lead(
     lead_id: UUID, body: LeadPatchBody, intent: ConditionalIntentOf, services: ServicesOf, response: Response
 ) -> LeadAnswer:
     patch = body.patch()
-    await _require_colleague(services, intent.caller.company_id, body.assigned_to)
-    command = intent.command(f"PATCH /leads/{lead_id} {body.model_dump_json(exclude_unset=True)}", lead_id)
-    answer = await handle(services.store, command, lambda lead: domain.change(lead, patch, command.at))
+    request = f"PATCH /leads/{lead_id} {body.model_dump_json(exclude_unset=True)}"
+    command = intent.command(request, lead_id, allow_duplicate=body.allow_duplicate)
+    answer = await handle(
+        services.store, command, lambda lead, company: domain.change(lead, patch, company, command.at)
+    )
     return _answer(answer, response)
 
 
@@ -95,7 +95,7 @@ async def delete_lead(
 ) -> LeadAnswer:
     """Answers the lead's last state. Its history stays."""
     command = intent.command(f"DELETE /leads/{lead_id}", lead_id)
-    answer = await handle(services.store, command, lambda lead: domain.delete(lead, command.at))
+    answer = await handle(services.store, command, lambda lead, _company: domain.delete(lead, command.at))
     return _answer(answer, response)
 
 
@@ -124,9 +124,3 @@ def _entry(envelope: Envelope, names: Mapping[str, str]) -> HistoryEntry:
         actor=Actor(id=envelope.actor, name=names.get(envelope.actor)) if envelope.actor else None,
         changes=changes_of(envelope.fact()),
     )
-
-
-async def _require_colleague(services: Services, company_id: UUID, user_id: UUID | None) -> None:
-    if user_id is not None and not await services.views.has_person(company_id, user_id):
-        errors = [FieldError(pointer="/assigned_to", message="Should be a user of your company")]
-        raise Problem(422, "unknown_user", "There is no such user.", errors=errors)

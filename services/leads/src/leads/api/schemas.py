@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from typing import Annotated, Generic, Literal, TypeVar
-from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.config import JsonDict
@@ -10,84 +9,34 @@ from pydantic.config import JsonDict
 from contracts.events import Change, LeadSummary
 from contracts.push import Stats
 from leads.api import examples
-from leads.domain import LeadPatch, NewLead, Status
 from leads.views import Account, Person
 
 T = TypeVar("T")
 
 
-def _text(max_length: int, pattern: str = r"^[^\x00-\x1f\x7f]*$") -> StringConstraints:
+def text(max_length: int, pattern: str = r"^[^\x00-\x1f\x7f]*$") -> StringConstraints:
+    """Return the constraints of a line of text."""
     # PostgreSQL keeps no NUL, and no field here has a use for other control characters.
     return StringConstraints(strip_whitespace=True, max_length=max_length, pattern=pattern)
 
 
-Name = Annotated[str, _text(200), Field(min_length=1)]
-Email = Annotated[str, _text(254, r"^([^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+)?$")]
-Phone = Annotated[str, _text(50)]
-Organisation = Annotated[str, _text(200)]
-Source = Annotated[str, _text(100)]
+def example(shown: JsonDict) -> ConfigDict:
+    """Let OpenAPI show this."""
+    return ConfigDict(json_schema_extra={"examples": [shown]})
 
 
-def _example(example: JsonDict) -> ConfigDict:
-    return ConfigDict(json_schema_extra={"examples": [example]})
+class Body(BaseModel):
+    """Of a request: what is not expected is refused."""
 
-
-class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class NewLeadBody(_Body):
-    """A lead to create; only its name is needed."""
-
-    model_config = _example({"name": "Ada Lovelace", "email": "ada@example.com", "source": "website", "status": "new"})
-
-    name: Name
-    email: Email | None = None
-    phone: Phone | None = None
-    organisation: Organisation | None = None
-    source: Source | None = None
-    status: Status = Status.NEW
-    assigned_to: UUID | None = None
-
-    def values(self) -> NewLead:
-        return NewLead(
-            name=self.name,
-            email=self.email,
-            phone=self.phone,
-            organisation=self.organisation,
-            source=self.source,
-            status=self.status,
-            assigned_to=str(self.assigned_to) if self.assigned_to else None,
-        )
-
-
-class LeadPatchBody(_Body):
-    """New values of the fields that are to change; null clears one."""
-
-    model_config = _example({"status": "contacted", "phone": None})
-
-    # An absent field keeps its value: nobody looks at the defaults.
-    name: Name = Field(default_factory=str)
-    email: Email | None = None
-    phone: Phone | None = None
-    organisation: Organisation | None = None
-    source: Source | None = None
-    status: Status = Field(default_factory=lambda: Status.NEW)
-    assigned_to: UUID | None = None
-
-    def patch(self) -> LeadPatch:
-        given: LeadPatch = self.model_dump(exclude_unset=True)  # type: ignore[assignment]
-        if self.assigned_to is not None:
-            given["assigned_to"] = str(self.assigned_to)
-        return given
-
-
-class Credentials(_Body):
+class Credentials(Body):
     """Who wants to log in."""
 
-    model_config = _example({"email": "ada@example.com", "password": "secret words"})
+    model_config = example({"email": "ada@example.com", "password": "secret words"})
 
-    email: Annotated[str, _text(254), Field(min_length=1)]
+    email: Annotated[str, text(254), Field(min_length=1)]
     password: str = Field(min_length=1, max_length=200, repr=False)
 
 
@@ -121,13 +70,13 @@ class Page(Answer[list[T]], Generic[T]):
 class LeadAnswer(Answer[LeadSummary]):
     """One lead."""
 
-    model_config = _example(examples.answer(examples.LEAD))
+    model_config = example(examples.answer(examples.LEAD))
 
 
 class LeadPage(Page[LeadSummary]):
     """Leads, newest first."""
 
-    model_config = _example(examples.page(examples.LEAD, next_page="/leads?cursor=MjAyNi0x&limit=1"))
+    model_config = example(examples.page(examples.LEAD, next_page="/leads?cursor=MjAyNi0x&limit=1"))
 
 
 class Actor(BaseModel):
@@ -140,7 +89,7 @@ class Actor(BaseModel):
 class HistoryEntry(BaseModel):
     """One fact of a lead's history."""
 
-    model_config = _example(examples.HISTORY_ENTRY)
+    model_config = example(examples.HISTORY_ENTRY)
 
     position: int
     version: int
@@ -153,7 +102,7 @@ class HistoryEntry(BaseModel):
 class FeedEntry(BaseModel):
     """One fact of the company's feed, with the lead as it was after it; no lead when it is about something else."""
 
-    model_config = _example(examples.FEED_ENTRY)
+    model_config = example(examples.FEED_ENTRY)
 
     position: int
     event_id: str
@@ -176,19 +125,19 @@ class FeedPage(Page[FeedEntry]):
 class StatsAnswer(Answer[Stats]):
     """A company's figures."""
 
-    model_config = _example(examples.answer(examples.STATS))
+    model_config = example(examples.answer(examples.STATS))
 
 
 class AccountAnswer(Answer[Account]):
     """Whom the access token stands for."""
 
-    model_config = _example(examples.answer(examples.ACCOUNT))
+    model_config = example(examples.answer(examples.ACCOUNT))
 
 
 class PeoplePage(Page[Person]):
     """The company's users."""
 
-    model_config = _example(
+    model_config = example(
         {"data": [{**examples.PERSON, "role": "agent"}], "meta": {"position": 41}, "links": {"next": None}}
     )
 
@@ -196,7 +145,7 @@ class PeoplePage(Page[Person]):
 class Login(BaseModel):
     """An access token and whom it is for."""
 
-    model_config = _example(
+    model_config = example(
         {"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 43200, "user": examples.ACCOUNT}
     )
 
@@ -210,7 +159,7 @@ class Login(BaseModel):
 class ChannelAuth(BaseModel):
     """What pusher-js forwards to the gateway."""
 
-    model_config = _example({"auth": "app-key:5c1f7f0e…"})
+    model_config = example({"auth": "app-key:5c1f7f0e…"})
 
     auth: str
     channel_data: str | None = None

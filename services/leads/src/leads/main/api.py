@@ -35,10 +35,11 @@ def run() -> None:
     logs.configure("leads-api", settings.log_level)
     database = Database.connect(settings.database_url.get_secret_value(), pool_size=settings.pool_size)
     views = Views(database)
+    directory = Directory(database)
     services = Services(
-        store=PostgresEventStore(database),
+        store=PostgresEventStore(database, directory),
         views=views,
-        directory=Directory(database),
+        directory=directory,
         passwords=Passwords(database, PasswordHasher()),
         limiter=LoginLimiter(),
         clock=utc_now,

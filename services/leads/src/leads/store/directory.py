@@ -1,7 +1,6 @@
 """Companies' settings, kept in memory for as long as the feed's row says that they are the current ones."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
@@ -12,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from contracts.events import Pipeline, Stage
 from leads.domain.company import Company, CustomField, Source, User
 from leads.store.database import Database
-from leads.store.log import UnknownCompany
+from leads.store.feed import Feed, UnknownCompany
 
 KEPT: Final = 10_000  # companies; the one asked for least recently goes first
 
@@ -32,14 +31,6 @@ SELECT key, label, kind, choices, required, active FROM custom_fields
 WHERE company_id = :company_id ORDER BY position, key
 """)
 _STAGES: Final = TypeAdapter(tuple[Stage, ...])
-
-
-@dataclass(frozen=True, slots=True)
-class Feed:
-    """A company's feed row: one indexed read tells whether anything at all has changed."""
-
-    position: int
-    settings_version: int
 
 
 class Directory:

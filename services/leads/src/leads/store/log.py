@@ -1,106 +1,109 @@
-"""The event store: append and read one lead's facts.
+"""The event store: read leads as their facts left them, append facts about any of them.
 
-An append is one READ COMMITTED transaction. Its first statement updates the company's feed row: that is the lock of
-the company's writers, which commit in position order, so that no reader can step over a fact that is still to appear.
+An append is one READ COMMITTED transaction. It begins with the feed's lock (see `feed`), which tells whether the
+settings that decided are the current ones; then come the answer of a repeated command, duplicates, the read models, and
+last the facts with their outbox rows.
 """
 
-from collections.abc import Sequence
-from typing import Any, Final, cast
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final, cast
+from uuid import UUID
 
 from psycopg.errors import UniqueViolation
-from psycopg.types.json import Jsonb
-from pydantic import TypeAdapter
 
 from contracts import envelope
-from contracts.events import NAMES, LeadDeleted, LeadEvent, LeadSummary
-from leads.command import Answer, Command, IdempotencyKeyReused, Stream, VersionConflict
-from leads.domain.search import fold, lexemes
-from leads.store.database import Database, RawConnection
+from contracts.events import Duplicate, LeadCreated, LeadEvent
+from leads.command import Answer, Command, Moment, SettingsChanged, VersionConflict
+from leads.domain.company import Company
+from leads.domain.duplicates import new_contacts
+from leads.domain.lead import Lead, replay, with_messages
+from leads.domain.refusals import Candidate, DuplicateLead
+from leads.store import answers, duplicates, feed, projections
+from leads.store.database import Database
+from leads.store.directory import Directory
 
-ADVANCE: Final = """
-UPDATE feeds SET position = position + %(facts)s WHERE company_id = %(company_id)s RETURNING position
-"""
-POSITION: Final = "SELECT position FROM feeds WHERE company_id = %(company_id)s"
-ANSWERED: Final = """
-SELECT fingerprint, lead, position FROM idempotency
-WHERE company_id = %(company_id)s AND user_id = %(actor)s AND key = %(key)s
-"""
-REMEMBER: Final = """
-INSERT INTO idempotency (company_id, user_id, key, fingerprint, lead, position, recorded_at)
-VALUES (%(company_id)s, %(actor)s, %(key)s, %(fingerprint)s, %(lead)s, %(position)s, %(at)s)
-"""
 HISTORY: Final = """
-SELECT type, data FROM events
-WHERE company_id = %(company_id)s AND stream_id = %(lead_id)s ORDER BY stream_version
+SELECT stream_id, type, data FROM events
+WHERE company_id = %(company_id)s AND stream_id = ANY(%(ids)s) ORDER BY stream_id, stream_version
 """
-# One statement, not two: each costs the client some 50 µs.
-APPEND: Final = """
-WITH appended AS (
-    INSERT INTO events
-        (company_id, feed_position, event_id, stream_id, stream_version, type, data, metadata, recorded_at)
-    VALUES
-        (%(company_id)s, %(position)s, %(event_id)s, %(lead_id)s, %(version)s, %(type)s, %(data)s, %(metadata)s, %(at)s)
-    RETURNING company_id, feed_position
+CHATS: Final = """
+SELECT m.survivor_id, e.type, e.data FROM merged_leads AS m
+JOIN events AS e ON e.company_id = m.company_id AND e.stream_id = m.merged_id
+WHERE m.company_id = %(company_id)s AND m.survivor_id = ANY(%(ids)s)
+    AND e.type IN ('crm.lead.message_posted.v1', 'crm.lead.message_edited.v1')
+ORDER BY e.feed_position
+"""
+# One statement: the row's lock makes turns follow each other, whoever draws them.
+DRAW: Final = """
+WITH people AS (
+    SELECT id FROM users WHERE company_id = %(company_id)s AND active AND role IN ('agent', 'manager')
 )
-INSERT INTO outbox (company_id, feed_position) SELECT company_id, feed_position FROM appended
+INSERT INTO rotations AS r (company_id, last_user)
+SELECT %(company_id)s, id FROM people ORDER BY id LIMIT 1
+ON CONFLICT (company_id) DO UPDATE SET last_user = coalesce(
+    (SELECT id FROM people WHERE id > r.last_user ORDER BY id LIMIT 1), excluded.last_user
+)
+RETURNING last_user
 """
-PROJECT: Final = """
-INSERT INTO leads
-    (company_id, id, name, email, phone, organisation, source, status, assigned_to, created_at, updated_at, version,
-     name_key, search)
-VALUES
-    (%(company_id)s, %(id)s, %(name)s, %(email)s, %(phone)s, %(organisation)s, %(source)s, %(status)s, %(assigned_to)s,
-     %(created_at)s, %(updated_at)s, %(version)s, %(name_key)s, array_to_tsvector(%(lexemes)s::text[]))
-ON CONFLICT (company_id, id) DO UPDATE SET
-    name = excluded.name, email = excluded.email, phone = excluded.phone, organisation = excluded.organisation,
-    source = excluded.source, status = excluded.status, assigned_to = excluded.assigned_to,
-    updated_at = excluded.updated_at, version = excluded.version,
-    name_key = excluded.name_key, search = excluded.search
-"""
-REMOVE: Final = "DELETE FROM leads WHERE company_id = %(company_id)s AND id = %(id)s"
-STREAM_VERSION: Final = "events_stream_version_key"
-_SUMMARY: Final = TypeAdapter(LeadSummary)
-
-
-class UnknownCompany(Exception):
-    """The company has no feed: it was never provisioned, or row-level security hides it."""
 
 
 class PostgresEventStore:
     """`leads.handle.EventStore` on PostgreSQL."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, directory: Directory) -> None:
         self._database = database
+        self._directory = directory
 
-    async def read(self, command: Command) -> Stream:
-        key = {"company_id": command.company_id, "lead_id": command.lead_id}
+    async def company(self, company_id: UUID, *, at_least: int = 0) -> Company:
+        return await self._directory.company(company_id, at_least=at_least)
+
+    async def read(self, command: Command, lead_ids: Sequence[UUID]) -> Moment:
         async with self._database.writing(command.company_id) as connection:
             # Each statement sees what the one before it saw, or more: no history is newer than its position, and who
             # sees the facts of the same command from elsewhere sees its answer as well.
-            position = await connection.execute(POSITION, key)
-            history = await connection.execute(HISTORY, key)
-            answer = await _find_answer(connection, command)
-            return Stream(
-                history=[cast("LeadEvent", envelope.decode(name, data)) for name, data in await history.fetchall()],
-                position=_one(await position.fetchone()),
-                answer=answer,
+            look = await feed.look(connection, command)
+            asked = {"company_id": command.company_id, "ids": list(lead_ids)}
+            history = await connection.execute(HISTORY, asked) if lead_ids else None
+            chats = await connection.execute(CHATS, asked) if command.message_id and lead_ids else None
+            known = await answers.ask(connection, command)
+            now = await feed.feed_of(look)
+            facts = _by_stream(await history.fetchall() if history else ())
+            merged = _by_stream(await chats.fetchall() if chats else ())
+            return Moment(
+                now.position,
+                now.settings_version,
+                {key: with_messages(replay(facts[key]), merged[key]) for key in lead_ids},
+                await answers.answer_of(known, command),
             )
 
-    async def append(self, command: Command, facts: Sequence[LeadEvent], *, expected: int) -> Answer:
+    async def append(
+        self, command: Command, facts: Sequence[LeadEvent], *, before: Mapping[UUID, Lead | None], settings: int
+    ) -> Answer:
+        contacts = new_contacts(facts)
         try:
             async with self._database.writing(command.company_id) as connection:
-                advanced = await connection.execute(ADVANCE, {"company_id": command.company_id, "facts": len(facts)})
-                answer = await _find_answer(connection, command)
-                if answer is not None:
+                advanced = await feed.advance(connection, command, facts=len(facts))
+                asked = await answers.ask(connection, command)
+                looked = await duplicates.ask(connection, command, contacts)
+                now = await feed.feed_of(advanced)
+                known = await answers.answer_of(asked, command)
+                if known is not None:
                     await connection.rollback()  # the feed did not advance
-                    return answer
-                answer = Answer(facts[-1].lead, _one(await advanced.fetchone()))
-                await _project(connection, command, facts[-1])
-                await _remember(connection, command, answer)
-                await _append(connection, command, facts, before=answer.position - len(facts), expected=expected)
+                    return known
+                if now.settings_version != settings:
+                    raise SettingsChanged(now.settings_version)
+                facts = _with_duplicates(facts, await duplicates.found(looked, contacts), command)
+                first = now.position - len(facts) + 1
+                there = {lead.summary.id: lead for lead in before.values() if lead is not None}
+                leads = await projections.project(connection, command, list(enumerate(facts, first)), there)
+                answer = Answer.of(command, leads[str(command.lead_id)], now.position)
+                await answers.remember(connection, command, answer)
+                await feed.append(connection, command, facts, position=now.position)
                 return answer
         except UniqueViolation as error:
-            if error.diag.constraint_name != STREAM_VERSION:
+            if error.diag.constraint_name != feed.STREAM_VERSION:
                 raise
             raise VersionConflict from None
 
@@ -108,87 +111,43 @@ class PostgresEventStore:
         if command.idempotency is None:
             return answer
         async with self._database.writing(command.company_id) as connection:
-            await connection.execute(ADVANCE, {"company_id": command.company_id, "facts": 0})  # for its lock
-            known = await _find_answer(connection, command)
+            await feed.advance(connection, command, facts=0)  # for its lock
+            known = await answers.answer_of(await answers.ask(connection, command), command)
             if known is None:
-                await _remember(connection, command, answer)
+                await answers.remember(connection, command, answer)
             return known or answer
 
+    async def draw_turn(self, company_id: UUID) -> UUID | None:
+        async with self._database.writing(company_id) as connection:
+            row = await (await connection.execute(DRAW, {"company_id": company_id})).fetchone()
+            return row[0] if row else None
 
-async def _find_answer(connection: RawConnection, command: Command) -> Answer | None:
-    """Return what the same command was answered before.
+
+def _by_stream(rows: Sequence[tuple[UUID, str, dict[str, object]]]) -> dict[UUID, list[LeadEvent]]:
+    facts: dict[UUID, list[LeadEvent]] = defaultdict(list)
+    for stream_id, name, data in rows:
+        facts[stream_id].append(cast("LeadEvent", envelope.decode(name, data)))
+    return facts
+
+
+def _with_duplicates(
+    facts: Sequence[LeadEvent], found: Mapping[str, Sequence[Candidate]], command: Command
+) -> Sequence[LeadEvent]:
+    """Return the facts, and let new leads say knowingly whom they duplicate.
 
     Raises:
-        IdempotencyKeyReused: another one was.
+        DuplicateLead: it was not allowed.
     """
-    if command.idempotency is None:
-        return None
-    key = {"company_id": command.company_id, "actor": command.actor, "key": command.idempotency.key}
-    row = await (await connection.execute(ANSWERED, key)).fetchone()
-    if row is None:
-        return None
-    fingerprint, lead, position = row
-    if fingerprint != command.idempotency.fingerprint:
-        raise IdempotencyKeyReused
-    return Answer(_SUMMARY.validate_python(lead), position)
-
-
-async def _remember(connection: RawConnection, command: Command, answer: Answer) -> None:
-    if command.idempotency is None:
-        return
-    row = {
-        "company_id": command.company_id,
-        "actor": command.actor,
-        "key": command.idempotency.key,
-        "fingerprint": command.idempotency.fingerprint,
-        "lead": Jsonb(_SUMMARY.dump_python(answer.lead, mode="json")),
-        "position": answer.position,
-        "at": command.at,
-    }
-    await connection.execute(REMEMBER, row)
-
-
-async def _project(connection: RawConnection, command: Command, last: LeadEvent) -> None:
-    statement = REMOVE if isinstance(last, LeadDeleted) else PROJECT
-    found_by = {"name_key": fold(last.lead.name), "lexemes": lexemes(command.company_id, last.lead)}
-    row = {"company_id": command.company_id, **_SUMMARY.dump_python(last.lead), **found_by}
-    await connection.execute(statement, row)
-
-
-async def _append(
-    connection: RawConnection, command: Command, facts: Sequence[LeadEvent], *, before: int, expected: int
-) -> None:
-    """Append facts behind feed position `before` and stream version `expected`."""
-    metadata = Jsonb(_metadata(command))
-    for index, fact in enumerate(facts):
-        row = {
-            "company_id": command.company_id,
-            "position": before + 1 + index,
-            "event_id": command.event_id(index),
-            "lead_id": command.lead_id,
-            "version": expected + 1 + index,
-            "type": NAMES[type(fact)],
-            "data": Jsonb(envelope.encode(fact)),
-            "metadata": metadata,
-            "at": command.at,
-        }
-        await connection.execute(APPEND, row)
-
-
-def _metadata(command: Command) -> dict[str, str]:
-    values = {
-        "actor": str(command.actor),
-        "causation_id": str(command.id),
-        "correlation_id": command.correlation_id,
-        "idempotency_key": command.idempotency.key if command.idempotency else None,
-        "socket_id": command.socket_id,
-        "traceparent": command.traceparent,
-    }
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _one(row: tuple[Any, ...] | None) -> int:
-    if row is None:
-        raise UnknownCompany
-    position: int = row[0]
-    return position
+    if not found:
+        return facts
+    if not command.allow_duplicate:
+        raise DuplicateLead([candidate for candidates in found.values() for candidate in candidates])
+    return [
+        replace(
+            fact,
+            duplicates=tuple(Duplicate(id=other.id, assigned_to=other.assigned_to) for other in found[fact.lead.id]),
+        )
+        if isinstance(fact, LeadCreated) and fact.lead.id in found
+        else fact
+        for fact in facts
+    ]

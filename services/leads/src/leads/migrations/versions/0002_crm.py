@@ -89,6 +89,13 @@ CREATE TABLE rotations (
 """
 
 LEADS = """
+-- The whole answer, whatever it was about.
+ALTER TABLE idempotency NO FORCE ROW LEVEL SECURITY;  -- else the owner would see none of them
+ALTER TABLE idempotency RENAME COLUMN lead TO answer;
+UPDATE idempotency SET answer = jsonb_build_object('lead', answer, 'position', position);
+ALTER TABLE idempotency FORCE ROW LEVEL SECURITY;
+ALTER TABLE idempotency DROP COLUMN position;
+
 ALTER TABLE leads
     ADD COLUMN title text,
     ADD COLUMN status_since timestamptz,
