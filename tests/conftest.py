@@ -3,10 +3,15 @@
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["support.fixtures"]
 
 _IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
+
+# How long an example takes says how busy the machine is; what must not take long is for bench.
+settings.register_profile("leadwire", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("leadwire")
 
 
 def _skipped(config: pytest.Config) -> list[pytest.TestReport]:

@@ -61,6 +61,11 @@ class Solitude:
         raise NotImplementedError
 
 
+def masked(opcode: int, payload: bytes, *, fin: bool) -> bytes:
+    """Return a client's frame of at most 125 bytes; the mask changes nothing."""
+    return bytes([opcode | (0x80 if fin else 0), 0x80 | len(payload), 0, 0, 0, 0]) + payload
+
+
 def established(transport: asyncio.Transport, limits: Limits) -> Connection:
     """Return a connection that was just established over a transport; call it within an event loop."""
     loop = asyncio.get_running_loop()

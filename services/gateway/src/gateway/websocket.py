@@ -103,7 +103,7 @@ class Connection(asyncio.Protocol):
     """One WebSocket, from the upgrade request to the lost transport."""
 
     __slots__ = (
-        "_address", "_budget", "_ending", "_fragments", "_gateway", "_heard", "_liveness", "_loop", "_noted", "_outlet",
+        "_address", "_begun", "_budget", "_ending", "_gateway", "_heard", "_liveness", "_loop", "_noted", "_outlet",
         "_server_state", "_session", "_since", "_transport", "_watch", "_ws", "slot",
     )  # fmt: skip
     takes_binary: ClassVar = False
@@ -127,7 +127,7 @@ class Connection(asyncio.Protocol):
         self._budget = Budget(gateway.limits.pace)
         self._liveness = Liveness(gateway.patience)
         self._heard = self._loop.time()
-        self._fragments: list[Frame] = []
+        self._begun: tuple[Opcode, bytearray] | None = None
         self._noted: frozenset[Problem] = frozenset()
         self._ending = False
         self._watch: asyncio.Handle | None = None
@@ -294,10 +294,16 @@ class Connection(asyncio.Protocol):
         if frame.opcode is Opcode.BINARY and not self.takes_binary:
             self._fail(CloseCode.UNSUPPORTED_DATA, "Binary frames are not part of the protocol")
             return
-        self._fragments.append(frame)
+        if self._begun is None and frame.fin:
+            self._on_message(frame.opcode, bytes(frame.data))
+            return
+        if self._begun is None:
+            self._begun = frame.opcode, bytearray()
+        opcode, message = self._begun
+        message += frame.data  # and not a list of frames: endless fragments without a byte would fill the memory
         if frame.fin:
-            fragments, self._fragments = self._fragments, []
-            self._on_message(fragments[0].opcode, b"".join(fragment.data for fragment in fragments))
+            self._begun = None
+            self._on_message(opcode, bytes(message))
 
     def _on_message(self, opcode: Opcode, message: bytes) -> None:
         del opcode  # only text gets here
