@@ -80,8 +80,20 @@ async def test_malformed_json(api: httpx.AsyncClient, unchanged: str, log: list[
         ("phone", "1" * 51),
         ("organisation", "x" * 201),
         ("source", "x" * 101),
-        ("status", "Mallory"),
+        ("status", ""),
+        ("status", "x" * 65),
         ("status", None),
+        ("value", -1),
+        ("value", "0.001"),
+        ("value", "much"),
+        ("currency", "EURO"),
+        ("score", 101),
+        ("score", "7"),
+        ("tags", ["x" * 51]),
+        ("tags", ["x"] * 51),
+        ("lost_reason", "x" * 501),
+        ("custom", []),
+        ("allow_duplicate", 7),
         ("assigned_to", "Mallory"),
         ("assigned_to", 12),
         ("version", 1),
@@ -100,7 +112,7 @@ async def test_fields_that_are_wrong(
     answer = await api.request(method, url, content=body, headers={"Content-Type": "application/json"})
 
     problem = assert_problem(answer, 422, "invalid_request", log)
-    assert [error["pointer"] for error in problem["errors"]] == [f"/{field}"]
+    assert {error["pointer"].split("/")[1] for error in problem["errors"]} == {field}
 
 
 @pytest.mark.parametrize("body", ["[]", "7", '"Mallory"', "null", "{}"])

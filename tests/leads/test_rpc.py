@@ -48,7 +48,9 @@ async def test_a_reply_stays_below_what_nats_carries(
     notifier: Client, store: PostgresEventStore, acme: Company
 ) -> None:
     for _ in range(300):
-        await create_lead(store, acme, name="x" * 200, organisation="y" * 2000)
+        await create_lead(
+            store, acme, name="x" * 200, organisation="y" * 200, tags=[f"{n:02}" + "t" * 48 for n in range(40)]
+        )
 
     reply = await notifier.request(subjects.changes_request(str(acme.id)), b'{"after":0,"limit":500}', timeout=5)
 

@@ -33,6 +33,14 @@ OPERATIONS: Final[Mapping[str, Role]] = MappingProxyType(
         "create_lead": "agent",
         "change_lead": "agent",
         "delete_lead": "agent",
+        "restore_lead": "agent",
+        "assign_lead": "agent",
+        "change_status": "agent",
+        "tag_lead": "agent",
+        "convert_lead": "agent",
+        "post_message": "agent",
+        "edit_message": "agent",
+        "merge_leads": "manager",
         # the company
         "list_users": "viewer",
     }

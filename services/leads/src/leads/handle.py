@@ -60,7 +60,7 @@ async def create(store: EventStore, command: Command, decide: Callable[[Company]
     """Start a lead's stream. Nothing is read first: a new lead has no history, and the settings are at hand."""
     try:
         company = await store.company(command.company_id)
-        _check_permit(command, company)
+        _check(command, None, company)
         return await store.append(command, decide(company), before={}, settings=company.settings_version)
     except DuplicateLead:
         raise
@@ -83,6 +83,17 @@ async def handle_pair(store: EventStore, command: Command, other_id: UUID, decid
     )
 
 
+async def preview_pair(
+    store: EventStore, command: Command, other_id: UUID, decide: DecidePair
+) -> tuple[Sequence[LeadEvent], int]:
+    """Return what such a command would come to, and the feed position that this reflects; nothing is kept."""
+    moment = await store.read(command, [command.lead_id, other_id])
+    company = await store.company(command.company_id, at_least=moment.settings_version)
+    lead = moment.leads[command.lead_id]
+    _check(command, lead, company)
+    return decide(lead, moment.leads[other_id], company), moment.position
+
+
 async def settle(store: EventStore, command: Command, lead_ids: Sequence[UUID], decide: DecideAll) -> Answer:
     """Decide a command by what its leads and the company's settings are, and append the outcome.
 
@@ -98,11 +109,10 @@ async def settle(store: EventStore, command: Command, lead_ids: Sequence[UUID], 
         if moment.answer is not None:
             return moment.answer
         company = await store.company(command.company_id, at_least=moment.settings_version)
-        _check_permit(command, company)
-        require_version(moment.leads[command.lead_id], command.expected_version)
+        lead = moment.leads[command.lead_id]
+        _check(command, lead, company)
         facts = decide(moment.leads, company)
         if not facts:
-            lead = moment.leads[command.lead_id]
             assert lead is not None  # decided: so it exists
             return await store.remember(command, Answer.of(command, lead, moment.position))
         try:
@@ -113,6 +123,7 @@ async def settle(store: EventStore, command: Command, lead_ids: Sequence[UUID], 
         retries -= 1
 
 
-def _check_permit(command: Command, company: Company) -> None:
+def _check(command: Command, lead: Lead | None, company: Company) -> None:
     if command.permit is not None:
         access.check(company, command.permit)
+    require_version(lead, command.expected_version)

@@ -9,13 +9,13 @@ from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
-from leads.api import accounts, broadcasting, errors, feed, leads
+from leads.api import accounts, assignment, broadcasting, errors, feed, leads, merging, messages, stages, tagging
 from leads.api.context import Services, guards
 from runtime.body import BodyLimit
 from runtime.http import CORRELATION_HEADER, CorrelationMiddleware
 from runtime.problems import CatchUnexpected, as_problems
 
-MODULES: Final = (accounts, leads, feed, broadcasting)
+MODULES: Final = (accounts, leads, assignment, stages, tagging, messages, merging, feed, broadcasting)
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 _ASKED = ("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "Traceparent", "X-CSRF-Token")

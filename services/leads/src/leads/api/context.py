@@ -26,7 +26,7 @@ from leads.store.directory import Directory
 from leads.store.feed import Feed
 from leads.views import Views
 from runtime.logs import CORRELATION_ID
-from runtime.problems import malformed_header, unauthorized
+from runtime.problems import Problem, malformed_header, unauthorized
 
 SOCKET_ID: Final = re.compile(r"[0-9]{1,20}\.[0-9]{1,20}")
 _KEY: Final = re.compile(r"[\x20-\x7e]{1,255}")
@@ -233,5 +233,15 @@ async def _conditional_intent(
     return replace(intent, expected_version=int(match[1]))
 
 
+async def _required_intent(
+    intent: Annotated[Intent, Depends(_conditional_intent)], request: Request, *, dry_run: bool = False
+) -> Intent:
+    if "if-match" not in request.headers and not dry_run:
+        detail = "Say with If-Match which version the change is based on: a blind one could not be taken back."
+        raise Problem(428, "precondition_required", detail)
+    return intent
+
+
 IntentOf = Annotated[Intent, Depends(_intent)]
 ConditionalIntentOf = Annotated[Intent, Depends(_conditional_intent)]
+RequiredIntentOf = Annotated[Intent, Depends(_required_intent)]

@@ -9,7 +9,23 @@ from fastapi.responses import JSONResponse
 
 from leads.access import NotAllowed, TokenEnded
 from leads.command import IdempotencyKeyReused, SettingsChanged, VersionConflict
-from leads.domain.refusals import DuplicateLead, InvalidValue, LeadNotFound, LeadRefusal, StaleVersion
+from leads.domain.refusals import (
+    AlreadyConverted,
+    BothConverted,
+    DuplicateLead,
+    IllegalTransition,
+    InvalidValue,
+    LeadNotFound,
+    LeadRefusal,
+    LeadWasMerged,
+    MergeWithItself,
+    MessageNotFound,
+    NobodyToAssign,
+    NotTheAuthor,
+    NoWonStage,
+    OtherLeadNotFound,
+    StaleVersion,
+)
 from leads.passwords import TooManyAtOnce
 from leads.store.database import DatabaseAway
 from leads.store.feed import UnknownCompany
@@ -22,6 +38,16 @@ REFUSALS: Final[Mapping[type[Exception], tuple[int, str]]] = {
     StaleVersion: (412, "The lead has changed since you read it: read it again, then decide."),
     InvalidValue: (422, "A field does not take this value."),
     DuplicateLead: (409, "There are leads with the same e-mail address or phone number; allow_duplicate overrides."),
+    OtherLeadNotFound: (404, "There is no such lead to merge."),
+    MessageNotFound: (404, "The lead has no such message."),
+    NotTheAuthor: (403, "Only who wrote a message may change it."),
+    AlreadyConverted: (409, "The lead was converted before, to another contact or deal."),
+    IllegalTransition: (409, "Your company's pipeline does not let a lead go from its stage to that one."),
+    NoWonStage: (409, "Your company's pipeline has no stage of the kind won."),
+    LeadWasMerged: (409, "The lead was merged into another one, which has its history."),
+    MergeWithItself: (409, "A lead cannot be merged with itself."),
+    BothConverted: (409, "Both leads were converted, to different contacts or deals."),
+    NobodyToAssign: (409, "No active agent or manager can be given the lead."),
     LeadRefusal: (409, "The rules do not allow this."),
     VersionConflict: (409, "Others keep changing this lead at the same time: try again."),
     SettingsChanged: (409, "Your company's settings keep changing at the same time: try again."),

@@ -38,6 +38,14 @@ LEAD: Final[JsonDict] = {
     "updated_at": "2026-11-23T17:50:10.123456Z",
     "version": 1,
 }
+MESSAGE: Final[JsonDict] = {
+    "id": "6a7d7f1e-7c55-5c8b-9a51-0d5c0a4f3b21",
+    "author": "7d9f3c52-5f0e-5d0c-8f57-0d1c6f8f5a01",
+    "body": "Called her: she wants an offer by Friday.",
+    "mentions": [],
+    "posted_at": "2026-11-23T18:05:00Z",
+    "edited_at": None,
+}
 PERSON: Final[JsonDict] = {"id": "7d9f3c52-5f0e-5d0c-8f57-0d1c6f8f5a01", "name": "Grace Hopper"}
 _CHANGES: Final[JsonDict] = {"status": {"old": "new", "new": "contacted"}}
 _CHANGED: Final[JsonDict] = {**LEAD, "status": "contacted", "updated_at": "2026-11-23T18:02:00Z", "version": 2}

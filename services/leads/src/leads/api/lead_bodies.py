@@ -88,3 +88,12 @@ class LeadPatchBody(LeadBody):
     def patch(self) -> LeadPatch:
         given: LeadPatch = self.given()  # type: ignore[assignment]
         return given
+
+
+class Restoration(Body):
+    """How to take a deletion back."""
+
+    model_config = example({"allow_duplicate": True})
+
+    allow_duplicate: bool = False
+    """Whether another lead may have the same e-mail address or phone number by now."""

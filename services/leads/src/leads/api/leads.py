@@ -1,7 +1,7 @@
 """`/leads`: create, list, read, change, delete, and what happened to one."""
 
 from collections.abc import Mapping
-from typing import Annotated, Final
+from typing import Annotated
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -10,9 +10,10 @@ from fastapi import APIRouter, Query, Request, Response
 from contracts.envelope import Envelope
 from leads import domain
 from leads.api import cursor
+from leads.api.answers import CHANGING, lead_answer
 from leads.api.context import CallerOf, ConditionalIntentOf, IntentOf, ServicesOf
 from leads.api.feed import changes_of, short_type
-from leads.api.lead_bodies import LeadPatchBody, NewLeadBody
+from leads.api.lead_bodies import LeadPatchBody, NewLeadBody, Restoration
 from leads.api.schemas import (
     Actor,
     HistoryEntry,
@@ -30,8 +31,6 @@ from runtime.problems import problems
 
 router = APIRouter(prefix="/leads", tags=["leads"], responses=problems(401, 503))
 
-CHANGING: Final = problems(400, 403, 404, 409, 412, 413, 422)
-
 
 @router.post("", status_code=201, summary="Create a lead", responses=problems(400, 403, 409, 413, 422))
 async def create_lead(
@@ -43,7 +42,7 @@ async def create_lead(
         services.store, command, lambda company: domain.create(str(command.lead_id), new, company, command.at)
     )
     response.headers["Location"] = f"{request.scope.get('root_path', '')}/leads/{answer.lead.id}"
-    return _answer(answer, response)
+    return lead_answer(answer, response)
 
 
 @router.get("", summary="List leads, newest first", responses=problems(400, 422))
@@ -73,7 +72,7 @@ async def read_lead(lead_id: UUID, caller: CallerOf, services: ServicesOf, respo
     found = await services.views.lead(caller.company_id, lead_id)
     if found.data is None:
         raise LeadNotFound
-    return _answer(Answer(found.data, found.position), response)
+    return lead_answer(Answer(found.data, found.position), response)
 
 
 @router.patch("/{lead_id}", summary="Change a lead", responses=CHANGING)
@@ -86,7 +85,7 @@ async def change_lead(
     answer = await handle(
         services.store, command, lambda lead, company: domain.change(lead, patch, company, command.at)
     )
-    return _answer(answer, response)
+    return lead_answer(answer, response)
 
 
 @router.delete("/{lead_id}", summary="Delete a lead", responses=CHANGING)
@@ -96,7 +95,23 @@ async def delete_lead(
     """Answers the lead's last state. Its history stays."""
     command = intent.command(f"DELETE /leads/{lead_id}", lead_id)
     answer = await handle(services.store, command, lambda lead, _company: domain.delete(lead, command.at))
-    return _answer(answer, response)
+    return lead_answer(answer, response)
+
+
+@router.post("/{lead_id}/restore", summary="Take a deletion back", responses=CHANGING)
+async def restore_lead(
+    lead_id: UUID,
+    intent: ConditionalIntentOf,
+    services: ServicesOf,
+    response: Response,
+    body: Restoration | None = None,
+) -> LeadAnswer:
+    """A lead that was merged stays what it was merged into."""
+    how = body or Restoration()
+    request = f"POST /leads/{lead_id}/restore {how.model_dump_json()}"
+    command = intent.command(request, lead_id, allow_duplicate=how.allow_duplicate)
+    answer = await handle(services.store, command, lambda lead, company: domain.restore(lead, company, command.at))
+    return lead_answer(answer, response)
 
 
 @router.get("/{lead_id}/history", summary="Read what happened to a lead", responses=problems(404, 422))
@@ -108,11 +123,6 @@ async def read_history(lead_id: UUID, caller: CallerOf, services: ServicesOf) ->
         raise LeadNotFound
     entries = [_entry(fact, names) for fact in facts]
     return HistoryPage(data=entries, meta=Meta(position=found.position), links=Links(next=None))
-
-
-def _answer(answer: Answer, response: Response) -> LeadAnswer:
-    response.headers["ETag"] = f'"{answer.lead.version}"'
-    return LeadAnswer(data=answer.lead, meta=Meta(position=answer.position))
 
 
 def _entry(envelope: Envelope, names: Mapping[str, str]) -> HistoryEntry:

@@ -1,0 +1,23 @@
+"""What commands on leads came to, as HTTP tells it."""
+
+from typing import Final
+
+from fastapi import Response
+
+from leads.api.schemas import LeadAnswer, Meta
+from leads.command import Answer
+from runtime.problems import problems
+
+CHANGING: Final = problems(400, 403, 404, 409, 412, 413, 422)
+"""What a change of an existing lead may be refused with."""
+
+
+def lead_answer(answer: Answer, response: Response) -> LeadAnswer:
+    """Return a lead with its ETag."""
+    tag(answer, response)
+    return LeadAnswer(data=answer.lead, meta=Meta(position=answer.position))
+
+
+def tag(answer: Answer, response: Response) -> None:
+    """Let the answer bear the lead's version."""
+    response.headers["ETag"] = f'"{answer.lead.version}"'
