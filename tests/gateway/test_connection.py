@@ -9,7 +9,8 @@ import httpx
 import pytest
 from websockets.frames import CloseCode
 
-from support.gateways import APP, DISABLED_APP, PATIENCE, QUERY, SMALL_APP, Client, GatewayProcess, checked
+from support.gateways import APP, DISABLED_APP, EASY_APP, PATIENCE, QUERY, SMALL_APP, Client, GatewayProcess, checked
+from support.waiting import until
 
 IDLE, PONG = 0.4, 3.0  # seconds, of a gateway that soon asks; who must answer has more time than a busy machine takes
 LIFE = IDLE + PONG  # of a connection that says nothing
@@ -84,6 +85,20 @@ async def test_011_an_app_over_its_quota_refuses_the_next_and_keeps_the_first(ga
 
         assert data["code"] == code == 4004
         await first.hears_nothing()
+
+
+async def test_an_app_may_be_as_easy_as_soketi(gateway):
+    async with gateway.connect(EASY_APP, query="protocol=99") as first:
+        data, (code, _) = await refusal(gateway, f"/app/{EASY_APP['key']}")
+        assert data["code"] == code == 4100  # too many, and no protocol at all
+        await first.hears_nothing()
+
+    async def established():
+        async with gateway.open(f"/app/{EASY_APP['key']}") as socket:
+            frame = checked(await socket.recv())
+            return frame["event"] == "pusher:connection_established" and json.loads(frame["data"])
+
+    assert (await until(established, why="the place is free again"))["activity_timeout"] == 30
 
 
 async def test_011_a_place_is_free_again_after_a_connection_ended(gateway):

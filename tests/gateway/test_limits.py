@@ -19,6 +19,7 @@ from support.gateways import (
     TLS_APP,
     Client,
     checked,
+    signed_query,
     user_auth,
 )
 from support.waiting import until
@@ -280,15 +281,20 @@ async def ended(reader):
     return said
 
 
+EVENTS = f"/apps/{APP['id']}/events"
+
+
+def half_a_body(query):
+    return f"POST {EVENTS}?{query} HTTP/1.1\r\nHost: test\r\nContent-Length: 100\r\n\r\n{{".encode()
+
+
 @pytest.mark.parametrize(
     "first",
     [
         pytest.param(b"", id="nothing"),
         pytest.param(b"GET /app/x", id="a-part-of-the-line"),
         pytest.param(b"GET /app/x HTTP/1.1\r\nHost: test\r\nX-A: b\r\n", id="headers-without-end"),
-        pytest.param(
-            b"POST /apps/4242/events HTTP/1.1\r\nHost: test\r\nContent-Length: 100\r\n\r\n{", id="half-a-body"
-        ),
+        pytest.param(half_a_body(signed_query("POST", EVENTS, b"{}")), id="half-a-signed-body"),
     ],
 )
 async def test_a_request_that_never_ends_is_cut(new_gateway, nats, first):
@@ -313,6 +319,24 @@ async def test_a_trickle_of_bytes_does_not_prolong_the_deadline(new_gateway, nat
         trickling = asyncio.create_task(trickle())
         try:
             assert await ended(reader) == b""
+        finally:
+            trickling.cancel()
+
+
+async def test_a_body_that_nobody_signed_is_not_waited_for(new_gateway, nats):
+    gateway = new_gateway(nats, handshake_seconds="2", idle_seconds="0.4")
+    async with Slowloris(gateway) as attacker:
+        reader, writer = await attacker.open(half_a_body("auth_key=guessed"))
+        assert (await reader.readline()).startswith(b"HTTP/1.1 401 ")
+
+        async def trickle():
+            while not reader.at_eof():
+                writer.write(b" ")
+                await asyncio.sleep(0.2)
+
+        trickling = asyncio.create_task(trickle())
+        try:
+            assert b"auth_key" in await ended(reader)
         finally:
             trickling.cancel()
 

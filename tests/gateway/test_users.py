@@ -9,6 +9,7 @@ import pytest
 from contracts.push import CONTROL_HEADER
 from support.gateways import (
     CLOSED_APP,
+    EASY_APP,
     NO_USERS_APP,
     OTHER_APP,
     SIGNED_IN,
@@ -241,6 +242,14 @@ async def test_089_a_user_who_comes_back_is_not_sent_away_by_the_old_order(gatew
         await client.sign_in("back")
         await gateway.trigger(f"{USER}back", "first")
         assert (await client.event())[0] == "first"
+
+
+async def test_089_an_app_may_let_them_come_back(gateway):
+    async with gateway.connect(EASY_APP) as client:
+        await client.sign_in("bad")
+        assert (await gateway.post(terminate_path("bad", EASY_APP["id"]), app=EASY_APP)).text == "{}"
+
+        assert (await client.closing())[0] == 4200
 
 
 async def test_089_terminating_a_user_who_is_nowhere(gateway):

@@ -61,6 +61,16 @@ CHOOSY_APP = {
     "secret": "gwsecret0007",
     "allowedOrigins": ["https://crm.example.org", "https://*.acme.example"],
 }
+EASY_APP = {
+    "id": "4849",
+    "key": "gwkey0010",
+    "secret": "gwsecret0010",
+    "maxConnections": 1,
+    "reconnectOverQuota": True,
+    "reconnectTerminated": True,
+    "acceptAnyProtocol": True,
+    "activityTimeoutSeconds": 30,
+}
 INTIMATE_APP = {"id": "4949", "key": "gwkey0008", "secret": "gwsecret0008", "maxPresenceMembersPerChannel": 3}
 COUNTING_APP = {
     "id": "5050",
@@ -84,6 +94,7 @@ APPS = (
     INTIMATE_APP,
     COUNTING_APP,
     LONELY_APP,
+    EASY_APP,
 )
 
 SIGNED_IN = "pusher:signin_success"

@@ -70,6 +70,10 @@ class _AppObject(_Object):
     webhooks: list[_WebhookObject] = []
 
     # Ours.
+    reconnect_over_quota: bool = False
+    reconnect_terminated: bool = False
+    accept_any_protocol: bool = False
+    activity_timeout_seconds: Size = 120
     max_connections_per_user: Limit = 1000
     max_channels: Limit = 100_000
     require_tls: bool = False
@@ -114,6 +118,10 @@ def _app(path: Path, index: int, found: _AppObject) -> App:
         secret=found.secret.get_secret_value(),
         enabled=found.enabled,
         max_connections=_limit(found.max_connections),
+        returns_over_quota=found.reconnect_over_quota,
+        returns_terminated=found.reconnect_terminated,
+        any_protocol=found.accept_any_protocol,
+        activity_timeout=found.activity_timeout_seconds,
         max_connections_per_user=_limit(found.max_connections_per_user),
         max_channels=_limit(found.max_channels),
         require_tls=found.require_tls,

@@ -21,6 +21,9 @@ class Established(Timed, Protocol):
     def refuse(self, refusal: Refusal) -> None:
         """Close it, telling why."""
 
+    def send_away(self) -> None:
+        """Close it: the application ends its user's connections."""
+
     def reconsider(self, apps: Apps) -> None:
         """Go on under the rules that its app has now, or end with it."""
 
@@ -58,10 +61,10 @@ class Connections:
         metrics.CONNECTIONS.labels(app_id).dec()
         self._gone.set()
 
-    def refuse(self, refusal: Refusal, socket_ids: Iterable[str]) -> None:
-        """Close some connections, telling them why."""
+    def send_away(self, socket_ids: Iterable[str]) -> None:
+        """Close some connections: the application ends their user's."""
         for socket_id in socket_ids:
-            self._established[socket_id].refuse(refusal)
+            self._established[socket_id].send_away()
 
     async def reconsider(self, apps: Apps) -> None:
         """Put every connection under the rules that its app has now."""

@@ -36,7 +36,6 @@ from gateway.pusher.addresses import Addresses
 from gateway.pusher.allowance import Rate
 from gateway.pusher.app import Apps
 from gateway.pusher.budget import Pace
-from gateway.pusher.codes import TERMINATED
 from gateway.pusher.effects import Relay
 from gateway.pusher.handshake import Door
 from gateway.pusher.liveness import Patience
@@ -99,7 +98,7 @@ async def serve(settings: Settings, tenants: Apps, sockets: list[socket.socket],
     connections = Connections(tick=min(LARGEST_TICK, patience.idle / 4, patience.window / 4))
     bus = Bus(
         settings.nats_url.get_secret_value(),
-        terminate=partial(connections.refuse, TERMINATED),
+        terminate=connections.send_away,
         linger=settings.linger_seconds,
         check=settings.check_seconds,
         bounds=Bounds(

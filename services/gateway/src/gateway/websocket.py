@@ -26,7 +26,16 @@ from gateway.pusher import channels, frames
 from gateway.pusher.addresses import Addresses, household
 from gateway.pusher.app import App, Apps
 from gateway.pusher.budget import FLOODS, Budget, Pace, Use
-from gateway.pusher.codes import ADDRESS_LIMIT, APP_DISABLED, RESTARTING, SLOW_CONSUMER, UNKNOWN_APP, Refusal
+from gateway.pusher.codes import (
+    ADDRESS_LIMIT,
+    APP_DISABLED,
+    RESTARTING,
+    SLOW_CONSUMER,
+    TERMINATED,
+    TERMINATED_FOR_NOW,
+    UNKNOWN_APP,
+    Refusal,
+)
 from gateway.pusher.effects import (
     Belong,
     Close,
@@ -206,6 +215,10 @@ class Connection(asyncio.Protocol):
         self._write_pending()
         self._cut_later()
         metrics.REFUSALS.labels(refusal.code).inc()
+
+    def send_away(self) -> None:
+        assert self._session is not None  # only established connections have a user
+        self.refuse(TERMINATED_FOR_NOW if self._session.app.returns_terminated else TERMINATED)
 
     def reconsider(self, apps: Apps) -> None:
         """Go on under the rules that the app has now, or end with it."""

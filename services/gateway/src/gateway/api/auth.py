@@ -25,7 +25,7 @@ class Call:
 
 
 class Authenticator:
-    """Admits requests; nothing of one is read before its signature was checked."""
+    """Admits requests; nothing of one is read before its signature was checked, not even its body."""
 
     def __init__(self, apps: Apps, *, now: Callable[[], float], path_prefix: str = "") -> None:
         """Prepare.
@@ -62,23 +62,30 @@ class Authenticator:
         return await self._admit(request, app)
 
     async def _admit(self, request: Request, app: App) -> Call:
-        signed = await _signed(request, max(MIN_BODY, ESCAPED * app.max_batch * app.max_event_bytes))
+        signed = _signed(request)
         signature.verify(signed, app, now=self._now(), path_prefix=self._path_prefix)
         if not app.enabled:
             raise AppDisabled("The app is disabled")
-        return Call(app, signature.query_pairs(signed.query), signed.body)
+        body = await _body(request, max(MIN_BODY, ESCAPED * app.max_batch * app.max_event_bytes))
+        signature.verify_body(signed.query, body)
+        return Call(app, signature.query_pairs(signed.query), body)
 
 
-async def _signed(request: Request, max_body: int) -> SignedRequest:
-    """Return the request as it was signed: nothing decoded, nothing re-encoded; the body up to so many bytes."""
-    scope = request.scope
+async def _body(request: Request, most: int) -> bytes:
+    """Return the body, up to so many bytes."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > max_body:
-            raise TooLarge(f"The body exceeds the allowed maximum ({max_body} bytes)")
+        if len(body) > most:
+            raise TooLarge(f"The body exceeds the allowed maximum ({most} bytes)")
+    return bytes(body)
+
+
+def _signed(request: Request) -> SignedRequest:
+    """Return the request as it was signed: nothing decoded, nothing re-encoded."""
+    scope = request.scope
     try:
         path, query = scope["raw_path"].decode(), scope["query_string"].decode()
     except UnicodeDecodeError as error:
         raise Invalid("The request target is not UTF-8") from error
-    return SignedRequest(request.method, path, query, bytes(body))
+    return SignedRequest(request.method, path, query)

@@ -48,8 +48,14 @@ class App:
 
     max_connections: int | None = None
     """Connections of this app, on all gateways together."""
+    returns_over_quota: bool = False
+    """Whether clients beyond that come back later; they give up otherwise, as with the hosted service."""
     max_connections_per_user: int | None = 1000
     """Signed in as one user, on one gateway."""
+    any_protocol: bool = False
+    """Whether the version of the protocol is not looked at, as by soketi and Reverb."""
+    activity_timeout: int = 120
+    """Seconds without a message after which clients ping."""
     require_tls: bool = False
     """Whether plain `ws` is refused with 4000."""
     allowed_origins: tuple[str, ...] = ()
@@ -83,6 +89,8 @@ class App:
 
     user_authentication: bool = True
     """Whether clients may sign in as a user."""
+    returns_terminated: bool = False
+    """Whether connections of a user who is sent away come back at once, and must be authorised anew."""
     watchlists: bool = False
     """Whether users who sign in hear who of their watchlist is online."""
     max_watchlist: int = 100

@@ -29,6 +29,7 @@ FOREIGN_ORIGIN: Final = Refusal(4009, "Connections from this origin are not allo
 # Only before establishment: a client refused with 42xx there would be back without any delay, again and again.
 DRAINING: Final = Refusal(4100, "Server is restarting; reconnect in a moment")
 FULL: Final = Refusal(4100, "Server is over capacity; reconnect later")
+OVER_QUOTA_FOR_NOW: Final = Refusal(4100, "Application is over its connection quota; reconnect later")
 ADDRESS_LIMIT: Final = Refusal(4100, "Too many connections from this address; reconnect later")
 
 # A flood, from an established connection. 42xx would bring it back at once, 40xx never, however honest its mistake was.
@@ -38,6 +39,7 @@ TOO_MANY_MISTAKES: Final = Refusal(4100, "Too many errors on this connection; re
 
 RESTARTING: Final = Refusal(4200, "Server is restarting; reconnect immediately")
 SLOW_CONSUMER: Final = Refusal(4200, "Connection is too slow for its channels; reconnect immediately")
+TERMINATED_FOR_NOW: Final = Refusal(4200, "User terminated by the application; reconnect immediately")
 NO_PONG: Final = Refusal(4201, "Pong reply not received in time")
 
 # Only inside `pusher:error`, never as a close code: the connection stays.

@@ -17,6 +17,7 @@ from gateway.pusher.codes import (
     FULL,
     NO_PROTOCOL,
     OVER_QUOTA,
+    OVER_QUOTA_FOR_NOW,
     TLS_REQUIRED,
     UNKNOWN_APP,
     UNKNOWN_PATH,
@@ -95,20 +96,18 @@ class Door:
         app = self._apps.by_key(unquote(match["key"]))
         return UNKNOWN_APP if app is None else self._enter(app, visit, query)
 
-    def _enter(self, app: App, visit: Visit, query: str) -> App | Refusal:  # noqa: PLR0911 - one line for each check
+    def _enter(self, app: App, visit: Visit, query: str) -> App | Refusal:
         if not app.enabled:
             return APP_DISABLED
         if app.require_tls and not visit.secure:
             return TLS_REQUIRED
-        protocol = parse_qs(query, keep_blank_values=True).get("protocol")
-        if protocol is None:
-            return NO_PROTOCOL
-        if protocol[0] not in PROTOCOLS:
-            return UNSUPPORTED_PROTOCOL
+        wrong = None if app.any_protocol else _wrong_protocol(query)
+        if wrong is not None:
+            return wrong
         if app.allowed_origins and not _listed(visit.origin, app.allowed_origins):
             return FOREIGN_ORIGIN
         if app.max_connections is not None and self._connections(app.id) >= app.max_connections:
-            return OVER_QUOTA
+            return OVER_QUOTA_FOR_NOW if app.returns_over_quota else OVER_QUOTA
         return app
 
 
@@ -123,6 +122,13 @@ def _split(target: str) -> tuple[str, str]:
         return parts.path, parts.query
     path, _, query = target.partition("?")
     return path, query
+
+
+def _wrong_protocol(query: str) -> Refusal | None:
+    protocol = parse_qs(query, keep_blank_values=True).get("protocol")
+    if protocol is None:
+        return NO_PROTOCOL
+    return None if protocol[0] in PROTOCOLS else UNSUPPORTED_PROTOCOL
 
 
 def _listed(origin: str | None, patterns: Sequence[str]) -> bool:

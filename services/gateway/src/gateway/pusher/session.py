@@ -20,7 +20,6 @@ from gateway.pusher.effects import Belong, Close, Complain, Effect, Join, Leave,
 from gateway.pusher.members import InvalidMember, Member, MemberTooLarge
 from gateway.pusher.users import SignIn, User
 
-ACTIVITY_TIMEOUT: Final = 120  # seconds; pusher-js pings after hearing nothing for so long
 CLIENT_EVENT: Final = "client-"  # how the names of clients' own events begin
 
 
@@ -80,7 +79,7 @@ class Session:
         """
         if self.app.require_authorization:
             self._authorise_by = now + self.app.authorization_seconds
-        return frames.established(self.socket_id, ACTIVITY_TIMEOUT)
+        return frames.established(self.socket_id, self.app.activity_timeout)
 
     def obey(self, app: App) -> None:
         """Go on under the app's new rules; what was allowed before stays."""
