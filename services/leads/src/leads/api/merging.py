@@ -33,8 +33,8 @@ class Merge(Body):
     other_version: Annotated[int, Field(ge=1, lt=2**31)] | None = None
     """The version of it that the choices are based on; null for any."""
     choose: Annotated[dict[FieldName, Side], Field(max_length=200)] = Field(default_factory=dict)
-    """Field → whose value to keep. `value` goes with its currency, `status` with its reason; a field of the company's
-    own is `custom.<key>`. Without a choice the survivor keeps what it has and takes what it lacks, and has all tags."""
+    """Field → whose value to keep. `value` goes with its currency, `status` with its reason; `custom.<key>` is one of
+    the company's own. Without a choice the survivor keeps what it has and takes what it lacks, and has all tags."""
     allow_duplicate: bool = False
     """Whether a third lead may have the same e-mail address or phone number."""
 

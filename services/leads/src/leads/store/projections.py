@@ -75,9 +75,9 @@ ON CONFLICT (company_id, id) DO UPDATE SET
 # Whatever was merged into a lead goes along with it.
 MERGE: Final = """
 INSERT INTO merged_leads (company_id, survivor_id, merged_id)
-SELECT %(company_id)s, %(survivor)s, %(merged)s
+SELECT %(company_id)s::uuid, %(survivor)s::uuid, %(merged)s::uuid
 UNION
-SELECT company_id, %(survivor)s, merged_id FROM merged_leads
+SELECT company_id, %(survivor)s::uuid, merged_id FROM merged_leads
 WHERE company_id = %(company_id)s AND survivor_id = %(merged)s
 ON CONFLICT DO NOTHING
 """
