@@ -281,6 +281,10 @@ async def ended(reader):
     return said
 
 
+HANDSHAKE = (
+    b"GET /app/x?protocol=7 HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
 EVENTS = f"/apps/{APP['id']}/events"
 
 
@@ -376,6 +380,19 @@ async def test_silent_sockets_make_room_for_honest_ones(new_gateway, nats):
             await client.hears_nothing()
         for reader, _ in silent[:30]:  # the oldest went first
             assert await ended(reader) == b""
+
+
+async def test_who_was_refused_and_stays_makes_room_for_the_next(new_gateway, nats):
+    gateway = new_gateway(nats, max_pending="16", close_seconds="300")
+    upgrade = HANDSHAKE.replace(b"/app/x", b"/nonsense")
+    async with Slowloris(gateway) as attacker:
+        stubborn = [await attacker.open(upgrade) for _ in range(50)]
+        for reader, _ in stubborn:
+            await reader.readuntil(b"4005")
+        async with gateway.connect() as client:
+            await client.hears_nothing()
+        for reader, _ in stubborn[:30]:
+            await ended(reader)
 
 
 @pytest.mark.parametrize(

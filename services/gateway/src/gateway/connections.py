@@ -12,6 +12,7 @@ from gateway.pusher.codes import RESTARTING, Refusal
 from gateway.wheel import Timed, Wheel
 
 PACE: Final = 0.1  # seconds between two batches of a drain
+PARTING: Final = 4096
 BATCH: Final = 500  # connections looked at before others get their turn
 
 
@@ -28,16 +29,26 @@ class Established(Timed, Protocol):
         """Go on under the rules that its app has now, or end with it."""
 
 
+class Parting(Protocol):
+    """A connection that was refused, and may still take the reason."""
+
+    def cut(self) -> None:
+        """End it at once."""
+
+
 class Connections:
     """The register. One task, `run`, watches every deadline."""
 
-    def __init__(self, tick: float) -> None:
+    def __init__(self, tick: float, *, most_parting: int = PARTING) -> None:
         """Make an empty register.
 
         Args:
             tick: seconds between two looks at the deadlines.
+            most_parting: connections that may be refused and not yet gone; then whoever was refused first is cut.
         """
         self._tick = tick
+        self._most_parting = most_parting
+        self._parting: dict[Parting, None] = {}
         self._apps: Counter[str] = Counter()
         self._established: dict[str, Established] = {}
         self._gone = asyncio.Event()
@@ -60,6 +71,16 @@ class Connections:
         self._apps[app_id] -= 1
         metrics.CONNECTIONS.labels(app_id).dec()
         self._gone.set()
+
+    def part(self, connection: Parting) -> None:
+        """Take note of a connection that was refused at the door: a flood of those must not keep our descriptors."""
+        if len(self._parting) >= self._most_parting:
+            next(iter(self._parting)).cut()
+        self._parting[connection] = None
+
+    def parted(self, connection: Parting) -> None:
+        """Forget such a connection."""
+        self._parting.pop(connection, None)
 
     def send_away(self, socket_ids: Iterable[str]) -> None:
         """Close some connections: the application ends their user's."""

@@ -95,7 +95,9 @@ def work(settings: Settings, worker: Worker, number: int, starts: int) -> int:
 async def serve(settings: Settings, tenants: Apps, sockets: list[socket.socket], tls: Tls | None) -> None:
     """Run the gateway until a signal ends it."""
     patience = Patience(settings.idle_seconds, settings.pong_seconds)
-    connections = Connections(tick=min(LARGEST_TICK, patience.idle / 4, patience.window / 4))
+    connections = Connections(
+        tick=min(LARGEST_TICK, patience.idle / 4, patience.window / 4), most_parting=settings.max_pending
+    )
     bus = Bus(
         settings.nats_url.get_secret_value(),
         terminate=connections.send_away,

@@ -195,7 +195,9 @@ class Connection(asyncio.Protocol):
         self._outlet.forget()
         self._gateway.connections.wheel.cancel(self)
         self._server_state.connections.discard(self)
-        if self._session is not None:
+        if self._session is None:
+            self._gateway.connections.parted(self)
+        else:
             self._gateway.connections.remove(self._session.app.id, self._session.socket_id)
             self._gateway.addresses.leave(self._address)
 
@@ -219,6 +221,12 @@ class Connection(asyncio.Protocol):
     def send_away(self) -> None:
         assert self._session is not None  # only established connections have a user
         self.refuse(TERMINATED_FOR_NOW if self._session.app.returns_terminated else TERMINATED)
+
+    def cut(self) -> None:
+        """End the connection without waiting for anything."""
+        metrics.LIMITS.labels("parting").inc()
+        self._gateway.connections.parted(self)
+        self._transport.abort()
 
     def reconsider(self, apps: Apps) -> None:
         """Go on under the rules that the app has now, or end with it."""
@@ -268,6 +276,7 @@ class Connection(asyncio.Protocol):
             else:
                 _log.info("refused", code=admitted.code, reason=admitted.reason)
             self._outlet.write(accepted)
+            self._gateway.connections.part(self)
             self.refuse(admitted)
         else:
             self._establish(admitted, visit.address, accepted)
