@@ -1,6 +1,7 @@
 """Dead letters: what a consumer could not process, stored with the cause."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from contracts import subjects
@@ -11,11 +12,22 @@ SUBJECT_HEADER: Final = "Dead-Subject"
 """The subject the message came from."""
 SEQUENCE_HEADER: Final = "Dead-Stream-Sequence"
 """Its sequence in the stream it came from; absent when it came as the answer to a request."""
+STACK_HEADER: Final = "Dead-Stack"
+"""Where it failed, outermost first, with bars between; absent when nothing was raised."""
+EVENT_HEADER: Final = "Dead-Event"
+"""The name of the fact, when that much could be read."""
+COMPANY_HEADER: Final = "Dead-Company"
+POSITION_HEADER: Final = "Dead-Position"
+"""Its place in the company's feed, when that much could be read."""
+ORIGINAL_PREFIX: Final = "Original-"
+"""Before the name of each header that the message came with."""
 
 LONGEST_BODY: Final = 1_000_000
 """Bytes kept of a message that nearly fills what NATS takes; the whole is still in the stream it came from."""
 
 _CAUSE_LENGTH: Final = 1000
+_STACK_LENGTH: Final = 8000
+_ORIGINALS_LENGTH: Final = 8000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +43,12 @@ class DeadLetter:
     sequence: int | None
     body: bytes
     correlation_id: str | None = None
+    stack: Sequence[str] = ()
+    event: str | None = None
+    place: tuple[str, int] | None = None
+    """The company and the position in its feed."""
+    original: Mapping[str, str] = field(default_factory=dict)
+    """The headers it came with."""
 
     @property
     def subject(self) -> str:
@@ -54,9 +72,27 @@ class DeadLetter:
             headers[SEQUENCE_HEADER] = str(self.sequence)
         if self.correlation_id is not None:
             headers[CORRELATION_HEADER] = self.correlation_id
+        if self.event is not None:
+            headers[EVENT_HEADER] = _header_text(self.event)
+        if self.place is not None:
+            headers |= {COMPANY_HEADER: self.place[0], POSITION_HEADER: str(self.place[1])}
+        if self.stack:
+            # The innermost frames say most.
+            headers[STACK_HEADER] = _header_text(" | ".join(self.stack), _STACK_LENGTH, end=True)
+        return headers | self._originals()
+
+    def _originals(self) -> dict[str, str]:
+        headers: dict[str, str] = {}
+        room = _ORIGINALS_LENGTH
+        for name, value in self.original.items():
+            headers[f"{ORIGINAL_PREFIX}{name}"] = text = _header_text(value)
+            room -= len(name) + len(text) + len(ORIGINAL_PREFIX) + 4
+            if room < 0:
+                del headers[f"{ORIGINAL_PREFIX}{name}"]
         return headers
 
 
-def _header_text(text: str) -> str:
-    """Return printable ASCII on one line."""
-    return " ".join(text.encode("ascii", "backslashreplace").decode().split())[:_CAUSE_LENGTH]
+def _header_text(text: str, length: int = _CAUSE_LENGTH, *, end: bool = False) -> str:
+    """Return printable ASCII on one line: its beginning, or its end."""
+    line = " ".join(text.encode("ascii", "backslashreplace").decode().split())
+    return line[-length:] if end else line[:length]

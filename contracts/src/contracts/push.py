@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, Literal, TypeAlias
 
 from pydantic import TypeAdapter
 
 from contracts import subjects
-from contracts.events import Changes, LeadSummary
+from contracts.events import Changes, ImportSummary, LeadSummary, Message
 
 MESSAGE_ID_HEADER: Final = "Nats-Msg-Id"
 """JetStream drops a second message of the same id within the stream's duplicate window."""
@@ -29,7 +30,7 @@ TERMINATE: Final = "terminate"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeadPush:
-    """The data of `lead.created`, `lead.updated` and `lead.deleted` on `private-company.<id>`."""
+    """The data of `lead.created`, `lead.updated` and `lead.deleted`."""
 
     lead: LeadSummary
     position: int
@@ -38,15 +39,157 @@ class LeadPush:
     actor: str | None = None
     changed: Changes | None = None
     """Field → old and new value; only on `lead.updated`."""
+    restored: bool = False
+    """On `lead.created`: somebody took the deletion back."""
+    merged_into: str | None = None
+    """On `lead.deleted`: the lead that took it in."""
 
     @property
     def data(self) -> str:
-        """The JSON that clients get: the lead's fields and, beside them, the others."""
-        fields = _SUMMARY.dump_python(self.lead, mode="json")
-        fields |= {"position": self.position, "event_id": self.event_id, "actor": self.actor}
-        if self.changed is not None:
-            fields["changed"] = _CHANGES.dump_python(self.changed, mode="json")
+        """The JSON that clients get: the lead's fields and, beside them, the others that say something."""
+        place = {"position": self.position, "event_id": self.event_id, "actor": self.actor}
+        more = "" if self.changed is None else f',"changed":{_CHANGES.dump_json(self.changed).decode()}'
+        if self.restored:
+            more += ',"restored":true'
+        if self.merged_into is not None:
+            more += f',"merged_into":{compact_json(self.merged_into)}'
+        # Spliced: half of the time of a fact would go into a dictionary that is made to be written down at once.
+        return f"{_SUMMARY.dump_json(self.lead).decode()[:-1]},{compact_json(place)[1:-1]}{more}}}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessagePush:
+    """The data of `message.posted` and `message.edited` on `presence-lead.<id>`."""
+
+    message: Message
+    lead_id: str
+    position: int
+    event_id: str
+    actor: str | None = None
+
+    @property
+    def data(self) -> str:
+        """The JSON that clients get: the message's fields and, beside them, the others."""
+        fields = _MESSAGE.dump_python(self.message, mode="json")
+        fields |= {"lead_id": self.lead_id, "position": self.position, "event_id": self.event_id, "actor": self.actor}
         return compact_json(fields)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPush:
+    """The data of `leads.changed` on `private-company.<id>`: a bulk job changes leads, fetch them again."""
+
+    job_id: str
+    count: int
+    """The facts of the job so far."""
+    position: int
+    """The feed position of its last fact so far."""
+
+    @property
+    def data(self) -> str:
+        """The JSON that clients get."""
+        return compact_json({"job_id": self.job_id, "count": self.count, "position": self.position})
+
+
+ImportState: TypeAlias = Literal["started", "finished", "reverted"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportPush:
+    """The data of `import.progress` on `private-company.<id>`."""
+
+    imported: ImportSummary
+    state: ImportState
+    position: int
+    event_id: str
+    actor: str | None = None
+
+    @property
+    def data(self) -> str:
+        """The JSON that clients get: the import's fields and, beside them, the others."""
+        fields = _IMPORT.dump_python(self.imported, mode="json")
+        fields |= {"state": self.state, "position": self.position, "event_id": self.event_id, "actor": self.actor}
+        return compact_json(fields)
+
+
+NotificationKind: TypeAlias = Literal[
+    "assigned", "unassigned", "status_changed", "mentioned", "message", "import_finished", "duplicate_found"
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotifiedLead:
+    """The lead that a notification is about."""
+
+    id: str
+    name: str
+    """As it was then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
+    """What one user is told of one fact, as the inbox keeps it."""
+
+    id: str
+    """Derived from the fact, the recipient and the kind."""
+    kind: NotificationKind
+    critical: bool
+    at: datetime
+    """When it happened."""
+    actor: str | None = None
+    """The id of the user who did it."""
+    lead: NotifiedLead | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """By kind: `status_changed`: `old`, `new`; `mentioned` and `message`: `message_id`, `excerpt`; `duplicate_found`:
+    `duplicate_of`; `import_finished`: `import_id`, `name`, `rows`, `created`, `duplicates`, `failed`."""
+    position: int
+    """The feed position of the fact."""
+    event_id: str
+    job_id: str | None = None
+    """The bulk job: the one notification stands for all of its facts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxState:
+    """What every push on `private-user.<id>` says of the inbox after it; the highest `revision` counts."""
+
+    unread: int
+    revision: int
+    """Dense from 1: each change of the inbox is one, and one push."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationPush:
+    """The data of `notification.created` on `private-user.<id>`."""
+
+    notification: Notification
+    number: int
+    """Dense from 1 in the inbox."""
+    state: InboxState
+
+    @property
+    def data(self) -> str:
+        """The JSON that clients get: the notification's fields and, beside them, the others."""
+        fields = _NOTIFICATION.dump_python(self.notification, mode="json")
+        fields |= {"number": self.number, "unread": self.state.unread, "revision": self.state.revision}
+        return compact_json(fields)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadPush:
+    """The data of `notification.read` on `private-user.<id>`: of the ids, or of all numbers below `all_before`."""
+
+    ids: tuple[str, ...] = ()
+    all_before: int | None = None
+    read: bool = True
+    """False when they were marked as unread again."""
+    state: InboxState
+
+    @property
+    def data(self) -> str:
+        """The JSON that clients get."""
+        which = {"ids": list(self.ids)} if self.all_before is None else {"all_before": self.all_before}
+        return compact_json({**which, "read": self.read, "unread": self.state.unread, "revision": self.state.revision})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +223,9 @@ class StatsPush:
 
 
 _SUMMARY: Final = TypeAdapter(LeadSummary)
+_MESSAGE: Final = TypeAdapter(Message)
+_IMPORT: Final = TypeAdapter(ImportSummary)
+_NOTIFICATION: Final = TypeAdapter(Notification)
 _CHANGES: Final[TypeAdapter[Changes]] = TypeAdapter(Changes)
 _STATS: Final = TypeAdapter(Stats)
 

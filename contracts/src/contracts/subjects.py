@@ -17,6 +17,8 @@ STATE: Final = "state.>"
 ROSTER: Final = "roster.>"
 """What is stored on `state.` is handed on with this first token instead."""
 WEBHOOKS: Final = "webhook.>"
+RETRY: Final = "rpc.notifier.retry"
+"""The request subject on which the active notifier applies a dead letter: `{"sequence": n}`."""
 
 _SPECIAL = re.compile(rb"[^A-Za-z0-9_-]")
 _TOKEN = re.compile(r"(?:[A-Za-z0-9_-]|=[0-9A-F]{2})+")

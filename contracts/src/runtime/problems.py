@@ -1,6 +1,5 @@
 """Every error as a problem (RFC 9457). A problem names fields, never their values."""
 
-import traceback
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final, cast
@@ -15,6 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runtime.logs import CORRELATION_ID, bind_contextvars
+from runtime.stacks import frames
 
 MEDIA_TYPE: Final = "application/problem+json"
 SHOWN_NAME: Final = 64  # characters of a field name that somebody else made up
@@ -166,18 +166,6 @@ def as_problems(openapi: dict[str, Any]) -> dict[str, Any]:
                 if status >= "400":
                     answer["content"] = {MEDIA_TYPE: answer["content"].pop("application/json")}
     return openapi
-
-
-def frames(error: BaseException | None) -> list[str]:
-    """Return where an error and its causes arose, innermost last, without their messages."""
-    found: list[str] = []
-    while error is not None:
-        found[:0] = [
-            *(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)),
-            type(error).__name__,
-        ]
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    return found
 
 
 def _described(status: HTTPStatus) -> dict[str, Any]:
