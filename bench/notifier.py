@@ -88,6 +88,8 @@ class Servers:
         """Run one of the two while the body runs."""
         environment = {
             "NOTIFIER_DATABASE_URL": self.database_url("notifier_app"),
+            "NOTIFIER_WRITER_DATABASE_URL": self.database_url("notifier_writer"),
+            "NOTIFIER_JWT_SECRET": self.credentials.jwt_secret,
             "NOTIFIER_NATS_URL": self.nats_url("notifier"),
             "NOTIFIER_PUSHER_APP_ID": APP_ID,
             "NOTIFIER_PORT": str(reserve().port),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from contracts.envelope import Envelope
 from notifier import feed
 from notifier.feed import Entry, Unreadable, dense, read
-from notifier.rules import SILENCE
+from notifier.reaction import SILENCE
 from support.notifiers import ACME, APP_ID, created
 
 

@@ -14,6 +14,8 @@ from support.notifiers import World
 
 COMPLETE = {
     "NOTIFIER_DATABASE_URL": "postgresql://notifier_app:secret-word@127.0.0.1:1/notifier",
+    "NOTIFIER_WRITER_DATABASE_URL": "postgresql://notifier_writer:secret-word@127.0.0.1:1/notifier",
+    "NOTIFIER_JWT_SECRET": "secret-word-secret-word-secret-word",
     "NOTIFIER_NATS_URL": "nats://notifier:secret-word@127.0.0.1:1",
     "NOTIFIER_PUSHER_APP_ID": "4242",
 }
@@ -41,7 +43,13 @@ def test_a_missing_variable_is_named_on_one_line(missing: str) -> None:
 
 @pytest.mark.parametrize(
     ("variable", "value"),
-    [("NOTIFIER_PORT", "http"), ("NOTIFIER_PUSHER_APP_ID", "app"), ("NOTIFIER_LOG_LEVEL", "LOUD")],
+    [
+        ("NOTIFIER_PORT", "http"),
+        ("NOTIFIER_PUSHER_APP_ID", "app"),
+        ("NOTIFIER_LOG_LEVEL", "LOUD"),
+        ("NOTIFIER_JWT_SECRET", "secret-word"),
+        ("NOTIFIER_POOL_SIZE", "0"),
+    ],
 )
 def test_a_malformed_variable_is_named_on_one_line_without_secrets(variable: str, value: str) -> None:
     done = run("serve", environment={**COMPLETE, variable: value})
@@ -52,11 +60,14 @@ def test_a_malformed_variable_is_named_on_one_line_without_secrets(variable: str
     assert "secret-word" not in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [(), ("start",), ("serve", "now")])
+@pytest.mark.parametrize(
+    "arguments", [(), ("start",), ("serve", "now"), ("dead",), ("dead", "retry"), ("dead", "drop", "first")]
+)
 def test_anything_else_is_answered_with_the_usage(arguments: tuple[str, ...]) -> None:
     done = run(*arguments, environment=COMPLETE)
 
-    assert (done.returncode, done.stderr) == (2, "usage: python -m notifier serve|migrate\n")
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage: python -m notifier serve|migrate|dead\n")
 
 
 def test_migrating_again_changes_nothing(notifier_database: Database) -> None:
@@ -66,12 +77,32 @@ def test_migrating_again_changes_nothing(notifier_database: Database) -> None:
         assert run("migrate", environment=environment).returncode == 0
 
 
-def test_the_app_role_may_write_cursors_and_nothing_else(notifier_database: Database) -> None:
-    with psycopg.connect(notifier_database.url("notifier_app"), autocommit=True) as connection:
-        connection.execute("SELECT * FROM cursors")
-        for statement in ("DELETE FROM cursors", "DROP TABLE cursors", "CREATE TABLE mine ()"):
-            with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                connection.execute(statement)
+def test_each_role_may_do_what_it_must_and_nothing_else(notifier_database: Database) -> None:
+    refused = {
+        "notifier_writer": (
+            "DELETE FROM cursors",
+            "DELETE FROM notifications",
+            "UPDATE notifications SET read_at = now()",
+            "INSERT INTO muted VALUES (gen_random_uuid(), gen_random_uuid(), 'message')",
+            "DROP TABLE cursors",
+            "CREATE TABLE mine ()",
+        ),
+        "notifier_app": (
+            "SELECT FROM cursors",
+            "SELECT FROM outbox",
+            "SELECT FROM passed_over",
+            "DELETE FROM notifications",
+            "UPDATE notifications SET body = '{}'",
+            "INSERT INTO inboxes VALUES (gen_random_uuid(), gen_random_uuid(), 0, 0, 0)",
+            "DROP TABLE notifications",
+            "CREATE TABLE mine ()",
+        ),
+    }
+    for role, statements in refused.items():
+        with psycopg.connect(notifier_database.url(role), autocommit=True) as connection:
+            for statement in statements:
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    connection.execute(statement)
 
 
 async def test_probes_answer(world: World) -> None:
@@ -82,6 +113,6 @@ async def test_probes_answer(world: World) -> None:
     assert live.json() == {"status": "alive"}
     assert ready.json() == {
         "status": "ready",
-        "checks": {"database": "ok", "nats": "ok", "consumer": "ok", "progress": "ok"},
+        "checks": {"database": "ok", "nats": "ok", "consumer": "ok", "progress": "ok", "inbox": "ok"},
     }
     assert "notifier_lag_messages 0.0" in metrics.text

@@ -18,7 +18,9 @@ async def test_a_push_is_the_finished_frame_exactly_as_agreed(world: World) -> N
     [push] = await world.company_pushes(ACME)
     data = (
         '{"id":"00000000-0000-4000-8000-000000000001","name":"Ada 1","email":"ada1@example.org","phone":null,'
-        '"organisation":null,"source":"web","status":"new","assigned_to":null,"created_at":"2026-03-01T12:00:00Z",'
+        '"organisation":null,"title":null,"source":"web","status":"new","status_since":null,"lost_reason":null,'
+        '"assigned_to":null,"value":null,"currency":null,"score":null,"tags":[],"custom":{},"messages":0,'
+        '"contact_id":null,"deal_id":null,"converted_at":null,"created_at":"2026-03-01T12:00:00Z",'
         f'"updated_at":"2026-03-01T12:00:00Z","version":1,"position":1,"event_id":"{fact.id}","actor":"u1"}}'
     )
     assert push.subject == f"push.{APP_ID}.private-company=2E{ACME}"

@@ -121,7 +121,7 @@ async def test_stopped_in_the_middle_it_finishes_its_batch_and_its_heir_goes_on(
 
 
 async def test_without_its_database_it_is_not_ready(world: World) -> None:
-    notifier = world.notifier(NOTIFIER_DATABASE_URL="postgresql://notifier_app:x@127.0.0.1:1/notifier")
+    notifier = world.notifier(NOTIFIER_WRITER_DATABASE_URL="postgresql://notifier_writer:x@127.0.0.1:1/notifier")
     notifier.start()
 
     await says(notifier, "database", "OperationalError")

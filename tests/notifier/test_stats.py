@@ -2,6 +2,8 @@
 
 import asyncio
 import itertools
+import random
+import time
 
 from contracts import envelope
 from contracts.events import Change, LeadUpdated
@@ -9,6 +11,7 @@ from contracts.push import StatsPush
 from notifier.leads_client import LeadsClient, LeadsUnavailable
 from notifier.stats import StatsPusher
 from notifier.store import connected
+from notifier.waiting import Backoff
 from support.notifiers import ACME, APP_ID, GLOBEX, NOW, World, summary
 from support.waiting import until
 
@@ -106,9 +109,15 @@ class SwallowsCancellation(LeadsClient):
 
 async def test_told_to_stop_it_ends_even_if_a_cancellation_is_swallowed(world: World) -> None:
     asked = asyncio.Event()
-    async with connected(world.database.url("notifier_app")) as store, asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+    async with (
+        connected(world.database.url("notifier_writer")) as store,
+        asyncio.timeout(5),
+        asyncio.TaskGroup() as tasks,
+    ):
         leads = SwallowsCancellation(asked)
-        stats = StatsPusher(world.operator.jetstream(), leads, store, app_id=APP_ID, spawn=tasks.create_task)
+        backoff = Backoff(time.monotonic, chance=random.random)
+        js = world.operator.jetstream()
+        stats = StatsPusher(js, leads, store, app_id=APP_ID, spawn=tasks.create_task, backoff=backoff)
         stats.mark(ACME)
         await asked.wait()
         stats.stop()

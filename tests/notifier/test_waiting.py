@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from notifier.waiting import Backoff, pause
 
 
@@ -16,7 +18,7 @@ async def test_a_pause_ends_when_it_is_time_to_stop() -> None:
 
 def test_what_fails_is_tried_again_ever_later_until_it_succeeds() -> None:
     now = 100.0
-    backoff = Backoff(lambda: now)
+    backoff = Backoff(lambda: now, chance=lambda: 0.0)
     delays = []
     for _ in range(6):
         backoff.failed("acme")
@@ -28,3 +30,12 @@ def test_what_fails_is_tried_again_ever_later_until_it_succeeds() -> None:
     assert backoff.remaining("acme") == 1
     backoff.succeeded("acme")
     assert backoff.remaining("acme") == 0
+
+
+def test_what_failed_together_is_tried_again_apart() -> None:
+    draws = iter([0.0, 0.5, 1.0])
+    backoff = Backoff(lambda: 100.0, chance=lambda: next(draws))
+    for key in ("acme", "globex", "initech"):
+        backoff.failed(key)
+
+    assert [backoff.remaining(key) for key in ("acme", "globex", "initech")] == pytest.approx([0.5, 0.425, 0.35])

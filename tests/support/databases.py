@@ -14,7 +14,7 @@ from leadwire.processes import Process
 from support.servers import PostgresServer
 
 _OWNERS = {"leads": "leads_owner", "notifier": "notifier_owner"}
-_USERS = {"leads": ("leads_app", "leads_relay"), "notifier": ("notifier_app",)}
+_USERS = {"leads": ("leads_app", "leads_relay"), "notifier": ("notifier_app", "notifier_writer")}
 _numbers = itertools.count(1)
 
 

@@ -11,7 +11,7 @@ import tempfile
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,10 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js.errors import NotFoundError
 
-from contracts import envelope, streams, subjects
-from contracts.channels import CompanyChannel, StatsChannel
+from contracts import envelope, streams, subjects, tokens
+from contracts.channels import CompanyChannel, StatsChannel, UserChannel
 from contracts.envelope import Envelope
-from contracts.events import LeadCreated, LeadSummary
+from contracts.events import Fact, ImportSummary, LeadCreated, LeadSummary, Message, UserSummary
 from leadwire.ports import LOOPBACK, reserve
 from leadwire.processes import Process
 from runtime.broker import Outgoing, PublishFailed, barrier, publish_window
@@ -36,6 +36,10 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 APP_ID = "4242"
 ACME = "aaaaaaaa-0000-4000-8000-000000000001"
 GLOBEX = "bbbbbbbb-0000-4000-8000-000000000002"
+ANA = "11111111-0000-4000-8000-00000000000a"
+BEN = "22222222-0000-4000-8000-00000000000b"
+EVA = "33333333-0000-4000-8000-00000000000e"
+"""Users."""
 
 
 def summary(number: int = 1, **changes: Any) -> LeadSummary:
@@ -50,6 +54,25 @@ def summary(number: int = 1, **changes: Any) -> LeadSummary:
         "version": 1,
     }
     return LeadSummary(**{**fields, **changes})
+
+
+def message(**changes: Any) -> Message:
+    return Message(**{"id": "m1", "author": ANA, "body": "Hello", "posted_at": NOW, **changes})
+
+
+def user(user_id: str, **changes: Any) -> UserSummary:
+    fields = {"id": user_id, "name": "Ana", "email": "ana@example.org", "role": "agent", "version": 1}
+    return UserSummary(**{**fields, **changes})
+
+
+def imported(**changes: Any) -> ImportSummary:
+    return ImportSummary(**{"id": "i1", "name": "leads.csv", "author": ANA, "rows": 10, "version": 2, **changes})
+
+
+def wrapped(fact: Fact, **attributes: Any) -> Envelope:
+    """Return any fact as the relay publishes it, at the first position of Acme's feed where nothing else is said."""
+    attributes = {"id": "e1", "companyid": ACME, "feedposition": 1, "streamversion": 1, **attributes}
+    return envelope.wrap(fact, time=NOW, **attributes)
 
 
 def created(company_id: str, position: int, **attributes: Any) -> Envelope:
@@ -81,6 +104,21 @@ class Leads:
         facts = [created(company_id, len(feed) + number, **attributes) for number in range(1, count + 1)]
         feed.extend(facts)
         return facts
+
+    def add(self, fact: Fact, company_id: str = ACME, **attributes: Any) -> Envelope:
+        """Commit any fact, and do not publish it."""
+        feed = self.feeds.setdefault(company_id, [])
+        position = len(feed) + 1
+        identity = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{company_id}:{position}"))
+        attributes = {"companyid": company_id, "feedposition": position, "id": identity, **attributes}
+        feed.append(wrapped(fact, **attributes))
+        return feed[-1]
+
+    async def tell(self, fact: Fact, company_id: str = ACME, **attributes: Any) -> Envelope:
+        """Commit any fact and publish it."""
+        told = self.add(fact, company_id, **attributes)
+        await self.publish(told)
+        return told
 
     async def publish(self, *facts: Envelope) -> None:
         """Publish facts as the relay does."""
@@ -172,10 +210,12 @@ class NotifierProcess(OwnProcess):
         self.url = f"http://{LOOPBACK}:{self._reservation.port}"
         settings = {
             "NOTIFIER_DATABASE_URL": database.url("notifier_app"),
+            "NOTIFIER_WRITER_DATABASE_URL": database.url("notifier_writer"),
             "NOTIFIER_NATS_URL": nats.url("notifier"),
             "NOTIFIER_HOST": LOOPBACK,
             "NOTIFIER_PORT": str(self._reservation.port),
             "NOTIFIER_PUSHER_APP_ID": APP_ID,
+            "NOTIFIER_JWT_SECRET": database.server.credentials.jwt_secret,
             **environment,
         }
         command = (sys.executable, "-P", "-m", "notifier", "serve")
@@ -263,6 +303,21 @@ class World:
 
     async def stats_pushes(self, company_id: str) -> list[Stored]:
         return await self.stored(streams.PUSH, subjects.push(APP_ID, str(StatsChannel(company_id))))
+
+    async def user_pushes(self, user_id: str) -> list[Stored]:
+        return await self.stored(streams.PUSH, subjects.push(APP_ID, str(UserChannel(user_id))))
+
+    def client(self, process: NotifierProcess, user_id: str, company_id: str = ACME) -> httpx.AsyncClient:
+        """Return an HTTP client of a notifier, logged in as a user."""
+        claims = tokens.Claims(user_id=user_id, company_id=company_id, role="agent")
+        secret = self.database.server.credentials.jwt_secret
+        token = tokens.issue(claims, secret, now=datetime.now(UTC), lifetime=timedelta(hours=1))
+        return httpx.AsyncClient(base_url=process.url, headers={"Authorization": f"Bearer {token}"})
+
+    def rows(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
+        """Return what the database answers to a superuser."""
+        with psycopg.connect(self.database.url("postgres"), autocommit=True) as connection:
+            return connection.execute(statement, values).fetchall()
 
     async def reaches(self, company_id: str, position: int, within: float = 30) -> None:
         """Wait until the push of a position is stored, and the cursor is there."""

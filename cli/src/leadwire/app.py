@@ -10,7 +10,7 @@ from typing import Annotated
 import httpx
 import typer
 
-from leadwire import checks, down, logs, paths, status
+from leadwire import checks, dead, down, logs, paths, status
 from leadwire.detach import detached
 from leadwire.postgres import PostgresFailed
 from leadwire.progress import complain, say
@@ -105,6 +105,38 @@ def logs_command(
 ) -> None:
     """Show what the processes say."""
     raise typer.Exit(logs.show(StateDirectory(state_dir.resolve()), name, lines, follow=follow))
+
+
+dead_app = typer.Typer(help="Look at what the notifier could not process, apply it after all, or throw it away.")
+app.add_typer(dead_app, name="dead", no_args_is_help=True)
+Sequences = Annotated[list[int], typer.Argument(help="Numbers of `dead list`.", min=1)]
+
+
+@dead_app.command("list")
+def dead_list_command(
+    as_json: Annotated[bool, typer.Option("--json", help="Everything but the bodies, for programs.")] = False,
+    state_dir: State = _STATE,
+) -> None:
+    """List dead letters, oldest first, each with its cause."""
+    raise typer.Exit(dead.dead(StateDirectory(state_dir.resolve()), "list", *(["--json"] if as_json else [])))
+
+
+@dead_app.command("show")
+def dead_show_command(sequences: Sequences, state_dir: State = _STATE) -> None:
+    """Show dead letters with headers, stack and body. A body may hold personal data."""
+    raise typer.Exit(dead.dead(StateDirectory(state_dir.resolve()), "show", *map(str, sequences)))
+
+
+@dead_app.command("retry")
+def dead_retry_command(sequences: Sequences, state_dir: State = _STATE) -> None:
+    """Have dead letters applied, each once; those that had their effect are taken away."""
+    raise typer.Exit(dead.dead(StateDirectory(state_dir.resolve()), "retry", *map(str, sequences)))
+
+
+@dead_app.command("drop")
+def dead_drop_command(sequences: Sequences, state_dir: State = _STATE) -> None:
+    """Throw dead letters away."""
+    raise typer.Exit(dead.dead(StateDirectory(state_dir.resolve()), "drop", *map(str, sequences)))
 
 
 @app.command("check")

@@ -4,14 +4,14 @@ import json
 import secrets
 import uuid
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
 from leadwire.files import write_private
 
 SUPERUSER: Final = "postgres"
-ROLES: Final = ("leads_owner", "leads_app", "leads_relay", "notifier_owner", "notifier_app")
+ROLES: Final = ("leads_owner", "leads_app", "leads_relay", "notifier_owner", "notifier_app", "notifier_writer")
 EXAMPLES: Final = ("example-faststream", "example-node", "example-replay")
 """The NATS users of the services under examples/."""
 NATS_USERS: Final = ("migrate", "leads-api", "leads-relay", "notifier", "gateway", "operator", *EXAMPLES)
@@ -49,8 +49,9 @@ class Credentials:
 def load(path: Path) -> Credentials:
     """Return the credentials of a stack, made up at the first time. A new release's new users get one, too."""
     known = json.loads(path.read_text()) if path.exists() else {}
-    fresh = Credentials()
-    credentials = replace(fresh, **{**known, "nats": {**fresh.nats, **known.get("nats", {})}})
+    fresh = asdict(Credentials())
+    passwords = {server: {**fresh[server], **known.get(server, {})} for server in ("postgres", "nats")}
+    credentials = Credentials(**{**fresh, **known, **passwords})
     if asdict(credentials) != known:
         write_private(path, json.dumps(asdict(credentials), indent=2))
     return credentials

@@ -93,17 +93,20 @@ class Topology:
         )
 
     def notifier_service(self) -> Process:
-        """Turns facts into pushes."""
+        """Turns facts into pushes and notifications, answers for the inboxes."""
         return self._service(
             NOTIFIER,
             self.notifier,
             ("notifier", "serve"),
             {
                 "NOTIFIER_DATABASE_URL": self.database_url("notifier_app"),
+                "NOTIFIER_WRITER_DATABASE_URL": self.database_url("notifier_writer"),
                 "NOTIFIER_NATS_URL": self.nats_url("notifier"),
                 "NOTIFIER_HOST": self.notifier.host,
                 "NOTIFIER_PORT": str(self.notifier.port),
                 "NOTIFIER_PUSHER_APP_ID": self.credentials.pusher_app_id,
+                "NOTIFIER_JWT_SECRET": self.credentials.jwt_secret,
+                "NOTIFIER_CORS_ORIGINS": json.dumps(self._origins()),
             },
         )
 

@@ -1,35 +1,31 @@
-"""Doing what follows from a batch of facts, company by company in the order of its feed.
-
-The order of effects: dead letters and pushes are stored, cursors are committed, messages are acknowledged. A crash in
-between repeats some of it, under the same message ids.
-"""
+"""Doing what follows from a batch of facts, company by company in the order of its feed."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import psycopg
 import structlog
 from nats.aio.msg import Msg
 from nats.errors import Error
-from nats.js import JetStreamContext
-from psycopg import OperationalError
 
-from contracts.dead import DeadLetter
 from notifier import metrics
+from notifier.effects import Effects, Work
 from notifier.feed import Entry, dense, read
+from notifier.jobs import JobSignals
 from notifier.leads_client import LeadsClient, LeadsUnavailable
 from notifier.letters import Letter, Plan, by_company, dead_letters, waiting
-from notifier.published import PushStream, windows
 from notifier.stats import StatsPusher
-from notifier.store import Advance, Store
+from notifier.store import Store
 from notifier.waiting import Backoff, pause
-from runtime.broker import Outgoing, PublishFailed, publish_window
+from runtime.broker import PublishFailed
 
 LONGEST_RUN: Final = 2000  # facts of one company that one batch fetches; the next batch goes on from there
-RETRY: Final = 0.5  # seconds until an interrupted batch is tried again
 SHORTEST_DELAY: Final = 0.05  # seconds until a message that waits for others is delivered again
+REMEMBERED: Final = 100_000  # companies whose cursors are not read again
 
+_BATCH: Final = "batch"  # beside the companies, a key of the backoff
 _log = structlog.stdlib.get_logger("notifier.batches")
 
 
@@ -37,10 +33,10 @@ _log = structlog.stdlib.get_logger("notifier.batches")
 class Outlets:
     """Where effects go."""
 
-    js: JetStreamContext
-    pushes: PushStream
+    effects: Effects
     store: Store
     stats: StatsPusher
+    jobs: JobSignals
 
 
 class BatchHandler:
@@ -52,16 +48,18 @@ class BatchHandler:
         leads: LeadsClient,
         *,
         app_id: str,
-        clock: Callable[[], float],
+        backoff: Backoff,
         on_progress: Callable[[], None],
     ) -> None:
         self._outlets = outlets
         self._leads = leads
         self._app_id = app_id
-        self._backoff = Backoff(clock)
+        self._backoff = backoff
         self._on_progress = on_progress
         self._stopping = asyncio.Event()
         self._passed_over: set[str] = set()
+        self._cursors: dict[str, int] = {}
+        """Nobody else moves them while we have the lock."""
 
     def stop(self) -> None:
         """Let the batch in hand end now if it only waits for something."""
@@ -76,29 +74,60 @@ class BatchHandler:
         while not self._stopping.is_set():
             try:
                 await self._apply(letters)
-            except (PublishFailed, Error, TimeoutError, OperationalError) as error:
+            except (PublishFailed, Error, TimeoutError, psycopg.Error) as error:
                 _log.warning("batch interrupted", error=type(error).__name__, cause=str(error.__cause__ or ""))
-                self._outlets.pushes.interrupted()
-                await pause(self._stopping, RETRY)
+                self._interrupted()
+                self._backoff.failed(_BATCH)
+                await pause(self._stopping, self._backoff.remaining(_BATCH))
             else:
+                self._backoff.succeeded(_BATCH)
                 return
+
+    def _interrupted(self) -> None:
+        self._cursors.clear()
+        self._outlets.effects.interrupted()
 
     async def _apply(self, letters: Sequence[Letter]) -> None:
         entries = by_company(letters)
-        cursors = await self._outlets.store.positions(entries)
-        plans = await asyncio.gather(
+        cursors = await self._positions(entries)
+        planned = await asyncio.gather(
             *(self._plan(company_id, cursors[company_id], entries[company_id]) for company_id in entries)
         )
-        await self._bury(dead_letters(letters, plans))
-        sequence = await self._outlets.pushes.publish(
-            [push for plan in plans for entry in plan.run for push in entry.reaction.pushes]
-        )
-        advances = [plan.advance for plan in plans if plan.run]
-        if advances:
-            await self._outlets.store.advance(advances, push_sequence=sequence)
-        self._outlets.pushes.finish(sequence)
-        self._record(plans, advances)
+        plans = await self._done(letters, planned)
+        self._cursors.update((plan.company_id, plan.end) for plan in plans)
+        self._record(plans)
         await self._acknowledge(letters, plans)
+
+    async def _positions(self, companies: Iterable[str]) -> Mapping[str, int]:
+        if len(self._cursors) > REMEMBERED:
+            self._cursors.clear()
+        if unknown := [company_id for company_id in companies if company_id not in self._cursors]:
+            self._cursors.update(await self._outlets.store.positions(unknown))
+        return self._cursors
+
+    async def _done(self, letters: Sequence[Letter], plans: Sequence[Plan]) -> Sequence[Plan]:
+        """Do what follows from plans, and return them as they were done."""
+        try:
+            await self._outlets.effects.do(_work(letters, plans))
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            _log.warning("the database refuses something of a batch", error=type(error).__name__)
+            self._interrupted()
+            return [await self._done_singly(letters, plan) for plan in plans]
+        return plans
+
+    async def _done_singly(self, letters: Sequence[Letter], plan: Plan) -> Plan:
+        """Do what follows fact by fact; what the database refuses becomes a dead letter."""
+        done: list[Entry] = []
+        for entry in plan.run:
+            one = Plan(plan.company_id, plan.cursor + len(done), [entry])
+            try:
+                await self._outlets.effects.do(_work(letters, [one]))
+            except (psycopg.DataError, psycopg.IntegrityError) as error:
+                self._outlets.effects.interrupted()
+                one = Plan(one.company_id, one.cursor, [entry.failed(error)])
+                await self._outlets.effects.do(_work(letters, [one]))
+            done.extend(one.run)
+        return Plan(plan.company_id, plan.cursor, done)
 
     async def _plan(self, company_id: str, cursor: int, entries: Sequence[Entry]) -> Plan:
         """Return the dense run after the cursor, with the facts that are missing in between fetched.
@@ -128,16 +157,7 @@ class BatchHandler:
         metrics.FACTS_FETCHED.inc(len(fetched))
         return run
 
-    async def _bury(self, dead: Sequence[DeadLetter]) -> None:
-        for window in windows(dead):
-            await publish_window(
-                self._outlets.js, [Outgoing(letter.subject, letter.payload, letter.headers) for letter in window]
-            )
-        for letter in dead:
-            metrics.DEAD_LETTERS.inc()
-            _log.error("dead letter", subject=letter.source, sequence=letter.sequence, cause=letter.cause)
-
-    def _record(self, plans: Iterable[Plan], advances: Iterable[Advance]) -> None:
+    def _record(self, plans: Iterable[Plan]) -> None:
         for plan in plans:
             for entry in plan.run:
                 metrics.FACTS_APPLIED.labels(entry.event).inc()
@@ -149,13 +169,15 @@ class BatchHandler:
                     company_id=entry.company_id,
                     position=entry.position,
                     pushes=len(entry.reaction.pushes),
+                    notifications=len(entry.reaction.notifications),
                 )
                 if not entry.is_known and entry.event not in self._passed_over:
                     self._passed_over.add(entry.event)
                     _log.warning("facts of this name are passed over: it is not of this release", name=entry.event)
-        for advance in advances:
-            if advance.stats_due:
-                self._outlets.stats.mark(advance.company_id)
+            if plan.advance.stats_due:
+                self._outlets.stats.mark(plan.company_id)
+            if plan.jobs:
+                self._outlets.jobs.mark(plan.company_id)
 
     async def _acknowledge(self, letters: Sequence[Letter], plans: Iterable[Plan]) -> None:
         kept = waiting(letters, plans)
@@ -169,3 +191,13 @@ class BatchHandler:
             await letter.message.nak(delay=max(self._backoff.remaining(company_id), SHORTEST_DELAY))
         if len(kept) < len(letters):
             self._on_progress()
+
+
+def _work(letters: Sequence[Letter], plans: Sequence[Plan]) -> Work:
+    return Work(
+        dead=dead_letters(letters, plans),
+        pushes=[push for plan in plans for push in plan.pushes],
+        advances=[plan.advance for plan in plans if plan.run],
+        tellings=[telling for plan in plans for telling in plan.tellings],
+        jobs=[job for plan in plans for job in plan.jobs],
+    )

@@ -1,17 +1,20 @@
 """A company's feed as the notifier reads it: dense positions, each with what follows from it. Pure."""
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from contracts import channels
 from contracts.channels import CompanyChannel
-from contracts.envelope import parse
+from contracts.envelope import Envelope, parse
 from contracts.events import UnknownEvent
-from notifier.rules import SILENCE, Reaction, react
+from contracts.push import Push, Termination
+from notifier.reaction import SILENCE, Reaction
+from notifier.rules import react
+from runtime.stacks import frames
 
 LARGEST_PUSH: Final = 1_000_000  # bytes; with its headers it has to stay below the server's 1 MiB
 
@@ -31,6 +34,12 @@ class Entry:
     """False for a fact of a later release, which is passed over."""
     failure: str | None = None
     """Why nothing can follow from it: a dead letter."""
+    stack: Sequence[str] = ()
+    """Where it failed."""
+
+    def failed(self, error: Exception) -> "Entry":
+        """Return the same fact as one of which nothing follows."""
+        return replace(self, reaction=SILENCE, failure=type(error).__name__, stack=frames(error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +48,7 @@ class Unreadable:
 
     body: bytes
     failure: str
+    stack: Sequence[str] = ()
 
 
 def read(body: bytes, app_id: str) -> Entry | Unreadable:
@@ -46,31 +56,32 @@ def read(body: bytes, app_id: str) -> Entry | Unreadable:
     try:
         envelope = parse(body)
     except ValidationError as error:
-        return _salvage(body, _cause(error))
+        return _salvage(body, _cause(error), frames(error))
     if not _is_company(envelope.companyid):
         return Unreadable(body, "companyid: not the id of a company")
-    reaction, is_known, failure = SILENCE, True, None
-    try:
-        reaction = react(envelope, app_id)
-    except UnknownEvent:
-        is_known = False
-    except ValidationError as error:
-        failure = _cause(error)
-    except Exception as error:  # noqa: BLE001 - a rule that fails on one fact must not keep the others waiting
-        failure = f"{type(error).__name__} in the rules"
-    if any(len(push.body) > LARGEST_PUSH for push in reaction.pushes):
-        reaction, failure = SILENCE, "a push larger than NATS takes"
-    return Entry(
+    entry = Entry(
         body=body,
         company_id=envelope.companyid,
         position=envelope.feedposition,
         event=envelope.type,
         event_id=envelope.id,
         correlation_id=envelope.correlationid,
-        reaction=reaction,
-        is_known=is_known,
-        failure=failure,
     )
+    return _with_reaction(entry, envelope, app_id)
+
+
+def _with_reaction(entry: Entry, envelope: Envelope, app_id: str) -> Entry:
+    try:
+        reaction = react(envelope, app_id)
+    except UnknownEvent:
+        return replace(entry, is_known=False)
+    except ValidationError as error:
+        return replace(entry, failure=_cause(error), stack=frames(error))
+    except Exception as error:  # noqa: BLE001 - a rule that fails on one fact must not keep the others waiting
+        return replace(entry, failure=f"{type(error).__name__} in the rules", stack=frames(error))
+    if any(map(_is_too_large, reaction.pushes)):
+        return replace(entry, failure="a push larger than NATS takes")
+    return replace(entry, reaction=reaction)
 
 
 def dense(entries: Iterable[Entry], *, after: int) -> list[Entry]:
@@ -82,18 +93,25 @@ def dense(entries: Iterable[Entry], *, after: int) -> list[Entry]:
     return run
 
 
-def _salvage(body: bytes, failure: str) -> Entry | Unreadable:
+def _salvage(body: bytes, failure: str, stack: Sequence[str]) -> Entry | Unreadable:
     """Return at least the place of a broken envelope, so that its company's feed can go on."""
     try:
         attributes: Any = json.loads(body)
     except (ValueError, RecursionError):
-        return Unreadable(body, failure)
+        return Unreadable(body, failure, stack)
     match attributes:
         case {"companyid": str(company_id), "feedposition": int(position)} if (
             type(position) is int and position > 0 and _is_company(company_id)
         ):
-            return Entry(body=body, company_id=company_id, position=position, event="unreadable", failure=failure)
-    return Unreadable(body, failure)
+            return Entry(
+                body=body, company_id=company_id, position=position, event="unreadable", failure=failure, stack=stack
+            )
+    return Unreadable(body, failure, stack)
+
+
+def _is_too_large(push: Push | Termination) -> bool:
+    # Escaped in a frame, a character takes at most eight bytes: most need no second look.
+    return isinstance(push, Push) and len(push.data) * 8 > LARGEST_PUSH and len(push.body) > LARGEST_PUSH
 
 
 def _is_company(company_id: str) -> bool:

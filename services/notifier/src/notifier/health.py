@@ -54,7 +54,7 @@ class ConsumerWatch:
         try:
             info = await js.consumer_info(streams.CRM, streams.NOTIFIER)
         except NotFoundError:
-            self._changed("the consumer does not exist")
+            self._changed("the consumer does not exist: `python -m leads migrate` makes it, and all goes on")
             self.exists.clear()
         except (Error, TimeoutError) as error:
             self._changed(f"no answer about the consumer: {type(error).__name__}")

@@ -1,15 +1,16 @@
 """What a batch of messages means: by company a run of facts to apply, dead letters, and what has to wait. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from nats.aio.msg import Msg
 
 from contracts import streams, subjects
 from contracts.dead import DeadLetter
+from contracts.push import Push, Termination
 from notifier.feed import Entry, Unreadable
-from notifier.store import Advance
+from notifier.store import Advance, JobPart, Telling
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,45 @@ class Plan:
     @property
     def advance(self) -> Advance:
         """What the database has to remember."""
-        due = max((entry.position for entry in self.run if entry.reaction.changes_stats), default=0)
-        return Advance(company_id=self.company_id, position=self.end, stats_due=due)
+        return Advance(
+            company_id=self.company_id,
+            position=self.end,
+            stats_due=max((entry.position for entry in self.run if entry.reaction.changes_stats), default=0),
+            passed_over=[entry.position for entry in self.run if entry.failure is not None],
+        )
+
+    @property
+    def pushes(self) -> Iterator[Push | Termination]:
+        """What screens hear at once."""
+        return (push for entry in self.run for push in entry.reaction.pushes)
+
+    @property
+    def tellings(self) -> Iterator[Telling]:
+        """Who is notified."""
+        return (telling for entry in self.run for telling in tellings(entry))
+
+    @property
+    def jobs(self) -> list[JobPart]:
+        """What is told job by job."""
+        return job_parts(self.run)
+
+
+def tellings(entry: Entry) -> Iterator[Telling]:
+    """Return who is notified of a fact."""
+    for told in entry.reaction.notifications:
+        yield Telling(company_id=entry.company_id, told=told, correlation_id=entry.correlation_id)
+
+
+def job_parts(run: Sequence[Entry]) -> list[JobPart]:
+    """Return what a company's facts are to bulk jobs, job by job."""
+    positions: defaultdict[str, list[int]] = defaultdict(list)
+    for entry in run:
+        if entry.reaction.job_id is not None:
+            positions[entry.reaction.job_id].append(entry.position)
+    return [
+        JobPart(company_id=run[0].company_id, job_id=job_id, count=len(found), position=found[-1])
+        for job_id, found in positions.items()
+    ]
 
 
 def by_company(letters: Iterable[Letter]) -> dict[str, list[Entry]]:
@@ -62,36 +100,54 @@ def waiting(letters: Iterable[Letter], plans: Iterable[Plan]) -> Mapping[str, Le
     return {company_id: letter for company_id, (_position, letter) in highest.items()}
 
 
-def dead_letters(letters: Iterable[Letter], plans: Sequence[Plan]) -> list[DeadLetter]:
+def dead_letters(letters: Sequence[Letter], plans: Sequence[Plan]) -> list[DeadLetter]:
     """Return what has to be given up on: each position once, whether it was delivered or fetched."""
+    brought = {
+        (letter.content.company_id, letter.content.position): letter.message
+        for letter in letters
+        if isinstance(letter.content, Entry)
+    }
+    applied = [
+        _dead(entry, brought.get((entry.company_id, entry.position)))
+        for plan in plans
+        for entry in plan.run
+        if entry.failure is not None
+    ]
     cursors = {plan.company_id: plan.cursor for plan in plans}
-    fetched = [_dead(entry, subjects.changes_request(plan.company_id)) for plan in plans for entry in plan.run]
-    delivered = [
-        _dead(letter.content, letter.message.subject, letter.message.metadata.sequence.stream)
+    others = [
+        _dead(letter.content, letter.message)
         for letter in letters
         if letter.content.failure is not None and not _is_past(letter.content, cursors)
     ]
-    return list({letter.key: letter for letter in (*fetched, *delivered) if letter is not None}.values())
+    return list({letter.key: letter for letter in (*others, *applied)}.values())
 
 
 def _is_past(content: Entry | Unreadable, cursors: Mapping[str, int]) -> bool:
-    return isinstance(content, Entry) and content.position <= cursors[content.company_id]
+    if isinstance(content, Unreadable):
+        return False
+    return content.company_id not in cursors or content.position <= cursors[content.company_id]
 
 
-def _dead(content: Entry | Unreadable, source: str, sequence: int | None = None) -> DeadLetter | None:
-    if content.failure is None:
-        return None
-    match content:
-        case Entry():
-            key, correlation_id = f"{content.company_id}:{content.position}", content.correlation_id
-        case Unreadable():
-            key, correlation_id = f"{streams.CRM}:{sequence}", None
-    return DeadLetter(
+def _dead(content: Entry | Unreadable, message: Msg | None) -> DeadLetter:
+    assert content.failure is not None
+    sequence = None if message is None else message.metadata.sequence.stream
+    letter = DeadLetter(
         consumer=streams.NOTIFIER,
-        key=key,
+        key=f"{streams.CRM}:{sequence}",
         cause=content.failure,
-        source=source,
+        source="" if message is None else message.subject,
         sequence=sequence,
         body=content.body,
-        correlation_id=correlation_id,
+        stack=content.stack,
+        original={} if message is None else message.headers or {},
+    )
+    if isinstance(content, Unreadable):
+        return letter
+    return replace(
+        letter,
+        key=f"{content.company_id}:{content.position}",
+        source=letter.source or subjects.changes_request(content.company_id),
+        correlation_id=content.correlation_id,
+        event=content.event,
+        place=(content.company_id, content.position),
     )

@@ -1,10 +1,12 @@
 """The composition root: the only place that reads settings, owns the clock and makes ids."""
 
 import asyncio
+import random
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Final, TypeVar
 from uuid import uuid4
 
@@ -12,17 +14,24 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings
 
+from notifier import dead
+from notifier.api.app import build
+from notifier.api.context import Services
+from notifier.connections import Connections
+from notifier.inbox import Inbox
 from notifier.migrate import migrate
 from notifier.service import Notifier
-from notifier.settings import DatabaseSettings, Settings
+from notifier.settings import DatabaseSettings, OperatorSettings, Settings
 from runtime import logs
-from runtime.http import Check, CorrelationMiddleware, probe_routes
+from runtime.http import probe_routes
 
-USAGE: Final = "usage: python -m notifier serve|migrate"
+USAGE: Final = f"usage: python -m notifier serve|migrate|dead\n{dead.USAGE}"
 USAGE_ERROR: Final = 2
 
-_S = TypeVar("_S", bound=DatabaseSettings)
+_S = TypeVar("_S", bound=BaseSettings)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -30,51 +39,88 @@ def main(arguments: Sequence[str]) -> int:
     try:
         match arguments:
             case ["serve"]:
-                uvloop.run(serve(_configured(Settings)))
+                settings = _read(Settings)
+                logs.configure("notifier", settings.log_level)
+                uvloop.run(serve(settings))
             case ["migrate"]:
-                migrate(_configured(DatabaseSettings).database_url.get_secret_value())
+                database = _read(DatabaseSettings)
+                logs.configure("notifier", database.log_level)
+                migrate(database.database_url.get_secret_value())
+            case ["dead", *rest] if (command := dead.parse(rest)) is not None:
+                operator = _read(OperatorSettings)
+                logs.configure("notifier", "ERROR")
+                return asyncio.run(dead.run(command, operator.nats_url.get_secret_value(), write=_write))
             case _:
                 return _refuse(USAGE)
     except ValidationError as error:
-        problems = error.errors(include_input=False)
-        return _refuse("notifier: " + "; ".join(f"NOTIFIER_{p['loc'][0]}".upper() + f": {p['msg']}" for p in problems))
+        return _refuse("notifier: " + "; ".join(f"{_name(error, p['loc'][0])}: {p['msg']}" for p in _problems(error)))
     return 0
 
 
 async def serve(settings: Settings) -> None:
-    """Notify, or stand by, and answer probes, until a signal ends it."""
+    """Answer requests and probes; notify, or stand by; until a signal ends it."""
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     notifier = Notifier(
-        database_url=settings.database_url.get_secret_value(),
+        database_url=settings.writer_database_url.get_secret_value(),
         nats_url=settings.nats_url.get_secret_value(),
         app_id=settings.pusher_app_id,
         clock=time.monotonic,
+        chance=random.random,
     )
-    app = build(notifier.checks(), new_id=lambda: str(uuid4()))
+    connections = Connections(settings.database_url.get_secret_value(), size=settings.pool_size)
     config = uvicorn.Config(
-        app, host=settings.host, port=settings.port, lifespan="off", log_config=None, access_log=False
+        application(settings, notifier, connections),
+        host=settings.host,
+        port=settings.port,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
     )
     server = uvicorn.Server(config)
-    async with asyncio.TaskGroup() as tasks:  # whichever fails takes the process down with it
-        tasks.create_task(server.serve())
-        await notifier.run(stopping)
-        server.should_exit = True
+    try:
+        async with asyncio.TaskGroup() as tasks:  # whichever fails takes the process down with it
+            tasks.create_task(server.serve())
+            await notifier.run(stopping)
+            server.should_exit = True
+    finally:
+        await connections.close()
 
 
-def build(checks: Mapping[str, Check], *, new_id: Callable[[], str]) -> FastAPI:
+def application(settings: Settings, notifier: Notifier, connections: Connections) -> FastAPI:
     """Return what the port answers."""
-    app = FastAPI(title="notifier", openapi_url=None)
-    app.add_middleware(CorrelationMiddleware, new_id=new_id)
-    app.router.routes.extend(probe_routes(checks))
-    return app
+    services = Services(
+        inbox=Inbox(connections),
+        clock=lambda: datetime.now(UTC),
+        jwt_secret=settings.jwt_secret.get_secret_value(),
+    )
+    return build(
+        services,
+        probes=probe_routes({**notifier.checks(), "inbox": connections.check}),
+        new_id=lambda: str(uuid4()),
+        cors_origins=settings.cors_origins,
+        root_path=settings.root_path,
+    )
 
 
-def _configured(kind: type[_S]) -> _S:
-    settings = kind()
-    logs.configure("notifier", settings.log_level)
-    return settings
+def _read(kind: type[_S]) -> _S:
+    return kind()
+
+
+def _problems(error: ValidationError) -> Sequence[ErrorDetails]:
+    return error.errors(include_input=False)
+
+
+def _name(error: ValidationError, field: int | str) -> str:
+    prefix = "" if error.title == OperatorSettings.__name__ else "NOTIFIER_"
+    return f"{prefix}{field}".upper()
+
+
+def _write(text: str) -> None:
+    print(text)  # noqa: T201 - the answer to a person at a terminal
 
 
 def _refuse(message: str) -> int:

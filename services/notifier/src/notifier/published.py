@@ -2,34 +2,27 @@
 
 `PUSH` drops a message id that it saw within two minutes. A process that dies between storing pushes and committing its
 cursors, and is followed later than that, would have them stored again. So whoever takes over knows, from the cursors,
-the last sequence of a finished batch, and looks up what was stored on a subject after it before first publishing there.
+the last sequence of a finished batch, and looks up what was stored after it before publishing.
 """
 
 import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
 from contracts import streams
-from contracts.push import MESSAGE_ID_HEADER, Push
+from contracts.push import MESSAGE_ID_HEADER, TERMINATE, Push, Termination
 from notifier import metrics
 from runtime.broker import Outgoing, publish_window
 
 WINDOW: Final = 256
+SHORT: Final = 2000  # messages that are read one by one to see which are ours
+REMEMBERED: Final = 100_000  # subjects
 
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class _Span:
-    """The sequences of `PUSH` in which an interrupted batch may have left something."""
-
-    after: int
-    until: int
 
 
 class PushStream:
@@ -39,10 +32,9 @@ class PushStream:
         """Begin after the last sequence of a finished batch."""
         self._js = js
         self._finished = finished
-        self._span: _Span | None = None
-        self._stored: dict[str, dict[str, int]] = {}
+        self._left: Leftovers | None = None
 
-    async def publish(self, pushes: Sequence[Push]) -> int:
+    async def publish(self, pushes: Sequence[Push | Termination]) -> int:
         """Store pushes in order, and return the last sequence of `PUSH` that is ours.
 
         Raises:
@@ -50,45 +42,69 @@ class PushStream:
             nats.errors.Error, TimeoutError: the same, with nothing new stored.
         """
         outgoing = [Outgoing(push.subject, push.body, push.headers) for push in pushes]
-        await self._look_up({message.subject for message in outgoing})
-        sequences = [self._stored[message.subject].get(message.headers[MESSAGE_ID_HEADER]) for message in outgoing]
-        last = max((sequence for sequence in sequences if sequence is not None), default=self._finished)
-        fresh = [message for message, sequence in zip(outgoing, sequences, strict=True) if sequence is None]
+        last, fresh = self._finished, outgoing
+        if outgoing and not (left := await self._leftovers()).is_empty:
+            sequences = await left.find(outgoing)
+            last = max(last, *(sequence or 0 for sequence in sequences))
+            fresh = [message for message, sequence in zip(outgoing, sequences, strict=True) if sequence is None]
         for window in windows(fresh):
             acknowledgements = await publish_window(self._js, window)
             last = max(last, *(acknowledgement.seq for acknowledgement in acknowledgements))
-        events = (push.event for push, sequence in zip(pushes, sequences, strict=True) if sequence is None)
-        for event, count in Counter(events).items():
+        for event, count in Counter(map(_event, pushes)).items():
             metrics.PUSHES_PUBLISHED.labels(event).inc(count)
         return last
 
     def finish(self, sequence: int) -> None:
         """Say that the batch whose last push has this sequence is committed."""
-        self._finished = sequence
+        self._finished = max(self._finished, sequence)
 
     def interrupted(self) -> None:
         """Say that nobody knows what of the last batch is stored."""
-        self._span = None
-        self._stored.clear()
+        self._left = None
 
-    async def _look_up(self, subjects: set[str]) -> None:
-        span = self._span or await self._interrupted_span()
-        unknown = sorted(subjects - self._stored.keys())
-        for some in windows(unknown):
-            found = await asyncio.gather(*(self._ids(subject, span) for subject in some))
-            self._stored.update(zip(some, found, strict=True))
+    async def _leftovers(self) -> "Leftovers":
+        if self._left is None:
+            last = (await self._js.stream_info(streams.PUSH)).state.last_seq
+            if self._finished > last:
+                self._finished = 0  # a stream that ends before what we stored is another one: it begins anew at 1
+            self._left = Leftovers(self._js, after=self._finished, until=last)
+        return self._left
 
-    async def _interrupted_span(self) -> _Span:
-        last = (await self._js.stream_info(streams.PUSH)).state.last_seq
-        # A stream that ends before what we stored is another one: it begins anew at 1.
-        self._span = _Span(self._finished if self._finished <= last else 0, last)
-        return self._span
 
-    async def _ids(self, subject: str, span: _Span) -> dict[str, int]:
-        """Return message id → sequence of what is stored on a subject within the span."""
+class Leftovers:
+    """What an interrupted batch may have left in `PUSH`."""
+
+    def __init__(self, js: JetStreamContext, *, after: int, until: int) -> None:
+        self._js = js
+        self._after = after
+        self._until = until
+        self._all: dict[str, int] | None = None
+        self._by_subject: dict[str, dict[str, int]] = {}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was stored since the last batch was finished, by us or by anybody."""
+        return self._after >= self._until
+
+    async def find(self, messages: Sequence[Outgoing]) -> list[int | None]:
+        """Return the sequence of each message that is stored already."""
+        if self._until - self._after <= SHORT:
+            if self._all is None:
+                self._all = await self._ids(">")
+            return [self._all.get(message.headers[MESSAGE_ID_HEADER]) for message in messages]
+        # Others have stored much: of that many messages only those on our subjects are looked at.
+        if len(self._by_subject) > REMEMBERED:
+            self._by_subject.clear()
+        for some in windows(sorted({message.subject for message in messages} - self._by_subject.keys())):
+            found = await asyncio.gather(*map(self._ids, some))
+            self._by_subject.update(zip(some, found, strict=True))
+        return [self._by_subject[message.subject].get(message.headers[MESSAGE_ID_HEADER]) for message in messages]
+
+    async def _ids(self, subject: str) -> dict[str, int]:
+        """Return message id → sequence of what is stored on matching subjects."""
         ids: dict[str, int] = {}
-        sequence = span.after
-        while sequence < span.until:
+        sequence = self._after
+        while sequence < self._until:
             try:
                 message = await self._js.get_msg(streams.PUSH, sequence + 1, subject, direct=True, next=True)
             except NotFoundError:
@@ -97,6 +113,10 @@ class PushStream:
             sequence = message.seq
             ids[(message.headers or {}).get(MESSAGE_ID_HEADER, "")] = sequence
         return ids
+
+
+def _event(push: Push | Termination) -> str:
+    return push.event if isinstance(push, Push) else TERMINATE
 
 
 def windows(items: Sequence[_T]) -> Iterator[Sequence[_T]]:

@@ -1,19 +1,23 @@
-"""Who hears about which fact. Pure, one table, silence by default."""
+"""Who hears about which fact. Pure, one table, silence by default.
+
+A fact of a bulk job reaches no channel by itself: its company hears of the job (`notifier.jobs`), and each recipient of
+a notification gets one for the whole job.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from contracts.channels import CompanyChannel
 from contracts.envelope import Envelope
 from contracts.events import (
-    Changes,
+    Fact,
+    ImportFinished,
+    ImportReverted,
+    ImportStarted,
     LeadAssigned,
     LeadConverted,
     LeadCreated,
     LeadDeleted,
-    LeadEvent,
     LeadMerged,
     LeadMessageEdited,
     LeadMessagePosted,
@@ -21,37 +25,46 @@ from contracts.events import (
     LeadStatusChanged,
     LeadTagged,
     LeadUpdated,
+    PipelineChanged,
+    UserAdded,
+    UserChanged,
+    UserDeactivated,
+    UserReactivated,
 )
-from contracts.push import LeadPush, Push
+from notifier.notices import notifications
+from notifier.reaction import Reaction, Rule
+from notifier.screens import pushes
 
-COMPANY_HEARS: Final[Mapping[type[LeadEvent], str]] = MappingProxyType(
+_LEAD: Final = ("lead.updated",)
+_POSTED: Final = ("lead.updated", "message.posted")
+_EDITED: Final = ("lead.updated", "message.edited")
+
+# fmt: off
+RULES: Final[Mapping[type[Fact], Rule]] = MappingProxyType(
     {
-        LeadCreated: "lead.created",
-        LeadUpdated: "lead.updated",
-        LeadAssigned: "lead.updated",
-        LeadStatusChanged: "lead.updated",
-        LeadTagged: "lead.updated",
-        LeadMessagePosted: "lead.updated",
-        LeadMessageEdited: "lead.updated",
-        LeadConverted: "lead.updated",
-        LeadMerged: "lead.updated",
-        LeadRestored: "lead.created",
-        LeadDeleted: "lead.deleted",
+        LeadCreated:       Rule(company="lead.created", notices=("assigned", "duplicate_found"), figures=True),
+        LeadUpdated:       Rule(company="lead.updated", lead=_LEAD, figures="source"),
+        LeadAssigned:      Rule(company="lead.updated", lead=_LEAD, notices=("assigned", "unassigned"), figures=True),
+        LeadStatusChanged: Rule(company="lead.updated", lead=_LEAD, notices=("status_changed",), figures=True),
+        LeadTagged:        Rule(company="lead.updated", lead=_LEAD),
+        LeadMessagePosted: Rule(company="lead.updated", lead=_POSTED, notices=("mentioned", "message")),
+        LeadMessageEdited: Rule(company="lead.updated", lead=_EDITED, notices=("mentioned",)),
+        LeadConverted:     Rule(company="lead.updated", lead=_LEAD, figures=True),
+        LeadMerged:        Rule(company="lead.updated", lead=_LEAD, figures=True),
+        LeadDeleted:       Rule(company="lead.deleted", figures=True),
+        LeadRestored:      Rule(company="lead.created", figures=True),
+        ImportStarted:     Rule(company="import.progress"),
+        ImportFinished:    Rule(company="import.progress", notices=("import_finished",)),
+        ImportReverted:    Rule(company="import.progress"),
+        UserDeactivated:   Rule(terminates=True),
+        UserAdded:         Rule(),
+        UserChanged:       Rule(),
+        UserReactivated:   Rule(),
+        PipelineChanged:   Rule(figures=True),
     }
 )
-"""Fact → the event on its company's channel. A list only has to replace the row that `lead.updated` brings."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reaction:
-    """What follows from one fact."""
-
-    pushes: tuple[Push, ...] = ()
-    changes_stats: bool = False
-    """Whether the company's figures may be others now."""
-
-
-SILENCE: Final = Reaction()
+# fmt: on
+"""Fact → what follows. Whom two notices fit is told by the first; `notices.py` says whom a notice tells."""
 
 
 def react(envelope: Envelope, app_id: str) -> Reaction:
@@ -60,43 +73,19 @@ def react(envelope: Envelope, app_id: str) -> Reaction:
     Raises:
         contracts.events.UnknownEvent: the fact is of a later release.
         pydantic.ValidationError: its data does not fit its type.
+        notifier.notices.NoSuchUser: it names a recipient by what is no user's id.
     """
     fact = envelope.fact()
-    if not isinstance(fact, LeadEvent):
-        return SILENCE
-    event = COMPANY_HEARS[type(fact)]
+    rule = RULES[type(fact)]
     return Reaction(
-        pushes=(_company_push(event, envelope, fact, app_id),),
-        changes_stats=_changes_stats(fact),
+        pushes=tuple(pushes(rule, fact, envelope, app_id)),
+        notifications=tuple(notifications(rule, fact, envelope)),
+        changes_stats=_changes_stats(rule, fact),
+        job_id=envelope.jobid if rule.is_about_leads else None,
     )
 
 
-def _company_push(event: str, envelope: Envelope, fact: LeadEvent, app_id: str) -> Push:
-    payload = LeadPush(
-        lead=fact.lead,
-        position=envelope.feedposition,
-        event_id=envelope.id,
-        actor=envelope.actor,
-        changed=_changes(fact),
-    )
-    return Push(
-        app_id=app_id,
-        channel=str(CompanyChannel(envelope.companyid)),
-        event=event,
-        data=payload.data,
-        key=envelope.id,
-        except_socket=envelope.socketid,
-        correlation_id=envelope.correlationid,
-    )
-
-
-def _changes(fact: LeadEvent) -> Changes | None:
-    if isinstance(fact, LeadCreated | LeadDeleted | LeadRestored):
-        return None
-    return fact.changes if isinstance(fact, LeadUpdated | LeadAssigned | LeadStatusChanged | LeadTagged) else {}
-
-
-def _changes_stats(fact: LeadEvent) -> bool:
-    # Of what LeadUpdated may change, only the source is counted.
-    silent = LeadTagged | LeadMessagePosted | LeadMessageEdited
-    return "source" in fact.changes if isinstance(fact, LeadUpdated) else not isinstance(fact, silent)
+def _changes_stats(rule: Rule, fact: Fact) -> bool:
+    if isinstance(rule.figures, str):
+        return isinstance(fact, LeadUpdated) and rule.figures in fact.changes
+    return rule.figures

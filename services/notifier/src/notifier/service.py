@@ -12,13 +12,20 @@ from nats.aio.client import Client
 from nats.errors import Error
 
 from notifier.batches import BatchHandler, Outlets
+from notifier.effects import Effects
+from notifier.feed import Entry
 from notifier.health import ConsumerWatch
+from notifier.jobs import JobSignals
 from notifier.leader import Leader
 from notifier.leads_client import LeadsClient
+from notifier.outflow import Outflow
 from notifier.published import PushStream
-from notifier.stats import Spawn, StatsPusher
+from notifier.pulse import Spawn
+from notifier.retries import Retries
+from notifier.stats import StatsPusher
 from notifier.store import Store
 from notifier.subscriber import FactSubscriber
+from notifier.waiting import Backoff
 from runtime.broker import connection_options
 from runtime.http import Check
 
@@ -31,7 +38,15 @@ _log = structlog.stdlib.get_logger("notifier.service")
 class Notifier:
     """One notifier process, without its HTTP port."""
 
-    def __init__(self, *, database_url: str, nats_url: str, app_id: str, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        *,
+        database_url: str,
+        nats_url: str,
+        app_id: str,
+        clock: Callable[[], float],
+        chance: Callable[[], float],
+    ) -> None:
         options = connection_options(nats_url, "notifier")
         self._broker = NatsBroker(
             **options,
@@ -45,6 +60,7 @@ class Notifier:
         self._watch = ConsumerWatch(clock)
         self._app_id = app_id
         self._clock = clock
+        self._chance = chance
         self._nats: Client | None = None
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -88,25 +104,46 @@ class Notifier:
     @asynccontextmanager
     async def _consuming(self, client: Client, store: Store, spawn: Spawn) -> AsyncIterator[None]:
         js, leads = client.jetstream(), LeadsClient(client)
-        stats = StatsPusher(js, leads, store, app_id=self._app_id, spawn=spawn)
         pushes = PushStream(js, finished=await store.push_sequence())
+        effects = Effects(js, pushes, store, app_id=self._app_id)
+        stats = StatsPusher(js, leads, store, app_id=self._app_id, spawn=spawn, backoff=self._backoff())
+        jobs = JobSignals(js, store, app_id=self._app_id, spawn=spawn, backoff=self._backoff())
+        outflow = Outflow(effects, backoff=self._backoff())
         handler = BatchHandler(
-            Outlets(js=js, pushes=pushes, store=store, stats=stats),
+            Outlets(effects=effects, store=store, stats=stats, jobs=jobs),
             leads,
             app_id=self._app_id,
-            clock=self._clock,
+            backoff=self._backoff(),
             on_progress=self._watch.progressed,
         )
+
+        def applied(entry: Entry) -> None:
+            if entry.reaction.changes_stats:
+                stats.mark(entry.company_id)
+            if entry.reaction.job_id is not None:
+                jobs.mark(entry.company_id)
+
+        retries = Retries(js, effects, store, app_id=self._app_id, on_applied=applied)
         await stats.resume()
+        await jobs.resume()
         starting = spawn(self._start(handler))
+        flowing = spawn(outflow.run())
+        stop_answering = await retries.listen(client)
         try:
             yield
         finally:
+            with suppress(Error):
+                await stop_answering()
             handler.stop()
+            outflow.stop()
             starting.cancel()
-            await asyncio.wait([starting])
+            await asyncio.wait([starting, flowing])
             await self._facts.stop()
             stats.stop()
+            jobs.stop()
+
+    def _backoff(self) -> Backoff:
+        return Backoff(self._clock, chance=self._chance)
 
     async def _start(self, handler: BatchHandler) -> None:
         while True:

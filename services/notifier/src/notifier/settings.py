@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class DatabaseSettings(BaseSettings):
-    """Enough for the migrate step."""
+    """Enough for the migrate step, as role notifier_owner."""
 
     model_config = SettingsConfigDict(env_prefix="NOTIFIER_", frozen=True, hide_input_in_errors=True)
 
@@ -16,9 +16,26 @@ class DatabaseSettings(BaseSettings):
 
 
 class Settings(DatabaseSettings):
-    """A running notifier's."""
+    """A running notifier's; requests are answered as role notifier_app."""
 
+    writer_database_url: SecretStr
+    """The same database as role notifier_writer, which writes what follows from facts for every company."""
     nats_url: SecretStr
     pusher_app_id: str = Field(pattern=r"^[0-9]+$")
+    jwt_secret: SecretStr = Field(min_length=32)
+    """Signs access tokens: that of the leads API."""
     host: str = "127.0.0.1"
     port: int = Field(default=8001, ge=0, le=65535)
+    cors_origins: tuple[str, ...] = ()
+    root_path: str = Field(default="", pattern=r"^(/.*[^/])?$")
+    """Path under which a proxy serves the API, such as `/api/notifier`."""
+    pool_size: int = Field(default=5, ge=1, le=1000)
+    """Database connections for requests."""
+
+
+class OperatorSettings(BaseSettings):
+    """What `dead …` needs: the address of NATS as its user `operator` sees it."""
+
+    model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True)
+
+    nats_url: SecretStr

@@ -1,15 +1,20 @@
-"""How far each company's feed is read: one PostgreSQL session, whose advisory lock makes this process the active one.
+"""What follows from the feeds: one PostgreSQL session, whose advisory lock makes this process the active one.
 
-Everything is written through that very session, so that a process which lost its lock cannot write any more.
+Everything is written through that very session, so that a process which lost its lock cannot write any more. Its role
+is not under row-level security: it writes for every company.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from psycopg import AsyncConnection
+from pydantic import TypeAdapter
+
+from contracts.push import Notification
+from notifier.reaction import Told
 
 LOCK: Final = 0x6E6F746966696572
 """The key of the advisory lock: "notifier" in ASCII. Locks are per database."""
@@ -20,7 +25,7 @@ _SERVER_OPTIONS: Final = " ".join(
     f"-c {name}={value}"
     for name, value in {
         # A cursor that a crash of PostgreSQL takes back is made up for: the facts after it are fetched again, and what
-        # they had pushed is found in PUSH. So nobody waits for the disk.
+        # they had pushed is found in PUSH. So nobody waits for the disk, except for notifications: `KEEP`.
         "synchronous_commit": "off",
         # A session whose process is frozen or unreachable ends within seconds, and its lock with it.
         "idle_session_timeout": "10s",
@@ -42,11 +47,75 @@ SET position = excluded.position,
     push_sequence = excluded.push_sequence
 WHERE cursor.position < excluded.position
 """
+# What is pushed to a user must never be taken back by a crash of PostgreSQL: the fact might not come again for long.
+_KEEP = "SET LOCAL synchronous_commit TO on"
+_TELL = """
+WITH told AS (
+    SELECT *
+    FROM unnest(%(ids)s::uuid[], %(companies)s::uuid[], %(users)s::uuid[], %(kinds)s::text[], %(bodies)s::text[],
+                %(correlations)s::text[])
+         WITH ORDINALITY AS told (id, company_id, user_id, kind, body, correlation_id, place)
+    WHERE NOT EXISTS (SELECT FROM notifications WHERE notifications.id = told.id)
+      AND NOT EXISTS (SELECT FROM muted
+                      WHERE (muted.company_id, muted.user_id, muted.kind) = (told.company_id, told.user_id, told.kind))
+), inbox AS (
+    -- In one order everywhere: two writers must not wait for each other.
+    INSERT INTO inboxes AS inbox (company_id, user_id, number, unread, revision)
+    SELECT company_id, user_id, count(*), count(*), count(*) FROM told GROUP BY company_id, user_id
+    ORDER BY company_id, user_id
+    ON CONFLICT (company_id, user_id) DO UPDATE
+    SET number = inbox.number + excluded.number,
+        unread = inbox.unread + excluded.unread,
+        revision = inbox.revision + excluded.revision
+    RETURNING company_id, user_id, number, unread, revision
+), numbered AS (
+    SELECT ordered.*, inbox.number - later AS number, inbox.unread - later AS unread, inbox.revision - later AS revision
+    FROM (SELECT id, company_id, user_id, body::jsonb AS body, correlation_id, place,
+                 count(*) OVER (PARTITION BY company_id, user_id ORDER BY place DESC) - 1 AS later
+          FROM told) AS ordered
+    JOIN inbox USING (company_id, user_id)
+), kept AS (
+    INSERT INTO notifications (id, company_id, user_id, number, body)
+    SELECT id, company_id, user_id, number, body FROM numbered
+)
+INSERT INTO outbox (company_id, user_id, key, event, data, correlation_id)
+SELECT company_id, user_id, id::text, 'notification.created',
+       body || jsonb_build_object('number', number, 'unread', unread, 'revision', revision), correlation_id
+FROM numbered ORDER BY place
+"""
+_COUNT_JOBS = """
+INSERT INTO jobs AS job (company_id, job_id, count, position)
+SELECT * FROM unnest(%(companies)s::uuid[], %(jobs)s::text[], %(counts)s::bigint[], %(positions)s::bigint[])
+ON CONFLICT (company_id, job_id) DO UPDATE
+SET count = job.count + excluded.count, position = greatest(job.position, excluded.position)
+"""
+_LEAVE_OUT = """
+INSERT INTO passed_over (company_id, position) SELECT * FROM unnest(%(companies)s::uuid[], %(positions)s::bigint[])
+"""
+_TAKE_UP = "DELETE FROM passed_over WHERE company_id = %(company)s AND position = %(position)s"
+_IS_PASSED_OVER = "SELECT FROM passed_over WHERE company_id = %(company)s AND position = %(position)s"
+_WAITING = """
+SELECT id, company_id::text, user_id::text, key, event, data, except_socket, correlation_id
+FROM outbox ORDER BY id LIMIT %(limit)s
+"""
+_SENT = "DELETE FROM outbox WHERE id = ANY(%(ids)s)"
+_JOBS_OWED = "SELECT DISTINCT company_id::text FROM jobs WHERE signalled < position"
+_JOB_OWED = """
+SELECT job_id, count, position FROM jobs WHERE company_id = %(company)s AND signalled < position
+ORDER BY signalled, job_id LIMIT 1
+"""
+_JOB_SIGNALLED = """
+UPDATE jobs SET signalled = %(position)s
+WHERE company_id = %(company)s AND job_id = %(job)s AND signalled < %(position)s
+"""
 _PUSH_SEQUENCE = "SELECT coalesce(max(push_sequence), 0) FROM cursors"
 _STATS_OWED = "SELECT company_id::text FROM cursors WHERE stats_due > stats_pushed"
 _STATS_PUSHED = """
 UPDATE cursors SET stats_pushed = %(position)s WHERE company_id = %(company)s AND stats_pushed < %(position)s
 """
+
+
+_BODY: Final = TypeAdapter(Notification)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +124,73 @@ class Advance:
 
     company_id: str
     position: int
-    stats_due: int
+    stats_due: int = 0
     """The position of the last fact that may have changed the company's figures; 0 for none."""
+    passed_over: Sequence[int] = ()
+    """The positions that had no effect: they became dead letters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """Somebody of a company is told something."""
+
+    company_id: str
+    told: Told
+    correlation_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPart:
+    """What a batch holds of a bulk job."""
+
+    company_id: str
+    job_id: str
+    count: int
+    position: int
+    """Of its last fact."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What is committed at once."""
+
+    push_sequence: int
+    """The last sequence that was stored in `PUSH` before."""
+    advances: Sequence[Advance] = ()
+    tellings: Sequence[Telling] = ()
+    jobs: Sequence[JobPart] = ()
+    taken_up: tuple[str, int] | None = None
+    """The company and the position that was passed over and now has its effect; it moves no cursor."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A push in the outbox."""
+
+    id: int
+    company_id: str
+    user_id: str
+    key: str
+    event: str
+    data: Mapping[str, Any] = field(repr=False)
+    except_socket: str | None
+    correlation_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobState:
+    """How far a bulk job is."""
+
+    job_id: str
+    count: int
+    position: int
 
 
 class Store:
-    """The cursors, written by the active process. Every method raises `psycopg.OperationalError` without a session."""
+    """Cursors, inboxes and jobs, written by the active process.
+
+    Every method raises `psycopg.OperationalError` without a session.
+    """
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -86,15 +216,51 @@ class Store:
         cursor = await self._connection.execute(_POSITIONS, {"companies": wanted})
         return dict.fromkeys(wanted, 0) | dict(await cursor.fetchall())
 
-    async def advance(self, advances: Sequence[Advance], *, push_sequence: int) -> None:
-        """Remember how far a batch brought its companies, and the last sequence it stored in `PUSH`."""
-        values = {
-            "companies": [advance.company_id for advance in advances],
-            "positions": [advance.position for advance in advances],
-            "stats_due": [advance.stats_due for advance in advances],
-            "sequences": [push_sequence] * len(advances),
-        }
-        await self._connection.execute(_ADVANCE, values)
+    async def commit(self, changes: Changes) -> None:
+        """Remember what a batch did, all or nothing. A notification that is there already stays as it is.
+
+        Raises:
+            psycopg.DatabaseError: the database does not take it; nothing is changed.
+        """
+        statements = list(_statements(changes))
+        if len(statements) == 1:
+            await self._connection.execute(*statements[0])
+            return
+        async with self._connection.pipeline(), self._connection.transaction():
+            for statement, values in statements:
+                await self._connection.execute(statement, values)
+
+    async def waiting(self, limit: int) -> list[Waiting]:
+        """Return the first pushes in the outbox."""
+        cursor = await self._connection.execute(_WAITING, {"limit": limit})
+        assert cursor.description is not None
+        names = [column.name for column in cursor.description]
+        return [Waiting(**dict(zip(names, row, strict=True))) for row in await cursor.fetchall()]
+
+    async def sent(self, ids: Sequence[int]) -> None:
+        """Forget pushes that are stored."""
+        await self._connection.execute(_SENT, {"ids": list(ids)})
+
+    async def is_passed_over(self, company_id: str, position: int) -> bool:
+        """Whether a position below the cursor still has had no effect."""
+        cursor = await self._connection.execute(_IS_PASSED_OVER, {"company": company_id, "position": position})
+        return await cursor.fetchone() is not None
+
+    async def companies_owed_signals(self) -> list[str]:
+        """Return the companies that were not told the last of some bulk job."""
+        cursor = await self._connection.execute(_JOBS_OWED)
+        return [company_id for (company_id,) in await cursor.fetchall()]
+
+    async def job_owed(self, company_id: str) -> JobState | None:
+        """Return the job of a company that was told of least lately and has something to tell."""
+        cursor = await self._connection.execute(_JOB_OWED, {"company": company_id})
+        row = await cursor.fetchone()
+        return None if row is None else JobState(job_id=row[0], count=row[1], position=row[2])
+
+    async def job_was_signalled(self, company_id: str, job: JobState) -> None:
+        """Remember how far a company was told of a job."""
+        values = {"company": company_id, "job": job.job_id, "position": job.position}
+        await self._connection.execute(_JOB_SIGNALLED, values)
 
     async def push_sequence(self) -> int:
         """Return the last sequence in `PUSH` of a batch that was finished; 0 before the first."""
@@ -110,6 +276,55 @@ class Store:
     async def stats_were_pushed(self, company_id: str, position: int) -> None:
         """Remember the position that the pushed figures reflect."""
         await self._connection.execute(_STATS_PUSHED, {"company": company_id, "position": position})
+
+
+def _statements(changes: Changes) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Return what is executed in one transaction."""
+    if changes.tellings:
+        yield _KEEP, {}
+    if advances := changes.advances:
+        yield (
+            _ADVANCE,
+            {
+                "companies": [advance.company_id for advance in advances],
+                "positions": [advance.position for advance in advances],
+                "stats_due": [advance.stats_due for advance in advances],
+                "sequences": [changes.push_sequence] * len(advances),
+            },
+        )
+        passed = [(advance.company_id, position) for advance in advances for position in advance.passed_over]
+        if passed:
+            yield _LEAVE_OUT, {"companies": [company for company, _ in passed], "positions": [at for _, at in passed]}
+    if changes.taken_up is not None:
+        company_id, position = changes.taken_up
+        yield _TAKE_UP, {"company": company_id, "position": position}
+    if tellings := changes.tellings:
+        yield _TELL, _told(tellings)
+    if jobs := changes.jobs:
+        yield (
+            _COUNT_JOBS,
+            {
+                "companies": [job.company_id for job in jobs],
+                "jobs": [job.job_id for job in jobs],
+                "counts": [job.count for job in jobs],
+                "positions": [job.position for job in jobs],
+            },
+        )
+
+
+def _told(tellings: Sequence[Telling]) -> dict[str, Any]:
+    first: dict[str, Telling] = {}
+    for telling in tellings:
+        first.setdefault(telling.told.notification.id, telling)
+    once = first.values()
+    return {
+        "ids": [telling.told.notification.id for telling in once],
+        "companies": [telling.company_id for telling in once],
+        "users": [telling.told.user_id for telling in once],
+        "kinds": [telling.told.notification.kind for telling in once],
+        "bodies": [_BODY.dump_json(telling.told.notification).decode() for telling in once],
+        "correlations": [telling.correlation_id for telling in once],
+    }
 
 
 @asynccontextmanager

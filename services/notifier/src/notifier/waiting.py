@@ -12,13 +12,19 @@ async def pause(stopping: asyncio.Event, seconds: float) -> None:
 
 
 class Backoff:
-    """When to try again what failed, by key: after 0.5 s, 1 s, 2 s … never more than 5 s."""
+    """When to try again what failed, by key: after 0.5 s, 1 s, 2 s … never more than 5 s, each a little less.
+
+    How much less is drawn anew each time, so that what failed together is not tried again together.
+    """
 
     FIRST = 0.5
     LONGEST = 5.0
+    JITTER = 0.3
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], *, chance: Callable[[], float]) -> None:
+        """Begin without failures; `chance` draws from 0 to 1."""
         self._clock = clock
+        self._chance = chance
         self._delays: dict[str, float] = {}
         self._next: dict[str, float] = {}
 
@@ -30,7 +36,7 @@ class Backoff:
         """Put the next attempt off, each time for longer."""
         delay = min(self._delays.get(key, self.FIRST / 2) * 2, self.LONGEST)
         self._delays[key] = delay
-        self._next[key] = self._clock() + delay
+        self._next[key] = self._clock() + delay * (1 - self.JITTER * self._chance())
 
     def succeeded(self, key: str) -> None:
         """Forget the failures."""

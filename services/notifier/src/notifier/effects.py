@@ -1,0 +1,138 @@
+"""The one sequence of effects: whatever is done is done here, one thing at a time.
+
+Dead letters and what screens hear at once are stored; cursors, inboxes and jobs are committed; what waits in the outbox
+is pushed to users; messages are acknowledged by the caller. A process that dies in between leaves either nothing that
+counts, or what its heir finds: pushes in `PUSH` after the last committed sequence, rows in the outbox.
+
+One at a time, because an heir looks for what is left behind in one place only: after the last committed sequence.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from nats.js import JetStreamContext
+
+from contracts.channels import UserChannel
+from contracts.dead import DeadLetter
+from contracts.push import Push, Termination, compact_json
+from notifier import metrics
+from notifier.published import PushStream, windows
+from notifier.store import Advance, Changes, JobPart, Store, Telling, Waiting
+from runtime.broker import Outgoing, publish_window
+
+OUTBOX_WINDOW: Final = 1000  # pushes to users that are read at once
+
+_log = structlog.stdlib.get_logger("notifier.effects")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What follows from a batch, or from a fact that is taken up again."""
+
+    dead: Sequence[DeadLetter] = ()
+    pushes: Sequence[Push | Termination] = ()
+    advances: Sequence[Advance] = ()
+    tellings: Sequence[Telling] = ()
+    jobs: Sequence[JobPart] = ()
+    taken_up: tuple[str, int] | None = None
+
+
+class Effects:
+    """Does what follows, in the order that survives a crash anywhere."""
+
+    def __init__(self, js: JetStreamContext, pushes: PushStream, store: Store, *, app_id: str) -> None:
+        self._js = js
+        self._pushes = pushes
+        self._store = store
+        self._app_id = app_id
+        self._turn = asyncio.Lock()
+        self._has_waiting = True  # of an earlier process
+
+    async def do(self, work: Work) -> None:
+        """Do all of it; interrupted, call it again with what the database then says is left.
+
+        Raises:
+            runtime.broker.PublishFailed, nats.errors.Error, TimeoutError: NATS is away; say `interrupted`.
+            psycopg.OperationalError: the database is away.
+            psycopg.DatabaseError: the database refuses something that it will always refuse.
+        """
+        async with self._turn:
+            await self._do(work)
+
+    async def take_up(self, work: Work) -> bool:
+        """Do what follows from a position that was passed over, and return whether it had not been done before.
+
+        Raises:
+            Exception: as `do`.
+        """
+        assert work.taken_up is not None
+        async with self._turn:
+            if not await self._store.is_passed_over(*work.taken_up):
+                return False
+            await self._do(work)
+            return True
+
+    async def _do(self, work: Work) -> None:
+        await self._push_waiting()  # what is older goes first
+        await self._bury(work.dead)
+        sequence = await self._pushes.publish(work.pushes)
+        changes = Changes(
+            push_sequence=sequence,
+            advances=work.advances,
+            tellings=work.tellings,
+            jobs=work.jobs,
+            taken_up=work.taken_up,
+        )
+        if work.advances or work.taken_up:
+            await self._store.commit(changes)
+        self._pushes.finish(sequence)
+        self._has_waiting = self._has_waiting or bool(work.tellings)
+        await self._push_waiting()
+
+    async def push_waiting(self) -> None:
+        """Push what requests have put into the outbox.
+
+        Raises:
+            runtime.broker.PublishFailed, nats.errors.Error, TimeoutError: NATS is away; say `interrupted`.
+            psycopg.OperationalError: the database is away.
+        """
+        async with self._turn:
+            self._has_waiting = True
+            await self._push_waiting()
+
+    def interrupted(self) -> None:
+        """Say that something failed in the middle: nobody knows what is stored."""
+        self._pushes.interrupted()
+        self._has_waiting = True
+
+    async def _push_waiting(self) -> None:
+        while self._has_waiting:
+            waiting = await self._store.waiting(OUTBOX_WINDOW)
+            if waiting:
+                sequence = await self._pushes.publish([self._user_push(push) for push in waiting])
+                await self._store.sent([push.id for push in waiting])
+                self._pushes.finish(sequence)
+            self._has_waiting = len(waiting) == OUTBOX_WINDOW
+
+    def _user_push(self, waiting: Waiting) -> Push:
+        return Push(
+            app_id=self._app_id,
+            channel=str(UserChannel(waiting.user_id)),
+            event=waiting.event,
+            data=compact_json(waiting.data),
+            key=waiting.key,
+            except_socket=waiting.except_socket,
+            correlation_id=waiting.correlation_id,
+        )
+
+    async def _bury(self, dead: Sequence[DeadLetter]) -> None:
+        for window in windows(dead):
+            await publish_window(
+                self._js, [Outgoing(letter.subject, letter.payload, letter.headers) for letter in window]
+            )
+        for letter in dead:
+            metrics.DEAD_LETTERS.inc()
+            _log.error("dead letter", subject=letter.source, sequence=letter.sequence, cause=letter.cause)
