@@ -1,4 +1,4 @@
-"""A load balancer for tests: one port, and behind it whichever gateway is said to be."""
+"""A load balancer for tests: one port, and behind it whichever process is said to be, or nobody."""
 
 import asyncio
 import contextlib
@@ -13,11 +13,14 @@ class Balancer:
     port: int
 
     def __init__(self, target: int) -> None:
-        self.target = target
+        self.target: int | None = target
+        """A port; None: connections end before they begin."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
+            if self.target is None:
+                raise ConnectionRefusedError
             there, back = await asyncio.open_connection(LOOPBACK, self.target)
             for source, sink in ((reader, back), (there, writer)):
                 task = asyncio.create_task(_pump(source, sink))
@@ -25,6 +28,11 @@ class Balancer:
                 task.add_done_callback(self._tasks.discard)
             return
         writer.close()
+
+    def cut(self) -> None:
+        """Part everybody from the target, and let nobody reach it."""
+        self.target = None
+        self.close()
 
     def close(self) -> None:
         for task in self._tasks:
