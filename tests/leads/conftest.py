@@ -22,6 +22,7 @@ from leads.provision import CompanySpec, Spec, UserSpec, provision
 from leads.store.database import Database
 from leads.store.directory import Directory
 from leads.store.log import PostgresEventStore
+from leads.store.settings import Settings
 from leads.views import Views
 from leadwire.ports import reserve
 from leadwire.processes import Process
@@ -116,6 +117,7 @@ def services(database: Database, clock: Clock) -> Services:
         store=PostgresEventStore(database, directory),
         views=Views(database),
         directory=directory,
+        settings=Settings(database),
         passwords=Passwords(database, FAST_HASHER),
         limiter=LoginLimiter(),
         clock=clock,

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +11,12 @@ from fastapi.routing import APIRoute
 
 from leads import access
 from leads.access import AccessRefused, NotAllowed, Permit, TokenEnded
+from leads.api.access_page import table
 from leads.api.app import MODULES
 from leads.api.context import guards
 from leads.domain.company import Company, User
 
+PAGE = Path(__file__).parents[2] / "docs" / "access.md"
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 
@@ -28,6 +31,10 @@ def test_every_operation_of_the_table_is_a_route_and_every_route_an_operation() 
 
     assert [route for route in routes if not (isinstance(route, APIRoute) and guards(route))] == []
     assert {route.name for route in routes} == set(access.OPERATIONS) - access.FINER | access.PUBLIC
+
+
+def test_the_page_shows_the_table() -> None:
+    assert table() in PAGE.read_text(), "paste what `python -m leads access` prints"
 
 
 def test_a_route_that_asks_for_nobody_is_found() -> None:

@@ -1,5 +1,6 @@
 """Row-level security, seen from another company: for every table there is."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from uuid import UUID
 
@@ -14,6 +15,8 @@ from support.databases import Database
 from .conftest import Company
 from .given import create_lead
 
+CHANGING_TABLES = ("leads", "sources", "saved_views", "deleted_leads", "counters")
+USER_COLUMNS = {"email", "name", "role", "active", "version", "tokens_since"}
 NOT_OF_TENANTS = {"alembic_version"}
 
 
@@ -90,6 +93,15 @@ def test_every_table_is_forced_under_row_level_security(leads_database: Database
         "INSERT INTO events VALUES (%s, 1, gen_random_uuid(), gen_random_uuid(), 1, 't', '{}', '{}', now())",
         "INSERT INTO outbox (company_id, feed_position) VALUES (%s, 1)",
         "INSERT INTO idempotency VALUES (%s, gen_random_uuid(), 'k', 'f', '{}', now())",
+        "INSERT INTO pipelines VALUES (%s, '[]', 1)",
+        "INSERT INTO sources VALUES (%s, 'k', 'x', true)",
+        "INSERT INTO custom_fields VALUES (%s, 'k', 'x', 'text')",
+        "INSERT INTO saved_views VALUES (%s, gen_random_uuid(), gen_random_uuid(), 'x', '{}', true, now(), now())",
+        "INSERT INTO rotations VALUES (%s, gen_random_uuid())",
+        "INSERT INTO lead_messages SELECT %s, id, id, id, 'x', '{}', now(), NULL, 1 FROM gen_random_uuid() AS id",
+        "INSERT INTO deleted_leads VALUES (%s, gen_random_uuid(), '{}', now())",
+        "INSERT INTO merged_leads VALUES (%s, gen_random_uuid(), gen_random_uuid())",
+        "INSERT INTO counters VALUES (%s, 'status', 'new', 1)",
         "INSERT INTO leads VALUES (%s, gen_random_uuid(), 'x', '', '', '', '', 'new', NULL, now(), now(), 1)",
     ],
 )
@@ -120,22 +132,49 @@ def test_roles_may_do_what_they_need_and_nothing_else(leads_database: Database, 
     needs = {
         "leads_app": {
             "companies": {"SELECT"},
-            "feeds": {"SELECT"},  # and UPDATE of one column
+            "feeds": {"SELECT"},
+            "pipelines": {"SELECT"},
             "events": {"SELECT", "INSERT"},
             "outbox": {"INSERT"},
             "idempotency": {"SELECT", "INSERT"},
-            "leads": {"SELECT", "INSERT", "UPDATE", "DELETE"},
+            "merged_leads": {"SELECT", "INSERT"},
+            "custom_fields": {"SELECT", "INSERT", "UPDATE"},
+            "rotations": {"SELECT", "INSERT", "UPDATE"},
+            "lead_messages": {"SELECT", "INSERT", "UPDATE"},
+            **{table: {"SELECT", "INSERT", "UPDATE", "DELETE"} for table in CHANGING_TABLES},
         },
         "leads_relay": {"events": {"SELECT"}, "outbox": {"SELECT", "DELETE"}},
     }
+    columns = {
+        "leads_app": {
+            ("companies", "UPDATE"): {"name", "region", "currency"},
+            ("feeds", "UPDATE"): {"position", "settings_version"},
+            ("pipelines", "UPDATE"): {"stages", "version"},
+            ("users", "SELECT"): {"company_id", "id", *USER_COLUMNS},
+            ("users", "INSERT"): {"company_id", "id", "password_hash", *USER_COLUMNS},
+            ("users", "UPDATE"): {"password_hash", *USER_COLUMNS},
+        },
+        "leads_relay": {},
+    }
     with psycopg.connect(leads_database.url()) as connection:
-        rows = connection.execute(
+        tables_granted = connection.execute(
             "SELECT table_name, privilege_type FROM information_schema.table_privileges"
             " WHERE grantee = %s AND table_schema = 'public'",
             [role],
         ).fetchall()
+        columns_granted = connection.execute(
+            "SELECT c.table_name, c.privilege_type, c.column_name FROM information_schema.column_privileges AS c"
+            " WHERE c.grantee = %s AND c.table_schema = 'public' AND NOT EXISTS ("
+            "  SELECT FROM information_schema.table_privileges AS t WHERE (t.grantee, t.table_schema, t.table_name,"
+            "  t.privilege_type) = (c.grantee, c.table_schema, c.table_name, c.privilege_type))",
+            [role],
+        ).fetchall()
 
-    granted: dict[str, set[str]] = {}
-    for table, privilege in rows:
-        granted.setdefault(table, set()).add(privilege)
+    granted: dict[str, set[str]] = defaultdict(set)
+    for table, privilege in tables_granted:
+        granted[table].add(privilege)
+    of_columns: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for table, privilege, column in columns_granted:
+        of_columns[table, privilege].add(column)
     assert granted == needs[role]
+    assert of_columns == columns[role]

@@ -47,10 +47,38 @@ _SOURCES: Final = {"website": 34, "referral": 22, "whatsapp": 18, "linkedin": 12
 _STATUSES: Final = {"new": 40, "contacted": 25, "qualified": 15, "won": 12, "lost": 8}
 
 
+SETTINGS: Final[dict[str, dict[str, Any]]] = {
+    COMPANY: {
+        "region": "BR",
+        "currency": "BRL",
+        "sources": [
+            {"key": "website", "name": "Website"},
+            {"key": "referral", "name": "Referral"},
+            {"key": "whatsapp", "name": "WhatsApp"},
+            {"key": "linkedin", "name": "LinkedIn"},
+            {"key": "event", "name": "Event"},
+            {"key": "google-ads", "name": "Google Ads"},
+        ],
+        "custom_fields": [
+            {"key": "employees", "label": "Employees", "kind": "number", "position": 1},
+            {
+                "key": "interest",
+                "label": "Interest",
+                "kind": "choice",
+                "choices": ["low", "medium", "high"],
+                "position": 2,
+            },
+        ],
+    },
+    OTHER_COMPANY: {"region": "NO", "currency": "NOK"},
+}
+"""What the companies start with."""
+
+
 def specification(company: str, company_id: str, users: tuple[User, ...], password: str) -> object:
     """Return what `leads provision` reads."""
     return {
-        "company": {"id": company_id, "name": company},
+        "company": {"id": company_id, "name": company, **SETTINGS[company]},
         "users": [{"name": name, "email": email, "role": role, "password": password} for name, email, role in users],
     }
 

@@ -1,4 +1,4 @@
-"""`python -m leads api|relay|migrate|provision`."""
+"""`python -m leads api|relay|migrate|provision|access`."""
 
 import argparse
 from typing import Final
@@ -8,6 +8,7 @@ _HELP: Final = {
     "relay": "publish facts to the stream",
     "migrate": "bring database and streams to this release, then end",
     "provision": "create the company and users described by JSON on standard input, then end",
+    "access": "print the table of docs/access.md: who may do what",
 }
 
 
@@ -34,6 +35,10 @@ def run() -> None:
             from leads.main import provision
 
             provision.run()
+        case "access":
+            from leads.main import access
+
+            access.run()
 
 
 if __name__ == "__main__":

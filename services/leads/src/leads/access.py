@@ -23,6 +23,8 @@ OPERATIONS: Final[Mapping[str, Role]] = MappingProxyType(
     {
         # one's own account
         "read_me": "viewer",
+        "change_password": "viewer",
+        "log_out": "viewer",
         "authorize_channel": "viewer",
         # leads
         "list_leads": "viewer",
@@ -41,13 +43,39 @@ OPERATIONS: Final[Mapping[str, Role]] = MappingProxyType(
         "post_message": "agent",
         "edit_message": "agent",
         "merge_leads": "manager",
+        # saved views
+        "list_views": "viewer",
+        "read_view": "viewer",
+        "add_view": "agent",
+        "change_view": "agent",
+        "remove_view": "agent",
+        "share_view": "manager",
         # the company
+        "list_roles": "viewer",
         "list_users": "viewer",
+        "read_user": "viewer",
+        "see_emails": "admin",
+        "add_user": "admin",
+        "change_user": "admin",
+        "deactivate_user": "admin",
+        "reactivate_user": "admin",
+        "read_company": "viewer",
+        "change_company": "admin",
+        "read_pipeline": "viewer",
+        "replace_pipeline": "admin",
+        "list_sources": "viewer",
+        "add_source": "admin",
+        "change_source": "admin",
+        "remove_source": "admin",
+        "list_custom_fields": "viewer",
+        "add_custom_field": "admin",
+        "change_custom_field": "admin",
+        "retire_custom_field": "admin",
     }
 )
 """Operation → the least role that may do it, within the caller's own company. Another company's things do not exist."""
 
-FINER: Final = frozenset[str]()
+FINER: Final = frozenset({"share_view", "see_emails"})
 """Operations that are a part of what a route does: checked inside it."""
 
 

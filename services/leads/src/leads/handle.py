@@ -60,7 +60,7 @@ async def create(store: EventStore, command: Command, decide: Callable[[Company]
     """Start a lead's stream. Nothing is read first: a new lead has no history, and the settings are at hand."""
     try:
         company = await store.company(command.company_id)
-        _check(command, None, company)
+        _check_permit(command, company)
         return await store.append(command, decide(company), before={}, settings=company.settings_version)
     except DuplicateLead:
         raise
@@ -89,8 +89,9 @@ async def preview_pair(
     """Return what such a command would come to, and the feed position that this reflects; nothing is kept."""
     moment = await store.read(command, [command.lead_id, other_id])
     company = await store.company(command.company_id, at_least=moment.settings_version)
+    _check_permit(command, company)
     lead = moment.leads[command.lead_id]
-    _check(command, lead, company)
+    require_version(lead, command.expected_version)
     return decide(lead, moment.leads[other_id], company), moment.position
 
 
@@ -106,11 +107,12 @@ async def settle(store: EventStore, command: Command, lead_ids: Sequence[UUID], 
     retries = RETRIES
     while True:
         moment = await store.read(command, lead_ids)
+        company = await store.company(command.company_id, at_least=moment.settings_version)
+        _check_permit(command, company)
         if moment.answer is not None:
             return moment.answer
-        company = await store.company(command.company_id, at_least=moment.settings_version)
         lead = moment.leads[command.lead_id]
-        _check(command, lead, company)
+        require_version(lead, command.expected_version)
         facts = decide(moment.leads, company)
         if not facts:
             assert lead is not None  # decided: so it exists
@@ -123,7 +125,6 @@ async def settle(store: EventStore, command: Command, lead_ids: Sequence[UUID], 
         retries -= 1
 
 
-def _check(command: Command, lead: Lead | None, company: Company) -> None:
+def _check_permit(command: Command, company: Company) -> None:
     if command.permit is not None:
         access.check(company, command.permit)
-    require_version(lead, command.expected_version)

@@ -94,6 +94,21 @@ class Passwords:
             self._queued -= 1
         return (found[1], found[0]) if found and matches else None
 
+    async def hash(self, password: str) -> str:
+        """Return what is kept of a new password.
+
+        Raises:
+            TooManyAtOnce: nothing was hashed.
+        """
+        if self._queued >= QUEUE:
+            raise TooManyAtOnce
+        self._queued += 1
+        try:
+            async with self._turns:
+                return await asyncio.to_thread(self._hasher.hash, password)
+        finally:
+            self._queued -= 1
+
     def _matches(self, password_hash: str, password: str) -> bool:
         try:
             return self._hasher.verify(password_hash, password)

@@ -1,23 +1,77 @@
-"""`/auth` and `/users`: log in, and who is who."""
+"""`/auth`: log in, out, and one's own password."""
 
+from datetime import UTC, datetime
 from math import ceil
 from time import monotonic
+from typing import Annotated, Final
+from uuid import UUID
 
 from fastapi import APIRouter, Request
+from pydantic import Field
 
 from contracts import tokens
-from leads.api.context import CallerOf, ServicesOf
-from leads.api.schemas import AccountAnswer, Credentials, Links, Login, Meta, PeoplePage
+from leads.api.context import OriginOf, ReadingOf, Services, ServicesOf
+from leads.api.schemas import AccountAnswer, Body, Credentials, Login, Meta, example
+from leads.domain.company import Company, User
 from leads.passwords import TooManyAtOnce, TooManyAttempts
 from leads.store.database import DatabaseAway
-from runtime.problems import Problem, problems, unauthorized
+from leads.views import Account
+from runtime.problems import FieldError, Problem, problems
 
-router = APIRouter(tags=["accounts"], responses=problems(401, 503))
+router = APIRouter(prefix="/auth", tags=["accounts"], responses=problems(401, 503))
+
+_CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="leadwire"'}
+NewPassword = Annotated[str, Field(min_length=8, max_length=200, repr=False)]
 
 
-@router.post("/auth/login", summary="Log in", responses=problems(400, 413, 422, 429))
+class PasswordBody(Body):
+    """One's own new password."""
+
+    model_config = example({"current_password": "secret words", "new_password": "other secret words"})
+
+    current_password: str = Field(min_length=1, max_length=200, repr=False)
+    new_password: NewPassword
+
+
+@router.post("/login", summary="Log in", responses=problems(400, 413, 422, 429))
 async def log_in(body: Credentials, services: ServicesOf, request: Request) -> Login:
-    email = body.email.lower()
+    found = await _verified(services, request, body.email, body.password)
+    if found is None:
+        raise Problem(401, "wrong_credentials", "E-mail address or password is wrong.", headers=_CHALLENGE)
+    company_id, user_id = found
+    return await _login(services, company_id, user_id)
+
+
+@router.get("/me", summary="Read whom the access token stands for", responses=problems())
+async def read_me(reading: ReadingOf) -> AccountAnswer:
+    user = reading.caller.company.users[str(reading.caller.user_id)]
+    return AccountAnswer(data=_account(reading.caller.company, user), meta=Meta(position=reading.feed.position))
+
+
+@router.post("/password", summary="Change one's own password", responses=problems(400, 413, 422, 429))
+async def change_password(body: PasswordBody, origin: OriginOf, services: ServicesOf, request: Request) -> Login:
+    """Ends all access tokens of the user; the answer holds a new one."""
+    company = await services.directory.company(origin.company_id)
+    email = company.users[origin.permit.user_id].email
+    if await _verified(services, request, email, body.current_password) is None:
+        errors = [FieldError(pointer="/current_password", message="Should be your password")]
+        raise Problem(422, "wrong_password", "The current password is wrong.", errors=errors)
+    password_hash = await services.passwords.hash(body.new_password)
+    async with services.settings.changing(origin) as change:
+        await change.set_password(origin.permit.user_id, password_hash)
+    return await _login(services, origin.company_id, origin.actor)
+
+
+@router.post("/logout", status_code=204, summary="Log out everywhere", responses=problems())
+async def log_out(origin: OriginOf, services: ServicesOf) -> None:
+    """Ends all access tokens of the user, wherever they are."""
+    async with services.settings.changing(origin) as change:
+        await change.end_tokens(origin.permit.user_id)
+
+
+async def _verified(services: Services, request: Request, email: str, password: str) -> tuple[UUID, UUID] | None:
+    """Return the company and user id behind the credentials, or None."""
+    email = email.lower()
     who = email, request.client.host if request.client else ""
     try:
         services.limiter.check(who, monotonic())
@@ -25,34 +79,28 @@ async def log_in(body: Credentials, services: ServicesOf, request: Request) -> L
         retry_after = {"Retry-After": str(ceil(refusal.retry_after))}
         raise Problem(429, "too_many_attempts", "Wait before you try again.", headers=retry_after) from None
     try:
-        user = await services.passwords.verify(email, body.password)
+        user = await services.passwords.verify(email, password)
     except (DatabaseAway, TooManyAtOnce):
         services.limiter.take_back(who)
         raise
-    if user is None:
-        raise Problem(401, "wrong_credentials", "E-mail address or password is wrong.", headers=_CHALLENGE)
-    services.limiter.forgive(who)
-    company_id, user_id = user
-    account = (await services.views.account(company_id, user_id)).data
-    assert account is not None  # its credentials were just read; users are never removed
-    claims = tokens.Claims(user_id=account.id, company_id=account.company_id, role=account.role)
+    if user is not None:
+        services.limiter.forgive(who)
+    return user
+
+
+async def _login(services: Services, company_id: UUID, user_id: UUID) -> Login:
+    feed = await services.directory.feed(company_id)
+    company = await services.directory.company(company_id, at_least=feed.settings_version)
+    user = company.users[str(user_id)]
+    claims = tokens.Claims(user_id=user.id, company_id=company.id, role=user.role)
+    # Not before the others ended, even if that was by another process' clock, which is ahead.
+    now = max(services.clock(), user.tokens_since or datetime.min.replace(tzinfo=UTC))
     lifetime = services.token_lifetime
-    token = tokens.issue(claims, services.jwt_secret, now=services.clock(), lifetime=lifetime)
-    return Login(access_token=token, expires_in=int(lifetime.total_seconds()), user=account)
+    token = tokens.issue(claims, services.jwt_secret, now=now, lifetime=lifetime)
+    return Login(access_token=token, expires_in=int(lifetime.total_seconds()), user=_account(company, user))
 
 
-_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="leadwire"'}
-
-
-@router.get("/auth/me", summary="Read whom the access token stands for", responses=problems())
-async def read_me(caller: CallerOf, services: ServicesOf) -> AccountAnswer:
-    found = await services.views.account(caller.company_id, caller.user_id)
-    if found.data is None:
-        raise unauthorized("The access token's user does not exist.", error="invalid_token")
-    return AccountAnswer(data=found.data, meta=Meta(position=found.position))
-
-
-@router.get("/users", summary="List the company's users", responses=problems())
-async def list_users(caller: CallerOf, services: ServicesOf) -> PeoplePage:
-    found = await services.views.people(caller.company_id)
-    return PeoplePage(data=found.data, meta=Meta(position=found.position), links=Links(next=None))
+def _account(company: Company, user: User) -> Account:
+    return Account(
+        id=user.id, name=user.name, email=user.email, role=user.role, company_id=company.id, company_name=company.name
+    )

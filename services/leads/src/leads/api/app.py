@@ -9,13 +9,42 @@ from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
-from leads.api import accounts, assignment, broadcasting, errors, feed, leads, merging, messages, stages, tagging
+from leads.api import (
+    accounts,
+    assignment,
+    broadcasting,
+    catalogue,
+    company,
+    errors,
+    feed,
+    leads,
+    merging,
+    messages,
+    saved_views,
+    stages,
+    tagging,
+    users,
+)
 from leads.api.context import Services, guards
 from runtime.body import BodyLimit
 from runtime.http import CORRELATION_HEADER, CorrelationMiddleware
 from runtime.problems import CatchUnexpected, as_problems
 
-MODULES: Final = (accounts, leads, assignment, stages, tagging, messages, merging, feed, broadcasting)
+MODULES: Final = (
+    accounts,
+    users,
+    company,
+    catalogue,
+    saved_views,
+    leads,
+    assignment,
+    stages,
+    tagging,
+    messages,
+    merging,
+    feed,
+    broadcasting,
+)
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 _ASKED = ("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "Traceparent", "X-CSRF-Token")
@@ -52,7 +81,7 @@ def build(
     app.add_middleware(
         CORSMiddleware,
         allow_origins=cors_origins,
-        allow_methods=["GET", "POST", "PATCH", "DELETE"],
+        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
         allow_headers=[*_ASKED, *_ALSO_ASKED],
         expose_headers=_TOLD,
         max_age=600,

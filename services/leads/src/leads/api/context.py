@@ -24,6 +24,7 @@ from leads.handle import EventStore
 from leads.passwords import LoginLimiter, Passwords
 from leads.store.directory import Directory
 from leads.store.feed import Feed
+from leads.store.settings import Origin, Settings
 from leads.views import Views
 from runtime.logs import CORRELATION_ID
 from runtime.problems import Problem, malformed_header, unauthorized
@@ -31,6 +32,7 @@ from runtime.problems import Problem, malformed_header, unauthorized
 SOCKET_ID: Final = re.compile(r"[0-9]{1,20}\.[0-9]{1,20}")
 _KEY: Final = re.compile(r"[\x20-\x7e]{1,255}")
 _VERSION: Final = re.compile(r'"([1-9][0-9]{0,8})"')
+_SETTING_VERSION: Final = re.compile(r'"(0|[1-9][0-9]{0,8})"')
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -41,6 +43,7 @@ class Services:
     store: EventStore
     views: Views
     directory: Directory
+    settings: Settings
     passwords: Passwords
     limiter: LoginLimiter
     clock: Callable[[], datetime]
@@ -242,6 +245,61 @@ async def _required_intent(
     return intent
 
 
+async def _idempotency_key(
+    idempotency_key: Annotated[
+        str | None, Header(description="Makes a repeated request safe: it is answered as the first time.")
+    ] = None,
+) -> str | None:
+    if idempotency_key is not None and not _KEY.fullmatch(idempotency_key):
+        raise malformed_header("Idempotency-Key", "Should be 1 to 255 printable ASCII characters")
+    return idempotency_key
+
+
+async def _origin(
+    services: ServicesOf,
+    caller: Annotated[Caller, Depends(_writer)],
+    x_socket_id: Annotated[str | None, Header(description="The author's Pusher socket, which hears no echo.")] = None,
+    traceparent: Annotated[str | None, Header(description="W3C trace context.")] = None,
+) -> Origin:
+    if x_socket_id is not None and not SOCKET_ID.fullmatch(x_socket_id):
+        raise malformed_header("X-Socket-ID", "Should be two numbers with a dot between")
+    return Origin(
+        id=services.new_id(),
+        company_id=caller.company_id,
+        actor=caller.user_id,
+        permit=caller.permit,
+        at=services.clock(),
+        correlation_id=structlog.contextvars.get_contextvars().get(CORRELATION_ID),
+        socket_id=x_socket_id,
+        traceparent=traceparent if traceparent and _TRACEPARENT.fullmatch(traceparent) else None,
+    )
+
+
+async def _if_match(
+    if_match: Annotated[str | None, Header(description="The `ETag` that the change is based on.")] = None,
+) -> int | None:
+    if if_match is None or if_match.strip() == "*":
+        return None
+    match = _SETTING_VERSION.fullmatch(if_match.strip())
+    if match is None:
+        raise malformed_header("If-Match", 'Should be an ETag, such as "3", or *')
+    return int(match[1])
+
+
+async def _required_if_match(
+    version: Annotated[int | None, Depends(_if_match)], if_match: Annotated[str | None, Header()] = None
+) -> int | None:
+    if if_match is None:
+        raise Problem(428, "precondition_required", "Say in If-Match which version the change is based on.")
+    return version
+
+
+IdempotencyKeyOf = Annotated[str | None, Depends(_idempotency_key)]
+OriginOf = Annotated[Origin, Depends(_origin)]
+"""A request to change settings, apart from what."""
+IfMatchOf = Annotated[int | None, Depends(_if_match)]
+"""The version that a change of a setting is based on; None for any."""
+RequiredIfMatchOf = Annotated[int | None, Depends(_required_if_match)]
 IntentOf = Annotated[Intent, Depends(_intent)]
 ConditionalIntentOf = Annotated[Intent, Depends(_conditional_intent)]
 RequiredIntentOf = Annotated[Intent, Depends(_required_intent)]

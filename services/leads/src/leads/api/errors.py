@@ -8,7 +8,9 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from leads.access import NotAllowed, TokenEnded
+from leads.api import settings_errors
 from leads.command import IdempotencyKeyReused, SettingsChanged, VersionConflict
+from leads.domain.company import SettingsRefusal
 from leads.domain.refusals import (
     AlreadyConverted,
     BothConverted,
@@ -60,6 +62,7 @@ def install(app: FastAPI) -> None:
     """Make the application answer its errors as problems."""
     problems.install(app)
     app.add_exception_handler(UnknownCompany, _on_unknown_company)
+    app.add_exception_handler(SettingsRefusal, settings_errors.on_refusal)
     app.add_exception_handler(TokenEnded, _on_token_ended)
     app.add_exception_handler(DatabaseAway, _on_database_away)
     app.add_exception_handler(TooManyAtOnce, _on_too_many_at_once)

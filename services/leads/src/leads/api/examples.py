@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from pydantic.config import JsonDict
+from pydantic.config import JsonDict, JsonValue
 
 NEW_LEAD: Final[JsonDict] = {
     "name": "Ada Lovelace",
@@ -47,6 +47,37 @@ MESSAGE: Final[JsonDict] = {
     "edited_at": None,
 }
 PERSON: Final[JsonDict] = {"id": "7d9f3c52-5f0e-5d0c-8f57-0d1c6f8f5a01", "name": "Grace Hopper"}
+COLLEAGUE: Final[JsonDict] = {**PERSON, "role": "agent", "active": True, "version": 0, "email": "grace@example.com"}
+COMPANY: Final[JsonDict] = {
+    "id": "b9c4e7d0-1111-4a52-8f57-5d0c6f8f5a02",
+    "name": "Analytical Engines",
+    "region": "BR",
+    "currency": "BRL",
+}
+STAGES: Final[list[JsonValue]] = [
+    {"key": "new", "name": "New", "kind": "open", "next": ["won", "lost"], "reason_required": False},
+    {"key": "won", "name": "Won", "kind": "won", "next": None, "reason_required": False},
+    {"key": "lost", "name": "Lost", "kind": "lost", "next": ["new"], "reason_required": True},
+]
+SOURCE: Final[JsonDict] = {"key": "website", "name": "Website", "active": True}
+CUSTOM_FIELD: Final[JsonDict] = {
+    "key": "plan",
+    "label": "Plan",
+    "kind": "choice",
+    "choices": ["basic", "pro"],
+    "required": False,
+    "active": True,
+    "position": 0,
+}
+SAVED_VIEW: Final[JsonDict] = {
+    "id": "01939d1c-0a1b-7c3e-9d0b-2f6c1c1f0a77",
+    "owner": "7d9f3c52-5f0e-5d0c-8f57-0d1c6f8f5a01",
+    "name": "My open leads",
+    "query": {"assigned_to": "me", "status": ["new", "contacted"]},
+    "shared": False,
+    "created_at": "2026-11-23T17:50:10Z",
+    "updated_at": "2026-11-23T17:50:10Z",
+}
 _CHANGES: Final[JsonDict] = {"status": {"old": "new", "new": "contacted"}}
 _CHANGED: Final[JsonDict] = {**LEAD, "status": "contacted", "updated_at": "2026-11-23T18:02:00Z", "version": 2}
 FEED_ENTRY: Final[JsonDict] = {

@@ -9,7 +9,7 @@ from pydantic.config import JsonDict
 from contracts.events import Change, LeadSummary
 from contracts.push import Stats
 from leads.api import examples
-from leads.views import Account, Person
+from leads.views import Account
 
 T = TypeVar("T")
 
@@ -132,14 +132,6 @@ class AccountAnswer(Answer[Account]):
     """Whom the access token stands for."""
 
     model_config = example(examples.answer(examples.ACCOUNT))
-
-
-class PeoplePage(Page[Person]):
-    """The company's users."""
-
-    model_config = example(
-        {"data": [{**examples.PERSON, "role": "agent"}], "meta": {"position": 41}, "links": {"next": None}}
-    )
 
 
 class Login(BaseModel):

@@ -11,6 +11,26 @@ from contracts.events import Pipeline, Role, Stage
 FieldKind: TypeAlias = Literal["text", "number", "boolean", "date", "choice", "choices", "url"]
 
 
+class SettingsRefusal(Exception):
+    """A change of a company's settings that the rules do not allow.
+
+    - SettingsRefusal
+      - TooMany
+      - UserNotFound, EmailTaken, LastAdmin, StaleUser (people)
+      - InvalidPipeline, StageInUse, StalePipeline (pipeline)
+      - SourceNotFound, FieldNotFound, KeyTaken, SourceInUse, InvalidField (catalogue)
+      - ViewNotFound (saved views)
+    """
+
+    code = "settings_refused"
+
+
+class TooMany(SettingsRefusal):
+    """A company has no room for more of these."""
+
+    code = "too_many"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
     """Somebody who works, or worked, for the company."""
@@ -38,6 +58,8 @@ class CustomField:
     required: bool = False
     active: bool = True
     """An inactive one keeps its values and takes no new ones."""
+    position: int = 0
+    """Where a form shows it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,28 @@
 
 from functools import lru_cache
 
-from phonenumbers import NumberParseException, PhoneNumberFormat, format_number, is_possible_number, parse
+from phonenumbers import (
+    SUPPORTED_REGIONS,
+    NumberParseException,
+    PhoneNumberFormat,
+    format_number,
+    is_possible_number,
+    parse,
+)
 
-from leads.domain.refusals import InvalidPhone
+from leads.domain.refusals import InvalidPhone, UnknownRegion
+
+
+def region(code: str, pointer: str = "/region") -> str:
+    """Return a country's code in upper case.
+
+    Raises:
+        UnknownRegion: no country of that code has phone numbers.
+    """
+    known = code.strip().upper()
+    if known not in SUPPORTED_REGIONS:
+        raise UnknownRegion(pointer)
+    return known
 
 
 def phone(value: str | None, region: str | None, pointer: str = "/phone") -> str | None:

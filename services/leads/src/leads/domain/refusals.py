@@ -22,6 +22,7 @@
     - InvalidAmount
     - InvalidScore
     - InvalidTag
+    - UnknownRegion
     - UnknownCurrency
     - CurrencyMissing
     - CurrencyWithoutValue
@@ -200,6 +201,13 @@ class InvalidTag(InvalidValue):
 
     code = "invalid_tag"
     message = "Should be at most 50 tags of 1 to 50 characters each"
+
+
+class UnknownRegion(InvalidValue):
+    """Not a country that has phone numbers."""
+
+    code = "unknown_region"
+    message = "Should be a country's ISO 3166 code"
 
 
 class UnknownCurrency(InvalidValue):

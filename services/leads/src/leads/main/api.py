@@ -23,6 +23,7 @@ from leads.settings import ApiSettings
 from leads.store.database import Database
 from leads.store.directory import Directory
 from leads.store.log import PostgresEventStore
+from leads.store.settings import Settings
 from leads.views import Views
 from runtime import broker, logs
 from runtime.http import probe_routes
@@ -40,6 +41,7 @@ def run() -> None:
         store=PostgresEventStore(database, directory),
         views=views,
         directory=directory,
+        settings=Settings(database),
         passwords=Passwords(database, PasswordHasher()),
         limiter=LoginLimiter(),
         clock=utc_now,

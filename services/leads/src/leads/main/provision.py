@@ -6,8 +6,9 @@ import psycopg
 from argon2 import PasswordHasher
 from pydantic import ValidationError
 
+from leads.domain.people import EmailTaken
 from leads.main import read
-from leads.provision import EmailTaken, Spec, provision
+from leads.provision import Spec, provision
 from leads.settings import ProvisionSettings
 from runtime import logs
 

@@ -87,6 +87,20 @@ class Database:
                 await driver.commit()
 
     @asynccontextmanager
+    async def changing(self, company_id: UUID) -> AsyncIterator[AsyncSession]:
+        """Open a READ COMMITTED transaction of one company for tables that are no log, committed at the end.
+
+        Raises:
+            DatabaseAway: see `writing`.
+        """
+        async with self._turn(company_id), self._checkout(self._engine) as connection:
+            await connection.execute(_ENTER_SESSION, {"company": str(company_id)})
+            async with AsyncSession(connection, expire_on_commit=False) as session:
+                yield session
+                await session.flush()
+                await connection.commit()
+
+    @asynccontextmanager
     async def reading(self, company_id: UUID) -> AsyncIterator[AsyncSession]:
         """Open a read-only snapshot of one company: all that is read in it is of the same moment.
 

@@ -27,7 +27,7 @@ WHERE company_id = :company_id ORDER BY name, id
 """)
 SOURCES: Final = text("SELECT key, name, active FROM sources WHERE company_id = :company_id ORDER BY key")
 FIELDS: Final = text("""
-SELECT key, label, kind, choices, required, active FROM custom_fields
+SELECT key, label, kind, choices, required, active, position FROM custom_fields
 WHERE company_id = :company_id ORDER BY position, key
 """)
 _STAGES: Final = TypeAdapter(tuple[Stage, ...])
@@ -68,23 +68,32 @@ class Directory:
 
     async def _load(self, company_id: UUID) -> Company:
         async with self._database.reading(company_id) as session:
-            company = (await _execute(session, COMPANY, company_id)).one_or_none()
-            if company is None:
-                raise UnknownCompany
-            users = [User(**row._asdict()) for row in await _execute(session, USERS, company_id)]
-            sources = [Source(**row._asdict()) for row in await _execute(session, SOURCES, company_id)]
-            fields = [_field(row) for row in await _execute(session, FIELDS, company_id)]
-        return Company(
-            id=str(company_id),
-            name=company.name,
-            region=company.region,
-            currency=company.currency,
-            pipeline=Pipeline(stages=_STAGES.validate_python(company.stages), version=company.version),
-            users={user.id: user for user in users},
-            sources={source.key: source for source in sources},
-            custom_fields={field.key: field for field in fields},
-            settings_version=company.settings_version,
-        )
+            return await load(session, company_id)
+
+
+async def load(session: AsyncSession, company_id: UUID) -> Company:
+    """Return a company's settings as a transaction sees them.
+
+    Raises:
+        UnknownCompany: see `Directory`.
+    """
+    company = (await _execute(session, COMPANY, company_id)).one_or_none()
+    if company is None:
+        raise UnknownCompany
+    users = [User(**row._asdict()) for row in await _execute(session, USERS, company_id)]
+    sources = [Source(**row._asdict()) for row in await _execute(session, SOURCES, company_id)]
+    fields = [_field(row) for row in await _execute(session, FIELDS, company_id)]
+    return Company(
+        id=str(company_id),
+        name=company.name,
+        region=company.region,
+        currency=company.currency,
+        pipeline=Pipeline(stages=_STAGES.validate_python(company.stages), version=company.version),
+        users={user.id: user for user in users},
+        sources={source.key: source for source in sources},
+        custom_fields={field.key: field for field in fields},
+        settings_version=company.settings_version,
+    )
 
 
 def _field(row: Row[Any]) -> CustomField:

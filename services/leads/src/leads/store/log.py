@@ -88,12 +88,12 @@ class PostgresEventStore:
                 asked = await answers.ask(connection, command)
                 looked = await duplicates.ask(connection, command, contacts)
                 now = await feed.feed_of(advanced)
+                if now.settings_version != settings:
+                    raise SettingsChanged(now.settings_version)  # its author may not even repeat the command any more
                 known = await answers.answer_of(asked, command)
                 if known is not None:
                     await connection.rollback()  # the feed did not advance
                     return known
-                if now.settings_version != settings:
-                    raise SettingsChanged(now.settings_version)
                 facts = _with_duplicates(facts, await duplicates.found(looked, contacts), command)
                 first = now.position - len(facts) + 1
                 there = {lead.summary.id: lead for lead in before.values() if lead is not None}

@@ -210,8 +210,9 @@ GRANT UPDATE (settings_version) ON feeds TO leads_app;
 GRANT SELECT (active, version, tokens_since) ON users TO leads_app;
 GRANT INSERT (company_id, id, email, name, role, password_hash, active, version, tokens_since) ON users TO leads_app;
 GRANT UPDATE (email, name, role, password_hash, active, version, tokens_since) ON users TO leads_app;
-GRANT SELECT, INSERT, UPDATE ON pipelines, rotations, lead_messages TO leads_app;
-GRANT SELECT, INSERT, UPDATE, DELETE ON sources, custom_fields, saved_views, deleted_leads, counters TO leads_app;
+GRANT SELECT, UPDATE (stages, version) ON pipelines TO leads_app;
+GRANT SELECT, INSERT, UPDATE ON custom_fields, rotations, lead_messages TO leads_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON sources, saved_views, deleted_leads, counters TO leads_app;
 GRANT SELECT, INSERT ON merged_leads TO leads_app;
 """
 
