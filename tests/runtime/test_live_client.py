@@ -1,6 +1,8 @@
 """Receiving by a plain function is receiving all the same; what we read of headers is what nats-py reads."""
 
 import asyncio
+import gc
+import weakref
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +29,21 @@ def test_what_the_server_writes_is_read_at_once():
     lines = ["Nats-Stream: PUSH", "Nats-Subject: push.4242.news", "Nats-Sequence: 7", "Nats-Last-Sequence: 0"]
 
     assert live.parse(encoded(lines)) == dict(line.split(": ") for line in lines)
+
+
+async def test_what_is_unsubscribed_is_freed_without_a_garbage_collection(nats_server):
+    client = await broker.connect(nats_server.url("operator"), "test")
+    gc.disable()
+    try:
+        subscription = await client.listen("live.x", lambda message: None)
+        left = weakref.ref(subscription)
+        await subscription.unsubscribe()
+        del subscription
+
+        assert left() is None
+    finally:
+        gc.enable()
+        await broker.close(client)
 
 
 async def test_a_function_gets_every_message_in_order_until_it_is_unsubscribed(nats_server):

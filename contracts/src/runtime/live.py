@@ -33,6 +33,7 @@ class LiveClient(Client):
         """
         subscription = await self.subscribe(subject)
         subscription._pending_queue = self._unused  # noqa: SLF001 - several KB for each channel otherwise
+        subscription._message_iterator = None  # noqa: SLF001 - it knows the subscription: only a full collection frees both
         self._listeners[subscription._id] = deliver  # noqa: SLF001
         return subscription
 
