@@ -18,9 +18,11 @@ _CHECKS: Final = {
     "ruff check": ("ruff", "check", "."),
     "ruff format": ("ruff", "format", "--check", "."),
     "mypy": ("mypy",),
+    "mypy examples": ("mypy", "examples/consumer.py", "examples/replay.py"),
     "import-linter": ("lint-imports", "--no-cache"),
 }
 _NODE_TESTS: Final = paths.CHECKOUT / "tests/node"
+_NODE_EXAMPLE: Final = paths.CHECKOUT / "examples/node"
 _LOGS: Final = paths.CHECKOUT / ".leadwire/logs"
 
 
@@ -41,7 +43,8 @@ def check() -> int:
 async def prepare_tests() -> None:
     """Get the web screen, the Node.js clients and a browser; what cannot be had is said, and its tests skip or fail."""
     _LOGS.mkdir(parents=True, exist_ok=True)
-    for needed in (web.build(_LOGS), web.install(_NODE_TESTS, _LOGS), ensure_chromium(_LOGS)):
+    clients = (web.install(project, _LOGS) for project in (_NODE_TESTS, _NODE_EXAMPLE))
+    for needed in (web.build(_LOGS), *clients, ensure_chromium(_LOGS)):
         try:
             await needed
         except ProcessFailed as failure:

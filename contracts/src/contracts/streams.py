@@ -127,7 +127,7 @@ def listener(name: str, filter_subject: str) -> ConsumerConfig:
         durable_name=name,
         deliver_policy=DeliverPolicy.ALL,
         ack_policy=AckPolicy.EXPLICIT,
-        ack_wait=30,
+        ack_wait=10,
         max_deliver=-1,
         max_ack_pending=1,
         filter_subject=filter_subject,
