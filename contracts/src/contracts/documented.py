@@ -1,0 +1,58 @@
+"""What the source says of a class's fields: the text below each. Schemas and documents show it to other services."""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field, as the source has it."""
+
+    name: str
+    annotation: str
+    text: str
+    """Empty when the name says it all."""
+    may_be_missing: bool
+
+
+def summary_of(documented: type) -> str:
+    """Return the first paragraph of a class's docstring."""
+    return " ".join(inspect.cleandoc(documented.__doc__ or "").split("\n\n")[0].split())
+
+
+def fields_of(documented: type) -> list[Field]:
+    """Return the fields of a class in order."""
+    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(documented))).body
+    assert isinstance(tree, ast.ClassDef)
+    return [
+        Field(statement.target.id, ast.unparse(statement.annotation), _text(below), statement.value is not None)
+        for statement, below in zip(tree.body, [*tree.body[1:], None], strict=True)
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)
+    ]
+
+
+def describe(schemas: dict[str, Any], classes: Iterable[type]) -> dict[str, Any]:
+    """Return JSON Schemas by class name with a description at each field that has a text."""
+    texts = {each.__name__: {field.name: field.text for field in fields_of(each) if field.text} for each in classes}
+    return {name: _described(schema, texts.get(name, {})) for name, schema in schemas.items()}
+
+
+def _described(schema: dict[str, Any], texts: dict[str, str]) -> dict[str, Any]:
+    if "properties" not in schema:
+        return schema
+    properties = {
+        name: property_ | ({"description": texts[name]} if name in texts else {})
+        for name, property_ in schema["properties"].items()
+    }
+    return schema | {"properties": properties}
+
+
+def _text(statement: ast.stmt | None) -> str:
+    match statement:
+        case ast.Expr(value=ast.Constant(value=str(text))):
+            return " ".join(text.split())
+    return ""
