@@ -27,5 +27,6 @@ def committed() -> dict[str, dict[str, Any]]:
 
 def _generated(name: str) -> dict[str, Any]:
     schema = json_schema(name)
+    described: dict[str, Any]
     (described,) = describe({TYPES[name].__name__: schema}, CLASSES).values()
     return described | {"$defs": describe(schema.get("$defs", {}), CLASSES)}

@@ -25,6 +25,7 @@ from leads.api import (
     tagging,
     users,
 )
+from leads.api.asyncapi import asyncapi_route
 from leads.api.context import Services, guards
 from runtime.body import BodyLimit
 from runtime.http import CORRELATION_HEADER, CorrelationMiddleware
@@ -71,7 +72,7 @@ def build(
         generate_unique_id_function=_operation_id,
     )
     app.state.services = services
-    app.router.routes.extend(probes)
+    app.router.routes.extend((*probes, asyncapi_route()))
     for module in MODULES:
         app.include_router(_guarded(module.router))
     errors.install(app)
