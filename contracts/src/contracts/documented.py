@@ -5,6 +5,7 @@ import inspect
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 
@@ -29,9 +30,22 @@ def fields_of(documented: type) -> list[Field]:
     (tree,) = ast.parse(textwrap.dedent(inspect.getsource(documented))).body
     assert isinstance(tree, ast.ClassDef)
     return [
-        Field(statement.target.id, ast.unparse(statement.annotation), _text(below), statement.value is not None)
+        Field(statement.target.id, ast.unparse(statement.annotation), _text(below), _may_be_missing(statement))
         for statement, below in zip(tree.body, [*tree.body[1:], None], strict=True)
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)
+    ]
+
+
+def aliases_of(module: ModuleType) -> list[Field]:
+    """Return the names that a module gives to types."""
+    body = ast.parse(inspect.getsource(module)).body
+    return [
+        Field(statement.target.id, ast.unparse(statement.value), _text(below), may_be_missing=False)
+        for statement, below in zip(body, [*body[1:], None], strict=True)
+        if isinstance(statement, ast.AnnAssign)
+        and isinstance(statement.target, ast.Name)
+        and statement.value is not None
+        and ast.unparse(statement.annotation) == "TypeAlias"
     ]
 
 
@@ -49,6 +63,13 @@ def _described(schema: dict[str, Any], texts: dict[str, str]) -> dict[str, Any]:
         for name, property_ in schema["properties"].items()
     }
     return schema | {"properties": properties}
+
+
+def _may_be_missing(statement: ast.AnnAssign) -> bool:
+    match statement.value:
+        case ast.Call(func=ast.Name(id="Field"), args=[], keywords=keywords):
+            return any(keyword.arg in {"default", "default_factory"} for keyword in keywords)
+    return statement.value is not None
 
 
 def _text(statement: ast.stmt | None) -> str:

@@ -10,7 +10,7 @@ from contracts.channels import CompanyChannel, CrmChannel, LeadChannel, StatsCha
 from contracts.documented import summary_of
 from contracts.heard import HEARD, Heard
 
-_ADDRESSES: Final[Mapping[type[CrmChannel], tuple[str, str]]] = {
+ADDRESSES: Final[Mapping[type[CrmChannel], tuple[str, str]]] = {
     CompanyChannel: ("private-company.{company}", "company"),
     StatsChannel: ("private-cache-company.{company}.stats", "company"),
     LeadChannel: ("presence-lead.{lead}", "lead"),
@@ -22,7 +22,7 @@ def channels() -> Json:
     """Return the channels of the CRM on which anything is heard."""
     found: Json = {}
     for channel in dict.fromkeys(heard.channel for heard in HEARD):
-        address, parameter = _ADDRESSES[channel]
+        address, parameter = ADDRESSES[channel]
         events = [heard for heard in HEARD if heard.channel is channel]
         found[channel.__name__] = {
             "address": address,

@@ -57,8 +57,8 @@ _SECURITY: Final[Json] = {
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "JWT",
-        "description": "Each channel is signed: the client library asks the leads service, `POST /broadcasting/auth`, which "
-        "takes the access token and lets nobody into another company's channels.",
+        "description": "Each channel is signed: the client library asks `POST /broadcasting/auth` of the leads "
+        "service, which takes the access token and lets nobody into another company's channels.",
     },
 }
 

@@ -26,7 +26,7 @@ PARAMETERS: Final[Mapping[str, Json]] = {
     "user": {"description": "The id of the user.", "examples": [samples.ANA]},
     "app": {"description": "The id of the gateway's app, as a subject token.", "examples": [samples.APP]},
     "channel": {
-        "description": "The channel's name as a subject token: a byte not in `A-Z a-z 0-9 _ -` is `=` and two hex digits.",
+        "description": "The channel's name as a token: bytes not in `A-Z a-z 0-9 _ -` are `=` and two hex digits.",
         "examples": [subjects.token(samples.CHANNELS[CompanyChannel])],
     },
     "consumer": {"description": "The name of the consumer that gave up.", "examples": [streams.NOTIFIER]},
