@@ -2,9 +2,10 @@
 
 import ast
 import inspect
-import textwrap
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -27,18 +28,17 @@ def summary_of(documented: type) -> str:
 
 def fields_of(documented: type) -> list[Field]:
     """Return the fields of a class in order."""
-    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(documented))).body
-    assert isinstance(tree, ast.ClassDef)
+    body = _class_in(sys.modules[documented.__module__], documented.__name__).body
     return [
         Field(statement.target.id, ast.unparse(statement.annotation), _text(below), _may_be_missing(statement))
-        for statement, below in zip(tree.body, [*tree.body[1:], None], strict=True)
+        for statement, below in zip(body, [*body[1:], None], strict=True)
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)
     ]
 
 
 def aliases_of(module: ModuleType) -> list[Field]:
     """Return the names that a module gives to types."""
-    body = ast.parse(inspect.getsource(module)).body
+    body = _parsed(module).body
     return [
         Field(statement.target.id, ast.unparse(statement.value), _text(below), may_be_missing=False)
         for statement, below in zip(body, [*body[1:], None], strict=True)
@@ -63,6 +63,15 @@ def _described(schema: dict[str, Any], texts: dict[str, str]) -> dict[str, Any]:
         for name, property_ in schema["properties"].items()
     }
     return schema | {"properties": properties}
+
+
+@cache
+def _parsed(module: ModuleType) -> ast.Module:
+    return ast.parse(inspect.getsource(module))
+
+
+def _class_in(module: ModuleType, name: str) -> ast.ClassDef:
+    return next(each for each in _parsed(module).body if isinstance(each, ast.ClassDef) and each.name == name)
 
 
 def _may_be_missing(statement: ast.AnnAssign) -> bool:
