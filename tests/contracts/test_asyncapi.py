@@ -12,9 +12,9 @@ from jsonschema import Draft7Validator, FormatChecker
 
 from contracts import asyncapi, envelope, subjects
 from contracts.asyncapi import samples
-from contracts.asyncapi.document import QUEUE
+from contracts.asyncapi.document import QUEUE, generated
 from contracts.events import NAMES, TYPES, Fact
-from contracts.heard import HEARD
+from contracts.heard import HEARD, Heard
 from contracts.push import Push
 from leads import rpc
 from leadwire import node as nodes
@@ -62,7 +62,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_the_committed_document_is_that_of_the_code() -> None:
-    assert asyncapi.committed() == asyncapi.generated(), REGENERATE
+    assert asyncapi.committed() == generated(), REGENERATE
 
 
 def test_the_document_is_valid_to_the_official_schema(node: str) -> None:
@@ -118,6 +118,11 @@ def test_what_browsers_hear_of_a_fact_is_in_the_table_and_fits(name: str) -> Non
 
 def test_each_event_of_a_browser_is_shown_by_an_example() -> None:
     assert {heard.event for heard in HEARD} == samples.HEARD.keys()
+
+
+@pytest.mark.parametrize("heard", HEARD, ids=lambda heard: f"{heard.channel.__name__}.{heard.event}")
+def test_the_examples_of_what_browsers_hear_fit(heard: Heard) -> None:
+    validator(f"{heard.channel.__name__}.{heard.event}").validate(json.loads(samples.HEARD[heard.event]))
 
 
 def test_questions_are_answered_in_the_group_that_the_document_names() -> None:

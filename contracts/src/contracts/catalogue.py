@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import is_dataclass
-from typing import Final, get_type_hints
+from typing import Final, get_args, get_type_hints
 
-from contracts import events
+from contracts import events, push
 from contracts.asyncapi.browsers import ADDRESSES
 from contracts.documented import aliases_of, fields_of, summary_of
 from contracts.envelope import Envelope
@@ -21,12 +21,13 @@ what is promised: [events.md](events.md). The same for programs: `GET /asyncapi.
 """
 _WORD: Final = re.compile(r"\w+")
 _BAR: Final = r"\|"
+_PAYLOADS: Final = tuple(dict.fromkeys(heard.payload for heard in HEARD))
 _SCHEMAS: Final = "../contracts/src/contracts/schemas"
 
 
 def catalogue() -> str:
     """Return the whole page."""
-    return "\n".join([HEAD, *_facts(), *_envelope(), *_data(), *_parts(), *_names(), *_browsers()]).rstrip() + "\n"
+    return "\n".join([HEAD, *_facts(), *_envelope(), *_data(), *_parts(), *_browsers(), *_names()]).rstrip() + "\n"
 
 
 def _facts() -> Iterator[str]:
@@ -65,15 +66,6 @@ def _parts() -> Iterator[str]:
             yield from _section(part)
 
 
-def _names() -> Iterator[str]:
-    used = {word for each in CLASSES for field in fields_of(each) for word in _WORD.findall(field.annotation)}
-    rows = (
-        (f"`{alias.name}`", f"`{alias.annotation}`", alias.text) for alias in aliases_of(events) if alias.name in used
-    )
-    yield "### Names of types\n"
-    yield from _table(("name", "type", "meaning"), rows)
-
-
 def _browsers() -> Iterator[str]:
     yield "## What browsers hear\n"
     yield from _table(
@@ -89,18 +81,32 @@ def _browsers() -> Iterator[str]:
         ),
     )
     yield "The fields of what a push carries lie beside its own.\n"
-    payloads = dict.fromkeys(heard.payload for heard in HEARD)
-    for payload in payloads:
-        yield from _section(payload)
-    for carried in dict.fromkeys(each for payload in payloads for each in _carried(payload)):
-        yield from _section(carried)
+    for each in (*_PAYLOADS, *_carried_by_payloads()):
+        yield from _section(each)
+
+
+def _carried_by_payloads() -> Iterable[type]:
+    return dict.fromkeys(each for payload in _PAYLOADS for each in _carried(payload))
 
 
 def _carried(payload: type) -> Iterator[type]:
+    """Yield what lies in it and is no part of a fact, however deep."""
     for hint in get_type_hints(payload).values():
-        if isinstance(hint, type) and is_dataclass(hint) and hint not in CLASSES:
-            yield hint
-            yield from _carried(hint)
+        for part in (hint, *get_args(hint)):
+            if isinstance(part, type) and is_dataclass(part) and part not in CLASSES:
+                yield part
+                yield from _carried(part)
+
+
+def _names() -> Iterator[str]:
+    classes = (*CLASSES, *_PAYLOADS, *_carried_by_payloads())
+    used = {word for each in classes for field in fields_of(each) for word in _WORD.findall(field.annotation)}
+    aliases = (*aliases_of(events), *aliases_of(push))
+    yield "## Names of types\n"
+    yield from _table(
+        ("name", "type", "meaning"),
+        ((f"`{alias.name}`", f"`{alias.annotation}`", alias.text) for alias in aliases if alias.name in used),
+    )
 
 
 def _section(documented: type) -> Iterator[str]:

@@ -122,7 +122,14 @@ def messages() -> Json:
                     dead.CAUSE_HEADER: {"type": "string", "description": "Why, without personal data."},
                     dead.SUBJECT_HEADER: {"type": "string", "description": "The subject the message came from."},
                     dead.SEQUENCE_HEADER: {"type": "string", "description": "Its sequence in the stream it came from."},
+                    dead.STACK_HEADER: {"type": "string", "description": "Where it failed, outermost first."},
+                    dead.EVENT_HEADER: {"type": "string", "description": "The name of the fact, if it could be read."},
+                    dead.COMPANY_HEADER: {"type": "string", "description": "Its company, if it could be read."},
+                    dead.POSITION_HEADER: {"type": "string", "description": "Its feed position, if it could be read."},
                     CORRELATION_HEADER: _TEXT,
+                },
+                "patternProperties": {
+                    f"^{dead.ORIGINAL_PREFIX}": {"type": "string", "description": "A header that it came with."}
                 },
                 "required": [MESSAGE_ID_HEADER, dead.CAUSE_HEADER, dead.SUBJECT_HEADER],
             },

@@ -3,6 +3,7 @@
 The application that it describes is Leadwire as a whole: what it sends, others may hear.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Final
 
@@ -61,6 +62,11 @@ _SECURITY: Final[Json] = {
         "service, which takes the access token and lets nobody into another company's channels.",
     },
 }
+
+
+def generated() -> str:
+    """Return the document of the code, as it is committed."""
+    return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
 
 
 def document() -> Json:

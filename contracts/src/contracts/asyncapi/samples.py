@@ -40,7 +40,19 @@ from contracts.events import (
     UserReactivated,
     UserSummary,
 )
-from contracts.push import LeadPush, Stats, StatsPush
+from contracts.push import (
+    ImportPush,
+    InboxState,
+    JobPush,
+    LeadPush,
+    MessagePush,
+    Notification,
+    NotificationPush,
+    NotifiedLead,
+    ReadPush,
+    Stats,
+    StatsPush,
+)
 
 APP: Final = "4242"
 COMPANY: Final = "9b1c0f0e-5d1a-4c39-8f57-2f6f0d6f3b11"
@@ -131,11 +143,30 @@ STATS: Final = Stats(
 )
 _PLACE: Final[Mapping[str, Any]] = MappingProxyType({"position": 128, "event_id": EVENT, "actor": ANA})
 
+_INBOX: Final = InboxState(unread=3, revision=17)
+_NOTIFICATION: Final = Notification(
+    id="7a1d2c3b-4e5f-5061-8273-94a5b6c7d8e9",
+    kind="mentioned",
+    critical=True,
+    at=_NOW,
+    actor=ANA,
+    lead=NotifiedLead(id=LEAD, name="Ada Lovelace"),
+    details={"message_id": _MESSAGE.id, "excerpt": _MESSAGE.body},
+    position=128,
+    event_id=EVENT,
+)
+
 HEARD: Final[Mapping[str, str]] = MappingProxyType(
     {
         "lead.created": LeadPush(lead=replace(_LEAD, version=1), **_PLACE).data,
         "lead.updated": LeadPush(lead=_LEAD, changed={"status": Change(old="new", new="contacted")}, **_PLACE).data,
-        "lead.deleted": LeadPush(lead=_LEAD, **_PLACE).data,
+        "lead.deleted": LeadPush(lead=_MERGED, merged_into=LEAD, **_PLACE).data,
+        "leads.changed": JobPush(job_id=COMMAND, count=250, position=378).data,
+        "import.progress": ImportPush(imported=_DONE, state="finished", **_PLACE).data,
+        "message.posted": MessagePush(message=_MESSAGE, lead_id=LEAD, **_PLACE).data,
+        "message.edited": MessagePush(message=replace(_MESSAGE, edited_at=_NOW), lead_id=LEAD, **_PLACE).data,
+        "notification.created": NotificationPush(notification=_NOTIFICATION, number=12, state=_INBOX).data,
+        "notification.read": ReadPush(ids=(_NOTIFICATION.id,), state=replace(_INBOX, unread=2, revision=18)).data,
         "stats.updated": StatsPush(stats=STATS, position=128).data,
     }
 )

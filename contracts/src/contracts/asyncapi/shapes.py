@@ -52,10 +52,11 @@ def _flat(payload: type, schema: Json) -> Json:
     """Return the schema of a push's data: the fields of what it carries lie beside its own."""
     hints = get_type_hints(payload)
     carried = [field.name for field in fields(payload) if is_dataclass(hints[field.name])]
+    beside = [{"$ref": f"#/components/schemas/{hints[name].__name__}"} for name in carried]
     return {
         "description": schema["description"],
         "type": "object",
-        "allOf": [{"$ref": f"#/components/schemas/{hints[name].__name__}"} for name in carried],
+        **({"allOf": beside} if beside else {}),
         "properties": {name: property_ for name, property_ in schema["properties"].items() if name not in carried},
         "required": [name for name in schema["required"] if name not in carried],
     }
