@@ -3,6 +3,7 @@
 import asyncio
 import json
 import resource
+import socket
 import time
 
 import pytest
@@ -16,6 +17,7 @@ from support.gateways import (
     QUERY,
     SIGNED_IN,
     SMALL_APP,
+    SUCCEEDED,
     TLS_APP,
     Client,
     checked,
@@ -249,6 +251,30 @@ async def test_as_many_channels_as_allowed_may_be_subscribed_at_once(gateway):
             pass
 
 
+async def test_an_app_may_have_so_many_channels_only_and_those_of_users_do_not_count(new_gateway, nats, tmp_path):
+    (tmp_path / "apps.json").write_text(json.dumps([APP | {"maxChannels": 2}]))
+    gateway = new_gateway(nats, apps_file=str(tmp_path / "apps.json"), linger_seconds="0")
+    async with gateway.connect() as attacker, gateway.connect() as other:
+        await attacker.sign_in("ada")
+        await attacker.join("one", "two")
+        await attacker.subscribe("three")
+        frame = await attacker.frame()
+        assert (frame["event"], json.loads(frame["data"])["status"]) == ("pusher:subscription_error", 413)
+        await attacker.frame()
+        await other.join("one", "two")  # there is somebody already
+        for client in (attacker, other):
+            await client.send("pusher:unsubscribe", data={"channel": "one"})
+
+        async def joins():
+            await other.subscribe("three")
+            frame = await other.frame()
+            if frame["event"] == "pusher:subscription_error":
+                await other.frame()
+            return frame["event"] == SUCCEEDED
+
+        await until(joins, why="there is a place again")
+
+
 class Slowloris:
     """Plain TCP connections that take their time."""
 
@@ -380,6 +406,23 @@ async def test_silent_sockets_make_room_for_honest_ones(new_gateway, nats):
             await client.hears_nothing()
         for reader, _ in silent[:30]:  # the oldest went first
             assert await ended(reader) == b""
+
+
+async def test_an_answer_that_nobody_takes_is_cut(new_gateway, nats, tmp_path):
+    (tmp_path / "index.html").write_text("<!doctype html>")
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets/large-1.js").write_bytes(b"x" * (64 << 20))
+    gateway = new_gateway(nats, web_dir=str(tmp_path), answer_seconds="1", idle_seconds="0.4")
+    plug = socket.socket()
+    plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    with plug:
+        plug.connect((LOOPBACK, gateway.port))
+        plug.sendall(b"GET /assets/large-1.js HTTP/1.1\r\nHost: test\r\n\r\n")
+
+        async def is_cut():
+            return await gateway.metric("gateway_limits_total") == 1
+
+        await until(is_cut)
 
 
 async def test_who_was_refused_and_stays_makes_room_for_the_next(new_gateway, nats):
