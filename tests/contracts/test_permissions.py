@@ -76,7 +76,7 @@ SUBSCRIBE: dict[str, set[str]] = {
     # subject → who may subscribe to it
     ">": set(),
     "*": set(),
-    "crm.>": set(),
+    "crm.>": {"leads-api"},
     "push.>": set(),
     "live.>": {"gateway"},
     "live.4242.private-x": {"gateway"},

@@ -24,6 +24,7 @@ from leads.store.directory import Directory
 from leads.store.log import PostgresEventStore
 from leads.store.settings import Settings
 from leads.views import Views
+from leads.watch import FeedWatch
 from leadwire.ports import reserve
 from leadwire.processes import Process
 from support.databases import Database as TestDatabase
@@ -88,6 +89,11 @@ def views(database: Database) -> Views:
 
 
 @pytest.fixture
+def directory(database: Database) -> Directory:
+    return Directory(database)
+
+
+@pytest.fixture
 def superuser(leads_database: TestDatabase) -> Iterator[psycopg.Connection]:
     """Sees everything, row-level security or not."""
     with psycopg.connect(leads_database.url(), autocommit=True) as connection:
@@ -111,13 +117,13 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def services(database: Database, clock: Clock) -> Services:
-    directory = Directory(database)
+def services(database: Database, directory: Directory, clock: Clock) -> Services:
     return Services(
         store=PostgresEventStore(database, directory),
         views=Views(database),
         directory=directory,
         settings=Settings(database),
+        watch=FeedWatch(directory),
         passwords=Passwords(database, FAST_HASHER),
         limiter=LoginLimiter(),
         clock=clock,

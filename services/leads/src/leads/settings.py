@@ -43,6 +43,9 @@ class ApiSettings(_Settings):
     root_path: str = Field(default="", pattern=r"^(/.*[^/])?$")
     """Path under which a proxy serves the API, such as `/api`."""
     pool_size: int = Field(default=10, ge=1, le=1000)
+    max_waiting: int = Field(default=10_000, ge=0)
+    """Requests that may wait for news at the same time."""
+    max_waiting_per_user: int = Field(default=20, ge=0)
 
 
 class RelaySettings(_Settings):

@@ -20,6 +20,7 @@ from leads.api import (
     leads,
     merging,
     messages,
+    reading,
     saved_views,
     stages,
     tagging,
@@ -43,13 +44,14 @@ MODULES: Final = (
     tagging,
     messages,
     merging,
+    reading,
     feed,
     broadcasting,
 )
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
-_ASKED = ("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "Traceparent", "X-CSRF-Token")
-_ALSO_ASKED = ("X-Requested-With", "X-Socket-ID", CORRELATION_HEADER)
+_ASKED = ("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Traceparent")
+_ALSO_ASKED = ("X-CSRF-Token", "X-Requested-With", "X-Socket-ID", CORRELATION_HEADER)
 _TOLD = ("ETag", "Location", "Retry-After", CORRELATION_HEADER)
 
 

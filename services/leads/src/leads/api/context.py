@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Annotated, Final
 from uuid import UUID
 
 import structlog
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Header, Query, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -22,10 +22,12 @@ from leads.command import Command, IdempotencyKey, keyed_command_id, keyed_lead_
 from leads.domain.company import Company
 from leads.handle import EventStore
 from leads.passwords import LoginLimiter, Passwords
+from leads.shared_reads import SharedReads
 from leads.store.directory import Directory
 from leads.store.feed import Feed
 from leads.store.settings import Origin, Settings
 from leads.views import Views
+from leads.watch import FeedWatch
 from runtime.logs import CORRELATION_ID
 from runtime.problems import Problem, malformed_header, unauthorized
 
@@ -44,6 +46,7 @@ class Services:
     views: Views
     directory: Directory
     settings: Settings
+    watch: FeedWatch
     passwords: Passwords
     limiter: LoginLimiter
     clock: Callable[[], datetime]
@@ -53,6 +56,9 @@ class Services:
     token_lifetime: timedelta
     pusher_key: str
     pusher_secret: str
+    shared_reads: SharedReads = field(default_factory=SharedReads)
+    patience: float = 5.0
+    """Seconds that a read waits for `min_position`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +129,36 @@ async def _claim(
     return _Claim(company_id, Permit(str(user_id), claims.issued_at, request.scope["route"].name))
 
 
-async def _reading(services: ServicesOf, claim: Annotated[_Claim, Depends(_claim)]) -> Reading:
+async def _reading(
+    services: ServicesOf,
+    claim: Annotated[_Claim, Depends(_claim)],
+    min_position: Annotated[
+        int, Query(ge=0, lt=2**63, description="Wait a moment until the company's feed has come to this position.")
+    ] = 0,
+) -> Reading:
     feed = await services.directory.feed(claim.company_id)
     company = await services.directory.company(claim.company_id, at_least=feed.settings_version)
-    return Reading(claim.admit(company), feed)
+    caller = claim.admit(company)
+    if feed.position >= min_position:
+        return Reading(caller, feed)
+    reached = await services.watch.wait(
+        caller.company_id, caller.user_id, after=min_position - 1, seconds=services.patience
+    )
+    if reached is None:
+        raise Problem(409, "position_not_reached", "The company's feed has not come to `min_position` yet.")
+    return await readmitted(services, Reading(caller, feed), reached)
+
+
+async def readmitted(services: Services, reading: Reading, feed: Feed) -> Reading:
+    """Return a request after it has waited: its caller may have been shut out meanwhile.
+
+    Raises:
+        AccessRefused: they were.
+    """
+    caller = reading.caller
+    company = await services.directory.company(caller.company_id, at_least=feed.settings_version)
+    access.check(company, caller.permit)
+    return Reading(replace(caller, company=company), feed)
 
 
 ReadingOf = Annotated[Reading, Depends(_reading)]

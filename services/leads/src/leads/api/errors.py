@@ -11,6 +11,7 @@ from leads.access import NotAllowed, TokenEnded
 from leads.api import settings_errors
 from leads.command import IdempotencyKeyReused, SettingsChanged, VersionConflict
 from leads.domain.company import SettingsRefusal
+from leads.domain.listing import InvalidQuery
 from leads.domain.refusals import (
     AlreadyConverted,
     BothConverted,
@@ -29,10 +30,11 @@ from leads.domain.refusals import (
     StaleVersion,
 )
 from leads.passwords import TooManyAtOnce
-from leads.store.database import DatabaseAway
+from leads.store.database import DatabaseAway, QueryTooSlow
 from leads.store.feed import UnknownCompany
+from leads.watch import TooManyOfOne, TooManyWaiting
 from runtime import problems
-from runtime.problems import FieldError, Problem, database_away, response, unauthorized
+from runtime.problems import SHOWN_NAME, FieldError, Problem, database_away, response, unauthorized
 
 REFUSALS: Final[Mapping[type[Exception], tuple[int, str]]] = {
     NotAllowed: (403, "Your role may not do this."),
@@ -53,6 +55,7 @@ REFUSALS: Final[Mapping[type[Exception], tuple[int, str]]] = {
     LeadRefusal: (409, "The rules do not allow this."),
     VersionConflict: (409, "Others keep changing this lead at the same time: try again."),
     SettingsChanged: (409, "Your company's settings keep changing at the same time: try again."),
+    QueryTooSlow: (422, "This takes too long: narrow it down by status, assignee, words or tags, or sort by newest."),
     IdempotencyKeyReused: (422, "This Idempotency-Key was used before, for another request."),
 }
 """Looked up along the class' ancestors, so that a subclass inherits its parent's status."""
@@ -65,6 +68,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(SettingsRefusal, settings_errors.on_refusal)
     app.add_exception_handler(TokenEnded, _on_token_ended)
     app.add_exception_handler(DatabaseAway, _on_database_away)
+    app.add_exception_handler(InvalidQuery, _on_invalid_query)
+    app.add_exception_handler(TooManyWaiting, _on_too_many_waiting)
     app.add_exception_handler(TooManyAtOnce, _on_too_many_at_once)
     for kind in REFUSALS:
         app.add_exception_handler(kind, _on_refusal)
@@ -91,3 +96,16 @@ async def _on_database_away(_request: Request, _error: Exception) -> JSONRespons
 
 async def _on_too_many_at_once(_request: Request, _error: Exception) -> JSONResponse:
     return response(Problem(503, "unavailable", "Too many log in at once; try again.", headers={"Retry-After": "1"}))
+
+
+async def _on_invalid_query(_request: Request, error: Exception) -> JSONResponse:
+    errors = [
+        FieldError(field=name[:SHOWN_NAME], message=message) for name, message in cast("InvalidQuery", error).errors
+    ]
+    return response(Problem(422, InvalidQuery.code, "The request does not have the required form.", errors=errors))
+
+
+async def _on_too_many_waiting(_request: Request, error: Exception) -> JSONResponse:
+    status, who = (429, "You have") if isinstance(error, TooManyOfOne) else (503, "This process has")
+    detail = f"{who} as many waiting requests as can be; ask again without waiting."
+    return response(Problem(status, TooManyWaiting.code, detail, headers={"Retry-After": "5"}))

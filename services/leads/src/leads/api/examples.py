@@ -84,10 +84,12 @@ FEED_ENTRY: Final[JsonDict] = {
     "position": 42,
     "event_id": "0a5d2c0e-3c55-5f0b-9f3c-0a2f1f6f7d11",
     "type": "lead.status_changed",
+    "subject": "01939d1c-77a2-7c3e-9d0b-2f6c1c1f0a55",
     "occurred_at": "2026-11-23T18:02:00Z",
     "actor": "7d9f3c52-5f0e-5d0c-8f57-0d1c6f8f5a01",
     "changes": _CHANGES,
     "lead": _CHANGED,
+    "data": {},
 }
 STATS: Final[JsonDict] = {
     "total": 3,
@@ -105,11 +107,42 @@ ACCOUNT: Final[JsonDict] = {
     "company_name": "Analytical Engines",
 }
 HISTORY_ENTRY: Final[JsonDict] = {
+    "lead_id": "01939d1c-77a2-7c3e-9d0b-2f6c1c1f0a55",
     "position": 42,
     "version": 2,
     "type": "lead.status_changed",
     "occurred_at": "2026-11-23T18:02:00Z",
     "actor": PERSON,
+    "changes": _CHANGES,
+    "details": {},
+    "caused_by": {
+        "command_id": "01939d27-4a10-7b64-8f3e-6b0f6e1d2c33",
+        "correlation_id": "5f0e6b0e-93f5-4f0e-8a53-3f1b0a2c9d10",
+    },
+}
+LISTED_LEAD: Final[JsonDict] = {
+    **LEAD,
+    "assigned_to": "7d9f3c52-5f0e-5d0c-8f57-0d1c6f8f5a01",
+    "assigned_user": {**PERSON, "role": "agent"},
+    "source_details": {"key": "website", "name": "Website"},
+}
+DELETED_LEAD: Final[JsonDict] = {
+    "lead": LEAD,
+    "deleted_at": "2026-11-23T18:02:00Z",
+    "deleted_by": "7d9f3c52-5f0e-5d0c-8f57-0d1c6f8f5a01",
+    "merged_into": None,
+}
+MESSAGE: Final[JsonDict] = {
+    "id": "01939d30-0c11-7a52-9e1f-2f1c7b6a5d44",
+    "author": "7d9f3c52-5f0e-5d0c-8f57-0d1c6f8f5a01",
+    "body": "She wants a demonstration on Thursday.",
+    "mentions": [],
+    "posted_at": "2026-11-23T18:05:00Z",
+    "edited_at": None,
+}
+DIFF: Final[JsonDict] = {
+    "before": {"version": 1, "updated_at": "2026-11-23T17:50:10.123456Z"},
+    "after": {"version": 2, "updated_at": "2026-11-23T18:02:00Z"},
     "changes": _CHANGES,
 }
 LOGIN: Final[JsonDict] = {"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 43200, "user": ACCOUNT}

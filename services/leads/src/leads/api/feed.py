@@ -1,38 +1,95 @@
 """`/changes` and `/stats`: a company's feed by position, and its figures."""
 
-from typing import Annotated
+import asyncio
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
+from starlette.requests import ClientDisconnect
 
 from contracts.envelope import Envelope
-from contracts.events import Change, Changes, Fact, LeadEvent, event_of, kind_of
-from leads.api.context import CallerOf, ServicesOf
-from leads.api.schemas import FeedEntry, FeedPage, Links, Meta, StatsAnswer
+from contracts.events import Change, Changes, Fact, LeadEvent, UserEvent, event_of, kind_of
+from leads.api.conditional import IfNoneMatch, feed_etag, mark, matches, not_modified
+from leads.api.context import Reading, ReadingOf, ServicesOf, readmitted
+from leads.api.read_answers import FeedEntry, FeedPage, StatsAnswer
+from leads.api.schemas import Links, Meta
+from leads.views import Snapshot
 from runtime.problems import problems
 
 router = APIRouter(tags=["feed"], responses=problems(401, 503))
 
+LONGEST_WAIT: Final = 60
 
-@router.get("/changes", summary="Read the feed after a position", responses=problems(422))
+
+@router.get(
+    "/changes", summary="Read the feed after a position", response_model=FeedPage, responses=problems(409, 422, 429)
+)
 async def list_changes(
-    caller: CallerOf,
+    reading: ReadingOf,
     services: ServicesOf,
     request: Request,
     after: Annotated[int, Query(ge=0, lt=2**63, description="The last feed position already known.")] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
-) -> FeedPage:
-    """Positions are dense: after n comes n + 1, so that a hole is something missed. `meta.position` is the last one."""
-    found = await services.views.changes(caller.company_id, after=after, limit=limit)
+    wait: Annotated[
+        int, Query(ge=0, le=LONGEST_WAIT, description="Seconds to wait for something after the position.")
+    ] = 0,
+) -> Response:
+    """Positions are dense: after n comes n + 1, so that a hole is something missed. `meta.position` is the last one.
+
+    With `wait`, an answer comes as soon as there is something, or empty in the end.
+    """
+    if wait and reading.feed.position <= after:
+        reading = await _waited(services, reading, request, after=after, seconds=wait)
+    caller, root_path = reading.caller, request.scope.get("root_path", "")
+
+    async def read() -> bytes:
+        found = await services.views.changes(caller.company_id, after=after, limit=limit)
+        return _page(found, root_path, limit).model_dump_json().encode()
+
+    # Whoever was woken by the same fact gets the same bytes.
+    key = (caller.company_id, reading.feed.position, after, limit, root_path)
+    return Response(await services.shared_reads.read(key, read), media_type="application/json")
+
+
+async def _waited(services: ServicesOf, reading: Reading, request: Request, *, after: int, seconds: float) -> Reading:
+    leave = asyncio.create_task(_gone(request))
+    try:
+        feed = await services.watch.wait(
+            reading.caller.company_id, reading.caller.user_id, after=after, seconds=seconds, leave=leave
+        )
+        if leave.done():
+            raise ClientDisconnect
+    finally:
+        leave.cancel()
+    return reading if feed is None else await readmitted(services, reading, feed)
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _page(found: Snapshot[list[Envelope]], root_path: str, limit: int) -> FeedPage:
     entries = [_entry(envelope) for envelope in found.data]
     more: str | None = None
     if entries and entries[-1].position < found.position:
-        more = f"{request.scope.get('root_path', '')}/changes?after={entries[-1].position}&limit={limit}"
+        more = f"{root_path}/changes?after={entries[-1].position}&limit={limit}"
     return FeedPage(data=entries, meta=Meta(position=found.position), links=Links(next=more))
 
 
-@router.get("/stats", summary="Read the company's figures", responses=problems())
-async def read_stats(caller: CallerOf, services: ServicesOf) -> StatsAnswer:
-    found = await services.views.stats(caller.company_id, now=services.clock())
+@router.get(
+    "/stats",
+    summary="Read the company's figures",
+    responses={304: {"description": "Nothing changed since the answer with this `ETag`."}, **problems(409, 422)},
+    response_model=StatsAnswer,
+)
+async def read_stats(
+    reading: ReadingOf, services: ServicesOf, response: Response, if_none_match: IfNoneMatch = None
+) -> StatsAnswer | Response:
+    now = services.clock()
+    if matches(if_none_match, etag := feed_etag(reading.feed, f"{now:%Y-%m-%d}")):
+        return not_modified(etag)
+    found = await services.views.stats(reading.caller.company_id, now=now)
+    mark(response, feed_etag(found.feed, f"{now:%Y-%m-%d}"))
     return StatsAnswer(data=found.data, meta=Meta(position=found.position))
 
 
@@ -44,7 +101,20 @@ def short_type(envelope: Envelope) -> str:
 def changes_of(fact: Fact) -> dict[str, Change]:
     """Return what a fact changed, field by field; nothing for one that has no changes."""
     changes: Changes = getattr(fact, "changes", {})
-    return dict(changes)
+    return {field: change for field, change in changes.items() if not _is_private(fact, field)}
+
+
+def details_of(envelope: Envelope) -> dict[str, Any]:
+    """Return what a fact holds besides the lead and its changes."""
+    details = {name: value for name, value in envelope.data.items() if name not in {"lead", "changes"}}
+    if isinstance(envelope.fact(), UserEvent):
+        details["user"] = {name: value for name, value in details["user"].items() if name != "email"}
+    return details
+
+
+def _is_private(fact: Fact, field: str) -> bool:
+    """Whether a field is not for colleagues: the address by which somebody logs in."""
+    return isinstance(fact, UserEvent) and field == "email"
 
 
 def _entry(envelope: Envelope) -> FeedEntry:
@@ -53,8 +123,10 @@ def _entry(envelope: Envelope) -> FeedEntry:
         position=envelope.feedposition,
         event_id=envelope.id,
         type=short_type(envelope),
+        subject=envelope.subject,
         occurred_at=envelope.time,
         actor=envelope.actor,
         changes=changes_of(fact),
         lead=fact.lead if isinstance(fact, LeadEvent) else None,
+        data=details_of(envelope),
     )

@@ -1,32 +1,15 @@
-"""`/leads`: create, list, read, change, delete, and what happened to one."""
+"""`/leads`: create, change, delete."""
 
-from collections.abc import Mapping
-from typing import Annotated
-from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
-from contracts.envelope import Envelope
 from leads import domain
-from leads.api import cursor
 from leads.api.answers import CHANGING, lead_answer
-from leads.api.context import CallerOf, ConditionalIntentOf, IntentOf, ServicesOf
-from leads.api.feed import changes_of, short_type
+from leads.api.context import ConditionalIntentOf, IntentOf, ServicesOf
 from leads.api.lead_bodies import LeadPatchBody, NewLeadBody, Restoration
-from leads.api.schemas import (
-    Actor,
-    HistoryEntry,
-    HistoryPage,
-    LeadAnswer,
-    LeadPage,
-    Links,
-    Meta,
-)
-from leads.command import Answer
-from leads.domain import LeadNotFound, Status
+from leads.api.schemas import LeadAnswer
 from leads.handle import create, handle
-from leads.views import Mark
 from runtime.problems import problems
 
 router = APIRouter(prefix="/leads", tags=["leads"], responses=problems(401, 503))
@@ -43,36 +26,6 @@ async def create_lead(
     )
     response.headers["Location"] = f"{request.scope.get('root_path', '')}/leads/{answer.lead.id}"
     return lead_answer(answer, response)
-
-
-@router.get("", summary="List leads, newest first", responses=problems(400, 422))
-async def list_leads(
-    caller: CallerOf,
-    services: ServicesOf,
-    request: Request,
-    status: Status | None = None,
-    after: Annotated[
-        str | None, Query(alias="cursor", max_length=200, description="From `links.next` of the page before.")
-    ] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
-) -> LeadPage:
-    mark = cursor.decode(after) if after is not None else None
-    found = await services.views.leads(caller.company_id, status=status, after=mark, limit=limit + 1)
-    page = found.data[:limit]
-    more: str | None = None
-    if len(found.data) > limit:
-        query = {"cursor": cursor.encode(Mark(page[-1].created_at, UUID(page[-1].id))), "limit": limit}
-        filtered = query if status is None else {"status": status.value, **query}
-        more = f"{request.scope.get('root_path', '')}/leads?{urlencode(filtered)}"
-    return LeadPage(data=page, meta=Meta(position=found.position), links=Links(next=more))
-
-
-@router.get("/{lead_id}", summary="Read a lead", responses=problems(404, 422))
-async def read_lead(lead_id: UUID, caller: CallerOf, services: ServicesOf, response: Response) -> LeadAnswer:
-    found = await services.views.lead(caller.company_id, lead_id)
-    if found.data is None:
-        raise LeadNotFound
-    return lead_answer(Answer(found.data, found.position), response)
 
 
 @router.patch("/{lead_id}", summary="Change a lead", responses=CHANGING)
@@ -112,25 +65,3 @@ async def restore_lead(
     command = intent.command(request, lead_id, allow_duplicate=how.allow_duplicate)
     answer = await handle(services.store, command, lambda lead, company: domain.restore(lead, company, command.at))
     return lead_answer(answer, response)
-
-
-@router.get("/{lead_id}/history", summary="Read what happened to a lead", responses=problems(404, 422))
-async def read_history(lead_id: UUID, caller: CallerOf, services: ServicesOf) -> HistoryPage:
-    """Oldest first; also of a lead that was deleted since."""
-    found = await services.views.history(caller.company_id, lead_id)
-    facts, names = found.data
-    if not facts:
-        raise LeadNotFound
-    entries = [_entry(fact, names) for fact in facts]
-    return HistoryPage(data=entries, meta=Meta(position=found.position), links=Links(next=None))
-
-
-def _entry(envelope: Envelope, names: Mapping[str, str]) -> HistoryEntry:
-    return HistoryEntry(
-        position=envelope.feedposition,
-        version=envelope.streamversion,
-        type=short_type(envelope),
-        occurred_at=envelope.time,
-        actor=Actor(id=envelope.actor, name=names.get(envelope.actor)) if envelope.actor else None,
-        changes=changes_of(envelope.fact()),
-    )

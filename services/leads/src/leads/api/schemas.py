@@ -1,13 +1,11 @@
 """What travels in bodies. Everything is bounded; unknown fields are refused."""
 
-from datetime import datetime
 from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.config import JsonDict
 
-from contracts.events import Change, LeadSummary
-from contracts.push import Stats
+from contracts.events import LeadSummary
 from leads.api import examples
 from leads.views import Account
 
@@ -71,61 +69,6 @@ class LeadAnswer(Answer[LeadSummary]):
     """One lead."""
 
     model_config = example(examples.answer(examples.LEAD))
-
-
-class LeadPage(Page[LeadSummary]):
-    """Leads, newest first."""
-
-    model_config = example(examples.page(examples.LEAD, next_page="/leads?cursor=MjAyNi0x&limit=1"))
-
-
-class Actor(BaseModel):
-    """Who did something."""
-
-    id: str
-    name: str | None
-
-
-class HistoryEntry(BaseModel):
-    """One fact of a lead's history."""
-
-    model_config = example(examples.HISTORY_ENTRY)
-
-    position: int
-    version: int
-    type: str
-    occurred_at: datetime
-    actor: Actor | None
-    changes: dict[str, Change]
-
-
-class FeedEntry(BaseModel):
-    """One fact of the company's feed, with the lead as it was after it; no lead when it is about something else."""
-
-    model_config = example(examples.FEED_ENTRY)
-
-    position: int
-    event_id: str
-    type: str
-    occurred_at: datetime
-    actor: str | None
-    """Id of the user who did it."""
-    changes: dict[str, Change]
-    lead: LeadSummary | None
-
-
-class HistoryPage(Page[HistoryEntry]):
-    """A lead's facts, oldest first."""
-
-
-class FeedPage(Page[FeedEntry]):
-    """Facts in feed order."""
-
-
-class StatsAnswer(Answer[Stats]):
-    """A company's figures."""
-
-    model_config = example(examples.answer(examples.STATS))
 
 
 class AccountAnswer(Answer[Account]):

@@ -9,8 +9,6 @@ from contracts.events import LeadSummary
 
 LONGEST_WORD: Final = 64
 MOST_WORDS: Final = 400
-_PHONE_TAILS: Final = (11, 10, 9, 8)
-"""Digits by which a phone number is found without what stands before them."""
 
 _WORD: Final = re.compile(r"[^\W_]+")
 _PHONE: Final = re.compile(r"[+(]?[0-9][0-9 ().\-/]{4,}")
@@ -56,26 +54,36 @@ def tsquery(asked: str, *, all_tags: Sequence[str] = (), any_tags: Sequence[str]
     Returns:
         None when nothing is asked for.
     """
-    *whole, last = _asked_words(asked) or [None]
-    terms = [_quoted(word) for word in whole if word]
-    if last:
-        terms.append(f"{_quoted(last)}:*")
+    terms = _asked_phone(asked) if _PHONE.fullmatch(asked.strip()) else _asked_words(asked)
     terms += [_quoted(tag_lexeme(tag)) for tag in all_tags]
     if any_tags:
         terms.append(f"({' | '.join(_quoted(tag_lexeme(tag)) for tag in any_tags)})")
     return " & ".join(terms) or None
 
 
-def _asked_words(asked: str) -> list[str | None]:
-    if _PHONE.fullmatch(asked.strip()):
-        return ["".join(filter(str.isdecimal, fold(asked)))]
-    return list(words(asked))
+def _asked_words(asked: str) -> list[str]:
+    found = list(map(_quoted, words(asked)))
+    return [*found[:-1], f"{found[-1]}:*"] if found else []
+
+
+def _asked_phone(asked: str) -> list[str]:
+    """Return the search for a number by its beginning, or by its end: people leave out what stands before it."""
+    digits = _digits(asked)
+    return [f"({_quoted(digits)}:* | {_quoted(_backwards(digits.lstrip('0')))}:*)"]
 
 
 def _phone_words(phone: str | None) -> list[str]:
-    digits = "".join(filter(str.isdecimal, phone or ""))
-    tails = [digits[-length:] for length in _PHONE_TAILS if length < len(digits)]
-    return [digits, *tails] if digits else []
+    digits = _digits(phone or "")
+    return [digits, _backwards(digits)] if digits else []
+
+
+def _digits(phone: str) -> str:
+    return "".join(filter(str.isdecimal, fold(phone)))
+
+
+def _backwards(digits: str) -> str:
+    """Return what stands for the end of a phone number, and no word can be."""
+    return f"<{digits[::-1]}"
 
 
 def _texts(values: Iterable[object]) -> Iterable[str]:

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from nats.errors import Error
 from prometheus_client import Gauge
 
+from contracts import subjects
 from leads.api.app import build
 from leads.api.context import Services
 from leads.main import read
@@ -25,10 +26,12 @@ from leads.store.directory import Directory
 from leads.store.log import PostgresEventStore
 from leads.store.settings import Settings
 from leads.views import Views
+from leads.watch import FeedWatch
 from runtime import broker, logs
 from runtime.http import probe_routes
 
 _nats_connected = Gauge("leads_nats_connected", "1 while questions over NATS reach this process")
+_waiting = Gauge("leads_waiting_requests", "Requests that wait for the feed of a company to go on")
 
 
 def run() -> None:
@@ -37,11 +40,13 @@ def run() -> None:
     database = Database.connect(settings.database_url.get_secret_value(), pool_size=settings.pool_size)
     views = Views(database)
     directory = Directory(database)
+    watch = FeedWatch(directory, most=settings.max_waiting, most_of_one=settings.max_waiting_per_user)
     services = Services(
         store=PostgresEventStore(database, directory),
         views=views,
         directory=directory,
         settings=Settings(database),
+        watch=watch,
         passwords=Passwords(database, PasswordHasher()),
         limiter=LoginLimiter(),
         clock=utc_now,
@@ -56,7 +61,7 @@ def run() -> None:
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        answering = asyncio.create_task(_answer(responder, nats_url))  # REST does not wait for NATS
+        answering = asyncio.create_task(_listen(responder, watch, nats_url))  # REST does not wait for NATS
         try:
             yield
         finally:
@@ -72,6 +77,7 @@ def run() -> None:
         return {"nats": "connected" if responder.is_connected else "not connected"}
 
     _nats_connected.set_function(lambda: responder.is_connected)
+    _waiting.set_function(lambda: watch.count)
     app = build(
         services,
         probes=probe_routes({"postgres": postgres}, details),
@@ -79,15 +85,23 @@ def run() -> None:
         root_path=settings.root_path,
         lifespan=lifespan,
     )
-    server(app, settings.host, settings.port).run()
+    server(app, settings.host, settings.port, before_shutdown=watch.close).run()
 
 
-async def _answer(responder: Responder, nats_url: str) -> None:
-    """Answer questions over NATS from when it is there, until cancelled."""
-    client = await broker.connect(nats_url, "leads-api")
+async def _listen(responder: Responder, watch: FeedWatch, nats_url: str) -> None:
+    """Answer questions and hear facts over NATS from when it is there, until cancelled."""
+    returned = asyncio.Event()
+    client = await broker.connect(nats_url, "leads-api", on_return=returned.set)
     try:
         await responder.listen(client)
-        await asyncio.Event().wait()
+        await client.listen(subjects.FACTS, lambda message: watch.heard(message.subject))
+        watch.hears = lambda: client.is_connected
+        while True:
+            returned.clear()
+            with contextlib.suppress(Error, OSError):  # cut off again: then it returns again
+                await broker.barrier(client)
+            watch.stir()  # what passed before the server knew that we listen, nobody heard
+            await returned.wait()
     finally:
         with contextlib.suppress(Error):  # not connected: then there is nobody to answer
             await client.drain()

@@ -8,12 +8,14 @@ from uuid import UUID
 from weakref import WeakValueDictionary
 
 import psycopg
+from psycopg.errors import QueryCanceled
 from sqlalchemy import URL, make_url, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+READ_TIMEOUT: Final = 5.0  # seconds one statement of a read may take
 POOL_TIMEOUT: Final = 5.0  # seconds a request waits for a connection before it is told to come back
 SESSION_OPTIONS: Final = "-c TimeZone=UTC -c statement_timeout=10s -c idle_in_transaction_session_timeout=10s"
 # A database host that vanished without a word is noticed within seconds, not after the kernel's quarter of an hour.
@@ -29,12 +31,21 @@ CONNECTION: Final[dict[str, Any]] = {
 
 _ENTER: Final = "SELECT set_config('app.company', %(company)s, true)"
 _ENTER_SESSION: Final = text("SELECT set_config('app.company', :company, true)")
+_ENTER_READING: Final = text(
+    "SELECT set_config('app.company', :company, true), set_config('statement_timeout', :timeout, true)"
+)
 
 RawConnection = psycopg.AsyncConnection[tuple[Any, ...]]
 
 
 class DatabaseAway(Exception):
     """PostgreSQL cannot be asked at the moment: away, overloaded, or restarting."""
+
+
+class QueryTooSlow(Exception):
+    """A read was given up because it took longer than reads may."""
+
+    code = "query_too_slow"
 
 
 def sqlalchemy_url(database_url: str) -> URL:
@@ -49,14 +60,15 @@ class Database:
     would keep the whole pool from everybody else.
     """
 
-    def __init__(self, engine: AsyncEngine, *, turns: int) -> None:
+    def __init__(self, engine: AsyncEngine, *, turns: int, read_timeout: float = READ_TIMEOUT) -> None:
         self._engine = engine
+        self._read_timeout = f"{round(read_timeout * 1000)}ms"
         self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._turns = turns
         self._waiting: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
 
     @classmethod
-    def connect(cls, database_url: str, *, pool_size: int) -> "Database":
+    def connect(cls, database_url: str, *, pool_size: int, read_timeout: float = READ_TIMEOUT) -> "Database":
         """Return a database that opens its connections as they are needed."""
         engine = create_async_engine(
             sqlalchemy_url(database_url),
@@ -65,7 +77,7 @@ class Database:
             pool_timeout=POOL_TIMEOUT,
             connect_args=CONNECTION,
         )
-        return cls(engine, turns=max(1, pool_size // 2))
+        return cls(engine, turns=max(1, pool_size // 2), read_timeout=read_timeout)
 
     async def close(self) -> None:
         await self._engine.dispose()
@@ -106,11 +118,18 @@ class Database:
 
         Raises:
             DatabaseAway: see there.
+            QueryTooSlow: see there.
         """
         async with self._turn(company_id), self._checkout(self._snapshots) as connection:
-            await connection.execute(_ENTER_SESSION, {"company": str(company_id)})
+            entered = {"company": str(company_id), "timeout": self._read_timeout}
+            await connection.execute(_ENTER_READING, entered)
             async with AsyncSession(connection, expire_on_commit=False) as session:
-                yield session
+                try:
+                    yield session
+                except OperationalError as error:
+                    if isinstance(error.orig, QueryCanceled):
+                        raise QueryTooSlow from None
+                    raise
 
     async def fetch_credentials(self, email: str) -> tuple[UUID, UUID, str] | None:
         """Return user id, company id and password hash behind an e-mail address, before a company is known."""

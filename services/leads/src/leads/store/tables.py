@@ -1,14 +1,15 @@
 """The tables as this service reads them. The migrations own their definition; columns nobody reads are left out."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import DateTime, Text
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy import ARRAY, DateTime, Text, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
-from contracts.events import LeadSummary
+from contracts.events import LeadSummary, Message
 from leads.domain.saved_views import SavedView
 
 _TIME = DateTime(timezone=True)
@@ -42,6 +43,7 @@ class FeedRow(SQLModel, table=True):
 
     company_id: UUID = Field(primary_key=True)
     position: int
+    settings_version: int
 
 
 class SourceRow(SQLModel, table=True):
@@ -107,12 +109,25 @@ class LeadRow(SQLModel, table=True):
     email: str | None
     phone: str | None
     organisation: str | None
+    title: str | None
     source: str | None
     status: str
+    status_since: datetime | None = Field(sa_type=_TIME)
+    lost_reason: str | None
     assigned_to: UUID | None
+    value: Decimal | None
+    currency: str | None
+    score: int | None
+    tags: list[str] = Field(sa_type=ARRAY(Text))
+    custom: dict[str, Any] = Field(sa_type=JSONB)
+    messages: int
+    contact_id: UUID | None
+    deal_id: UUID | None
+    converted_at: datetime | None = Field(sa_type=_TIME)
     created_at: datetime = Field(sa_type=_TIME)
     updated_at: datetime = Field(sa_type=_TIME)
     version: int
+    name_key: str | None
 
     def summary(self) -> LeadSummary:
         return LeadSummary(
@@ -121,10 +136,65 @@ class LeadRow(SQLModel, table=True):
             email=self.email,
             phone=self.phone,
             organisation=self.organisation,
+            title=self.title,
             source=self.source,
             status=self.status,
-            assigned_to=str(self.assigned_to) if self.assigned_to else None,
+            status_since=self.status_since,
+            lost_reason=self.lost_reason,
+            assigned_to=_text(self.assigned_to),
+            value=_text(self.value),
+            currency=self.currency,
+            score=self.score,
+            tags=tuple(self.tags),
+            custom={key: tuple(value) if isinstance(value, list) else value for key, value in self.custom.items()},
+            messages=self.messages,
+            contact_id=_text(self.contact_id),
+            deal_id=_text(self.deal_id),
+            converted_at=self.converted_at,
             created_at=self.created_at,
             updated_at=self.updated_at,
             version=self.version,
         )
+
+
+class MessageRow(SQLModel, table=True):
+    """A message of the chat on a lead."""
+
+    __tablename__: ClassVar[str] = "lead_messages"
+
+    company_id: UUID = Field(primary_key=True)
+    lead_id: UUID
+    id: UUID = Field(primary_key=True)
+    author: UUID
+    body: str
+    mentions: list[UUID] = Field(sa_type=ARRAY(Uuid))
+    posted_at: datetime = Field(sa_type=_TIME)
+    edited_at: datetime | None = Field(sa_type=_TIME)
+    feed_position: int
+
+    def message(self) -> Message:
+        return Message(
+            id=str(self.id),
+            author=str(self.author),
+            body=self.body,
+            mentions=tuple(map(str, self.mentions)),
+            posted_at=self.posted_at,
+            edited_at=self.edited_at,
+        )
+
+
+class DeletedLeadRow(SQLModel, table=True):
+    """A lead that was deleted, or merged into another one."""
+
+    __tablename__: ClassVar[str] = "deleted_leads"
+
+    company_id: UUID = Field(primary_key=True)
+    id: UUID = Field(primary_key=True)
+    lead: dict[str, Any] = Field(sa_type=JSONB)
+    deleted_at: datetime = Field(sa_type=_TIME)
+    deleted_by: UUID | None
+    merged_into: UUID | None
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,143 @@
+"""What can be asked: each answer is read in one snapshot and says which feed position it reflects."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import func, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from contracts.envelope import Envelope
+from contracts.events import LeadSummary, Message
+from contracts.push import Stats
+from leads.domain import Status
+from leads.domain.listing import LeadQuery
+from leads.store.database import Database
+from leads.store.tables import LeadRow, UserRow
+from leads.views import chat, facts, listing, people
+from leads.views.chat import DeletedLead
+from leads.views.facts import Moment
+from leads.views.listing import LeadList, Mark
+from leads.views.people import Account, Person
+from leads.views.snapshot import Snapshot, of_now
+
+__all__ = ["Account", "DeletedLead", "History", "LeadList", "Mark", "Moment", "Person", "Snapshot", "Views"]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Facts, oldest first, and who was behind them."""
+
+    facts: Sequence[Envelope]
+    names: Mapping[str, str]
+    """User id → name."""
+
+
+class Views:
+    """Reads, one company at a time.
+
+    Raises:
+        UnknownCompany: from every method, when the company was never provisioned.
+        DatabaseAway: from every method.
+        QueryTooSlow: from every method.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def lead(self, company_id: UUID, lead_id: UUID) -> Snapshot[LeadSummary | None]:
+        async with self._database.reading(company_id) as session:
+            row = await session.get(LeadRow, (company_id, lead_id))
+            return await of_now(session, row.summary() if row else None)
+
+    async def leads(self, company_id: UUID, query: LeadQuery, *, after: Mark | None, limit: int) -> Snapshot[LeadList]:
+        """Return leads from below a mark."""
+        async with self._database.reading(company_id) as session:
+            return await of_now(session, await listing.page(session, company_id, query, after=after, limit=limit))
+
+    async def deleted(self, company_id: UUID, *, after: Mark | None, limit: int) -> Snapshot[Sequence[DeletedLead]]:
+        """Return deleted leads, the last one deleted first."""
+        async with self._database.reading(company_id) as session:
+            return await of_now(session, await chat.deleted(session, company_id, after=after, limit=limit))
+
+    async def messages(
+        self, company_id: UUID, lead_id: UUID, *, after: int, limit: int
+    ) -> Snapshot[Sequence[tuple[int, Message]] | None]:
+        """Return a lead's messages behind a feed position, oldest first, each with its own.
+
+        Returns:
+            None when there is no such lead.
+        """
+        async with self._database.reading(company_id) as session:
+            if await session.get(LeadRow, (company_id, lead_id)) is None:
+                return await of_now(session, None)
+            found = await chat.messages(session, company_id, lead_id, after=after, limit=limit)
+            return await of_now(session, found)
+
+    async def history(self, company_id: UUID, lead_id: UUID, *, after: int, limit: int) -> Snapshot[History | None]:
+        """Return what happened to a lead, and to those it took in, behind a feed position.
+
+        Returns:
+            None when there never was such a lead.
+        """
+        async with self._database.reading(company_id) as session:
+            found = await facts.history(session, company_id, lead_id, after=after, limit=limit)
+            if not found and await facts.last_fact(session, company_id, lead_id, facts.LAST_VERSION) is None:
+                return await of_now(session, None)
+            names = await people.names(session, company_id, {fact.actor for fact in found if fact.actor})
+            return await of_now(session, History(found, names))
+
+    async def lead_as_of(self, company_id: UUID, lead_id: UUID, moment: Moment) -> Snapshot[LeadSummary | None]:
+        """Return a lead as it was; None at a moment when it was not there."""
+        async with self._database.reading(company_id) as session:
+            return await of_now(session, await facts.lead_at(session, company_id, lead_id, moment))
+
+    async def lead_twice(
+        self, company_id: UUID, lead_id: UUID, start: Moment, end: Moment
+    ) -> Snapshot[tuple[LeadSummary | None, LeadSummary | None]]:
+        """Return a lead as it was at two moments."""
+        async with self._database.reading(company_id) as session:
+            before = await facts.lead_at(session, company_id, lead_id, start)
+            after = await facts.lead_at(session, company_id, lead_id, end)
+            return await of_now(session, (before, after))
+
+    async def changes(self, company_id: UUID, *, after: int, limit: int) -> Snapshot[list[Envelope]]:
+        """Return the company's facts after a position, in order; `position` is how far the feed has come."""
+        async with self._database.reading(company_id) as session:
+            return await of_now(session, await facts.changes(session, company_id, after=after, limit=limit))
+
+    async def stats(self, company_id: UUID, *, now: datetime) -> Snapshot[Stats]:
+        """Return the company's figures; `now` says which month is the current one."""
+        month = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        async with self._database.reading(company_id) as session:
+            by_status = await _count_by(session, company_id, LeadRow.status)
+            recent = select(func.count()).where(LeadRow.company_id == company_id, LeadRow.created_at >= month)
+            total = sum(by_status.values())
+            stats = Stats(
+                total=total,
+                new_this_month=(await session.exec(recent)).one(),
+                by_status={status.value: by_status.get(status.value, 0) for status in Status},
+                by_source=await _count_by(session, company_id, LeadRow.source),
+                by_assignee=await _count_by(session, company_id, LeadRow.assigned_to),
+                conversion=by_status.get(Status.WON.value, 0) / total if total else 0.0,
+            )
+            return await of_now(session, stats)
+
+    async def people(self, company_id: UUID) -> Snapshot[list[Person]]:
+        async with self._database.reading(company_id) as session:
+            return await of_now(session, await people.everybody(session, company_id))
+
+    async def has_person(self, company_id: UUID, user_id: UUID) -> bool:
+        async with self._database.reading(company_id) as session:
+            return await session.get(UserRow, (company_id, user_id)) is not None
+
+    async def account(self, company_id: UUID, user_id: UUID) -> Snapshot[Account | None]:
+        async with self._database.reading(company_id) as session:
+            return await of_now(session, await people.account(session, company_id, user_id))
+
+
+async def _count_by(session: AsyncSession, company_id: UUID, column: Any) -> dict[str, int]:  # noqa: ANN401 - a column
+    query = select(column, func.count()).where(LeadRow.company_id == company_id, column.is_not(None)).group_by(column)
+    return {str(value): count for value, count in (await session.exec(query)).all()}

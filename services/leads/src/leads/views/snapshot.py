@@ -1,0 +1,36 @@
+"""What every read gives: data, and the feed row of the same moment."""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from leads.store.feed import Feed, UnknownCompany
+from leads.store.tables import FeedRow
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot(Generic[T]):
+    """Something read, and the company's feed row that it reflects."""
+
+    data: T
+    feed: Feed
+
+    @property
+    def position(self) -> int:
+        return self.feed.position
+
+
+async def of_now(session: AsyncSession, data: T) -> Snapshot[T]:
+    """Return data with the feed row of the session's snapshot.
+
+    Raises:
+        UnknownCompany: there is none.
+    """
+    row = (await session.exec(select(FeedRow.position, FeedRow.settings_version))).one_or_none()
+    if row is None:
+        raise UnknownCompany
+    return Snapshot(data, Feed(*row))
