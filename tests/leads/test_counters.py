@@ -25,6 +25,7 @@ def test_a_new_lead_is_counted_wherever_it_belongs() -> None:
         ("source", "web"): 1,
         ("assignee", ADA): 1,
         ("month", "2026-11"): 1,
+        ("day", "2026-11-23"): 1,
         ("entered", "qualified"): 1,
     }
 

@@ -9,6 +9,7 @@ from nats.aio.client import Client
 
 from contracts import envelope, subjects
 from leads.rpc import Responder
+from leads.store.directory import Directory
 from leads.store.log import PostgresEventStore
 from leads.views import Views
 from runtime import broker
@@ -19,10 +20,10 @@ from .given import create_lead, rename
 
 
 @pytest.fixture
-async def notifier(nats: NatsServer, views: Views) -> AsyncIterator[Client]:
+async def notifier(nats: NatsServer, views: Views, directory: Directory) -> AsyncIterator[Client]:
     """The notifier's connection, with our answers at the other end."""
     answering = await broker.connect(nats.url("leads-api"), "test leads")
-    await Responder(views, lambda: NOW).listen(answering)
+    await Responder(views, directory, lambda: NOW).listen(answering)
     await answering.flush()
     async with nats.client("notifier") as asking:
         yield asking

@@ -193,6 +193,20 @@ class ReadPush:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FunnelStage:
+    """What became of a company's leads in one stage of its pipeline."""
+
+    stage: str
+    entered: int
+    """Leads that are there and have ever been in it."""
+    rate: float | None = None
+    """`entered` divided by that of the stage before it which is not lost; more than 1 when leads start later
+    than there; None for the first stage, and when nobody came to the one before."""
+    median_seconds: float | None = None
+    """How long stays that ended took, the median, within 5 %; None without any."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stats:
     """A company's figures, as `GET /stats` and `stats.updated` give them."""
 
@@ -206,6 +220,16 @@ class Stats:
     """User id → leads; unassigned leads are not counted here."""
     conversion: float
     """Won leads divided by all leads, 0 to 1; 0 without leads."""
+    new_last_month: int = 0
+    """Created in the calendar month before the current one, UTC."""
+    new_per_day: Mapping[str, int] = field(default_factory=dict)
+    """The last 30 days, UTC, oldest first: `2026-11-23` → leads created on it that are still there."""
+    won: int = 0
+    """Leads in stages of that kind."""
+    lost: int = 0
+    """Leads in stages of that kind."""
+    funnel: tuple[FunnelStage, ...] = ()
+    """The stages in their order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 from contracts import streams
+from leads.refill import refill
 from leads.store.database import sqlalchemy_url
 from runtime import broker
 
@@ -22,7 +23,7 @@ def migrate_database(database_url: str) -> None:
     """Run the steps that are missing, one process at a time.
 
     Raises:
-        sqlalchemy.exc.SQLAlchemyError: the database refuses, or is away.
+        sqlalchemy.exc.SQLAlchemyError, psycopg.Error: the database refuses, or is away.
     """
     config = Config()
     config.set_main_option("script_location", "leads:migrations")
@@ -35,6 +36,7 @@ def migrate_database(database_url: str) -> None:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             connection.commit()
+            refill(database_url)
         finally:
             connection.rollback()
             connection.execute(_UNLOCK)

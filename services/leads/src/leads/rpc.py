@@ -15,7 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from contracts import subjects
 from contracts.push import CORRELATION_HEADER, Stats, compact_json
-from leads.store.database import DatabaseAway
+from leads.domain.figures import figures
+from leads.store.database import DatabaseAway, QueryTooSlow
+from leads.store.directory import Directory
 from leads.store.feed import UnknownCompany
 from leads.views import Views
 from runtime.logs import CORRELATION_ID, bound_contextvars
@@ -41,8 +43,9 @@ class ChangesRequest(BaseModel):
 class Responder:
     """Both questions, shared by all processes of the service."""
 
-    def __init__(self, views: Views, clock: Callable[[], datetime]) -> None:
+    def __init__(self, views: Views, directory: Directory, clock: Callable[[], datetime]) -> None:
         self._views = views
+        self._directory = directory
         self._clock = clock
         self._nats: Client | None = None
 
@@ -61,8 +64,10 @@ class Responder:
         self._nats = nats
 
     async def stats(self, company_id: UUID, _body: bytes) -> bytes:
-        stats = await self._views.stats(company_id, now=self._clock())
-        return b'{"data":%b,"position":%d}' % (_STATS.dump_json(stats.data), stats.position)
+        now = self._clock()
+        found = await self._views.counters(company_id, now=now)
+        company = await self._directory.company(company_id, at_least=found.feed.settings_version)
+        return b'{"data":%b,"position":%d}' % (_STATS.dump_json(figures(found.data, company, now)), found.position)
 
     async def changes(self, company_id: UUID, body: bytes) -> bytes:
         """Return envelopes as the stream carries them, oldest first: at least one when there is any."""
@@ -95,7 +100,7 @@ async def _answer_or_error(answer: Answer, message: Msg) -> bytes:
         return _error("malformed_request")
     except UnknownCompany:
         return _error("unknown_company")
-    except DatabaseAway:
+    except (DatabaseAway, QueryTooSlow):
         return _error("unavailable")
     except Exception as error:  # noqa: BLE001 - the asker must not wait for nothing; the name alone holds no data
         _log.error("unexpected error", error=type(error).__name__)

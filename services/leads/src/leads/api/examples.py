@@ -98,6 +98,17 @@ STATS: Final[JsonDict] = {
     "by_source": {"website": 2},
     "by_assignee": {"7d9f3c52-5f0e-5d0c-8f57-0d1c6f8f5a01": 1},
     "conversion": 0.3333333333333333,
+    "new_last_month": 1,
+    "new_per_day": {"2026-11-22": 0, "2026-11-23": 2},
+    "won": 1,
+    "lost": 0,
+    "funnel": [
+        {"stage": "new", "entered": 3, "rate": None, "median_seconds": 86_690.0},
+        {"stage": "contacted", "entered": 2, "rate": 0.6666666666666666, "median_seconds": 3_500.0},
+        {"stage": "qualified", "entered": 1, "rate": 0.5, "median_seconds": 601_000.0},
+        {"stage": "won", "entered": 1, "rate": 1.0, "median_seconds": None},
+        {"stage": "lost", "entered": 0, "rate": None, "median_seconds": None},
+    ],
 }
 ACCOUNT: Final[JsonDict] = {
     **PERSON,
@@ -131,14 +142,6 @@ DELETED_LEAD: Final[JsonDict] = {
     "deleted_at": "2026-11-23T18:02:00Z",
     "deleted_by": "7d9f3c52-5f0e-5d0c-8f57-0d1c6f8f5a01",
     "merged_into": None,
-}
-MESSAGE: Final[JsonDict] = {
-    "id": "01939d30-0c11-7a52-9e1f-2f1c7b6a5d44",
-    "author": "7d9f3c52-5f0e-5d0c-8f57-0d1c6f8f5a01",
-    "body": "She wants a demonstration on Thursday.",
-    "mentions": [],
-    "posted_at": "2026-11-23T18:05:00Z",
-    "edited_at": None,
 }
 DIFF: Final[JsonDict] = {
     "before": {"version": 1, "updated_at": "2026-11-23T17:50:10.123456Z"},

@@ -12,6 +12,7 @@ from leads.api.conditional import IfNoneMatch, feed_etag, mark, matches, not_mod
 from leads.api.context import Reading, ReadingOf, ServicesOf, readmitted
 from leads.api.read_answers import FeedEntry, FeedPage, StatsAnswer
 from leads.api.schemas import Links, Meta
+from leads.domain.figures import figures
 from leads.views import Snapshot
 from runtime.problems import problems
 
@@ -88,9 +89,11 @@ async def read_stats(
     now = services.clock()
     if matches(if_none_match, etag := feed_etag(reading.feed, f"{now:%Y-%m-%d}")):
         return not_modified(etag)
-    found = await services.views.stats(reading.caller.company_id, now=now)
+    company_id = reading.caller.company_id
+    found = await services.views.counters(company_id, now=now)
+    company = await services.directory.company(company_id, at_least=found.feed.settings_version)
     mark(response, feed_etag(found.feed, f"{now:%Y-%m-%d}"))
-    return StatsAnswer(data=found.data, meta=Meta(position=found.position))
+    return StatsAnswer(data=figures(found.data, company, now), meta=Meta(position=found.position))
 
 
 def short_type(envelope: Envelope) -> str:

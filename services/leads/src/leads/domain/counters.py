@@ -10,6 +10,7 @@ gives the same numbers, which a test holds it to. A counter that is zero is the 
 | `source` | source | leads from it |
 | `assignee` | user id | leads that are theirs |
 | `month` | `2026-11`, UTC | leads created in it that are still there |
+| `day` | `2026-11-23`, UTC | leads created on it that are still there |
 | `entered` | stage | leads that are there and have ever been in it: what a funnel shows |
 | `transition` | `from>to` | moves between stages, whatever became of the lead: each time counts |
 | `stay` | `stage:bucket` | stays in a stage that ended with a move, by how long they were |
@@ -35,6 +36,7 @@ STATUS: Final = "status"
 SOURCE: Final = "source"
 ASSIGNEE: Final = "assignee"
 MONTH: Final = "month"
+DAY: Final = "day"
 ENTERED: Final = "entered"
 TRANSITION: Final = "transition"
 STAY: Final = "stay"
@@ -94,7 +96,8 @@ def _held(lead: Lead | None) -> list[Key]:
     if lead is None or lead.deleted:
         return []
     summary = lead.summary
-    held: list[Key] = [(TOTAL, ""), (STATUS, summary.status), (MONTH, f"{summary.created_at.astimezone(UTC):%Y-%m}")]
+    created = summary.created_at.astimezone(UTC)
+    held: list[Key] = [(TOTAL, ""), (STATUS, summary.status), (MONTH, f"{created:%Y-%m}"), (DAY, f"{created:%Y-%m-%d}")]
     if summary.source is not None:
         held.append((SOURCE, summary.source))
     if summary.assigned_to is not None:

@@ -2,21 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 from uuid import UUID
-
-from sqlmodel import func, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from contracts.envelope import Envelope
 from contracts.events import LeadSummary, Message
-from contracts.push import Stats
-from leads.domain import Status
+from leads.domain import figures
+from leads.domain.counters import Key
 from leads.domain.listing import LeadQuery
 from leads.store.database import Database
 from leads.store.tables import LeadRow, UserRow
-from leads.views import chat, facts, listing, people
+from leads.views import chat, counting, facts, listing, people
 from leads.views.chat import DeletedLead
 from leads.views.facts import Moment
 from leads.views.listing import LeadList, Mark
@@ -108,22 +104,11 @@ class Views:
         async with self._database.reading(company_id) as session:
             return await of_now(session, await facts.changes(session, company_id, after=after, limit=limit))
 
-    async def stats(self, company_id: UUID, *, now: datetime) -> Snapshot[Stats]:
-        """Return the company's figures; `now` says which month is the current one."""
-        month = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    async def counters(self, company_id: UUID, *, now: datetime) -> Snapshot[Mapping[Key, int]]:
+        """Return what `leads.domain.figures` makes figures of at this time."""
+        periods = [*figures.months(now), *figures.days(now)]
         async with self._database.reading(company_id) as session:
-            by_status = await _count_by(session, company_id, LeadRow.status)
-            recent = select(func.count()).where(LeadRow.company_id == company_id, LeadRow.created_at >= month)
-            total = sum(by_status.values())
-            stats = Stats(
-                total=total,
-                new_this_month=(await session.exec(recent)).one(),
-                by_status={status.value: by_status.get(status.value, 0) for status in Status},
-                by_source=await _count_by(session, company_id, LeadRow.source),
-                by_assignee=await _count_by(session, company_id, LeadRow.assigned_to),
-                conversion=by_status.get(Status.WON.value, 0) / total if total else 0.0,
-            )
-            return await of_now(session, stats)
+            return await of_now(session, await counting.found(session, company_id, periods))
 
     async def people(self, company_id: UUID) -> Snapshot[list[Person]]:
         async with self._database.reading(company_id) as session:
@@ -136,8 +121,3 @@ class Views:
     async def account(self, company_id: UUID, user_id: UUID) -> Snapshot[Account | None]:
         async with self._database.reading(company_id) as session:
             return await of_now(session, await people.account(session, company_id, user_id))
-
-
-async def _count_by(session: AsyncSession, company_id: UUID, column: Any) -> dict[str, int]:  # noqa: ANN401 - a column
-    query = select(column, func.count()).where(LeadRow.company_id == company_id, column.is_not(None)).group_by(column)
-    return {str(value): count for value, count in (await session.exec(query)).all()}
