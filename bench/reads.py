@@ -13,17 +13,35 @@ Usage: .venv/bin/python bench/reads.py load --leads 10000000 [--directory /var/t
 
 import argparse
 import contextlib
+import json
+import os
+import random
+import statistics
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import UUID
+from typing import Any
+from uuid import UUID, uuid5
 
+import httpx
+import psycopg
 from argon2 import PasswordHasher
+from sqlalchemy.dialects.postgresql.psycopg import dialect
 
 from commands import wait_for
+from contracts import tokens
+from lead_seeds import DAYS, FIRST, FIRST_DAY, LAST, STATUSES, USERS, user_id
 from lead_seeds import load as load_leads
+from leads.api import cursor
+from leads.domain import listing
+from leads.domain.company import Company
+from leads.domain.search import fold
 from leads.migrate import migrate_database
 from leads.provision import CompanySpec, Spec, UserSpec, provision
+from leads.views.listing import Mark, statement
 from leadwire import credentials as secrets
 from leadwire import postgres
 from leadwire.credentials import SUPERUSER
@@ -31,6 +49,7 @@ from leadwire.ports import reserve
 
 RESULTS = Path(__file__).parent / "results"
 OTHERS = 20
+SECRET = "a secret of at least thirty-two bytes"
 HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 COMPANY = UUID("0195b1de-0000-7000-8000-000000000001")
 SETTINGS = {
@@ -100,15 +119,176 @@ def load(directory: Path, leads: int) -> None:
         load_leads(running.url(SUPERUSER), counts)
 
 
+def named_queries(chance: random.Random, leads: int) -> dict[str, list[tuple[str, str]]]:
+    """Return the parameters of one request each, with values of its own."""
+    first, last = chance.choice(FIRST), chance.choice(LAST)
+    user = str(user_id(COMPANY, chance.randrange(USERS)))
+    return {
+        "newest": [],
+        "by status": [("status", chance.choice(STATUSES))],
+        "by assignee": [("assigned_to", user)],
+        "full text, a name": [("q", f"{first} {last[:4]}")],
+        "full text, an address": [("q", f"{fold(first)}.{chance.randrange(leads)}@example")],
+        "full text, the end of a phone number": [("q", f"{chance.randrange(leads):08d}")],
+        "full text, a word of very many": [("q", "sales")],
+        "saved view": [("status", "new"), ("status", "contacted"), ("assigned_to", user), ("sort", "newest")],
+        "newest, a page in the middle": [],
+    }
+
+
+class Api:
+    """One api process, asked one question at a time."""
+
+    def __init__(self, running: Server) -> None:
+        self.port = reserve().port
+        environment = {
+            "LEADS_DATABASE_URL": running.url("leads_app"),
+            "LEADS_NATS_URL": "nats://nobody:nothing@127.0.0.1:9",
+            "LEADS_PORT": str(self.port),
+            "LEADS_JWT_SECRET": SECRET,
+            "LEADS_PUSHER_APP_KEY": "key",
+            "LEADS_PUSHER_APP_SECRET": "secret",
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "leads", "api"], env={**os.environ, **environment}, stderr=subprocess.DEVNULL
+        )
+        claims = tokens.Claims(user_id=str(uuid5(COMPANY, "agent@c0.example")), company_id=str(COMPANY), role="agent")
+        token = tokens.issue(claims, SECRET, now=datetime.now(UTC), lifetime=timedelta(hours=6))
+        headers = {"Authorization": f"Bearer {token}"}
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers=headers, timeout=30)
+        wait_for(self._is_ready)
+
+    def _is_ready(self) -> bool:
+        with contextlib.suppress(httpx.TransportError):
+            return self.client.get("/readyz").is_success
+        return False
+
+    def close(self) -> None:
+        self.process.terminate()
+        self.process.wait()
+
+
+def measure(directory: Path, leads: int, requests: int) -> None:
+    chance = random.Random(3)
+    taken: dict[str, list[float]] = {}
+    with server(directory) as running:
+        plans = {name: plan(running, parameters) for name, parameters in named_queries(chance, leads).items()}
+        plans["newest, a page in the middle"] = plan(running, [], middle(leads))
+        half_way = cursor.encode(middle(leads), listing.parse({}, Company(id=str(COMPANY), name="")).digest)
+        api = Api(running)
+        try:
+            for round_ in range(-10, requests):  # the first ones warm up
+                for name, parameters in named_queries(chance, leads).items():
+                    page = [("cursor", half_way)] if name.endswith("in the middle") else []
+                    started = time.perf_counter()
+                    answer = api.client.get("/leads", params=[*parameters, *page, ("limit", "50")])
+                    seconds = time.perf_counter() - started
+                    assert answer.status_code == 200, answer.text
+                    if round_ >= 0:
+                        taken.setdefault(name, []).append(seconds * 1000)
+            others = {name: timed(api, query) for name, query in UNINDEXED.items()}
+        finally:
+            api.close()
+        with psycopg.connect(running.url(SUPERUSER)) as connection:
+            sizes = connection.execute(SIZES).fetchall()
+    cuts = {name: statistics.quantiles(times, n=100) for name, times in taken.items()}
+    result = {
+        "leads": leads,
+        "requests": requests,
+        "machine": f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.0f}",
+        "milliseconds": {name: {"p50": round(cut[49], 2), "p99": round(cut[98], 2)} for name, cut in cuts.items()},
+        "others": others,
+        "bytes": dict(sizes),
+        "plans": plans,
+    }
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"reads-{leads}.json").write_text(json.dumps(result, indent=2) + "\n")
+    for name, cut in cuts.items():
+        print(f"{leads:>10,} {name:<40} p50 {cut[49]:8.2f} ms  p99 {cut[98]:8.2f} ms")
+
+
+SIZES = "SELECT relname, pg_relation_size(oid) FROM pg_class WHERE relname LIKE 'leads%' AND relkind IN ('r', 'i')"
+UNINDEXED = {
+    "tags": "tags=vip&tags=export",
+    "sort by value": "sort=value",
+    "score": "score_min=100",
+    "organisation": "organisation=nobody",
+    "name": "name=anabel%20al",
+    "very many words, sorted by name": "q=sales&sort=name",
+}
+
+
+def timed(api: Api, query: str) -> str:
+    started = time.perf_counter()
+    answer = api.client.get(f"/leads?{query}&limit=50")
+    what = "" if answer.is_success else f" ({answer.json()['code']})"
+    return f"{(time.perf_counter() - started) * 1000:.0f} ms{what}"
+
+
+def middle(leads: int) -> Mark:
+    return Mark(FIRST_DAY + timedelta(days=DAYS / 2), UUID(int=leads))
+
+
+def plan(running: Server, parameters: list[tuple[str, str]], after: Mark | None = None) -> list[str]:
+    """Return what PostgreSQL does, as the api's role under row-level security; of words, what their function does."""
+    given: dict[str, list[str]] = {}
+    for name, value in parameters:
+        given.setdefault(name, []).append(value)
+    query = listing.parse(given, Company(id=str(COMPANY), name=""))
+    compiled = statement(COMPANY, query, after=after, limit=51).compile(dialect=dialect())
+    with psycopg.connect(running.url("leads_app")) as connection:
+        connection.execute("SELECT set_config('app.company', %s, true)", [str(COMPANY)])
+        lines = explained(connection, str(compiled), compiled.params)
+    if query.wanted is None:
+        return lines
+    wanted = {"company": COMPANY, "ours": f"'={COMPANY}' & {query.wanted}"}
+    with psycopg.connect(running.url("leads_owner")) as connection:
+        return [*lines, "-- inside matching_leads:", *explained(connection, MATCHING, wanted)]
+
+
+MATCHING = """
+SELECT l.id FROM public.leads AS l WHERE l.company_id = %(company)s AND l.search @@ %(ours)s::tsquery
+ORDER BY l.created_at DESC, l.id DESC LIMIT 51
+"""
+
+
+def explained(connection: psycopg.Connection, query: str, parameters: Any) -> list[str]:
+    cursor = psycopg.ClientCursor(connection)
+    explained = cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, COSTS off, TIMING off) {query}", parameters)
+    return [line for (line,) in explained]
+
+
+def report() -> None:
+    results = [json.loads(path.read_text()) for path in RESULTS.glob("reads-*.json")]
+    results.sort(key=lambda result: result["leads"])
+    lines = ["| p50 / p99 in ms | " + " | ".join(f"{result['leads']:,}" for result in results) + " |"]
+    lines.append("| --- |" + " --- |" * len(results))
+    for name in results[-1]["milliseconds"]:
+        cells = (result["milliseconds"][name] for result in results)
+        lines.append(f"| {name} | " + " | ".join(f"{cell['p50']:.1f} / {cell['p99']:.1f}" for cell in cells) + " |")
+    lines += [
+        f"| *{name}*, once | " + " | ".join(result["others"][name] for result in results) + " |"
+        for name in results[-1]["others"]
+    ]
+    (RESULTS / "reads.md").write_text("\n".join(lines) + "\n")
+    print("\n".join(lines))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("step", choices=["load", "measure", "report"])
     parser.add_argument("--leads", type=int, default=10_000)
+    parser.add_argument("--requests", type=int, default=400)
     parser.add_argument("--directory", type=Path, default=Path("/var/tmp/leadwire-reads"))
     options = parser.parse_args()
     directory = options.directory / str(options.leads)
-    if options.step == "load":
-        load(directory, options.leads)
+    match options.step:
+        case "load":
+            load(directory, options.leads)
+        case "measure":
+            measure(directory, options.leads, options.requests)
+        case "report":
+            report()
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ class Company:
 
     def token(self, role: str = "agent", *, now: datetime = NOW) -> str:
         claims = tokens.Claims(user_id=str(self.users[role]), company_id=str(self.id), role=role)
-        return tokens.issue(claims, SECRET, now=now, lifetime=timedelta(hours=1))
+        return tokens.issue(claims, SECRET, now=now, lifetime=timedelta(days=100))
 
 
 def provisioned(database: TestDatabase, name: str) -> Company:
