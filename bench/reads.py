@@ -235,7 +235,8 @@ def plan(running: Server, parameters: list[tuple[str, str]], after: Mark | None 
     for name, value in parameters:
         given.setdefault(name, []).append(value)
     query = listing.parse(given, Company(id=str(COMPANY), name=""))
-    compiled = statement(COMPANY, query, after=after, limit=51).compile(dialect=dialect())
+    found = statement(COMPANY, query, after=after, limit=51)
+    compiled = found.compile(dialect=dialect(), compile_kwargs={"render_postcompile": True})
     with psycopg.connect(running.url("leads_app")) as connection:
         connection.execute("SELECT set_config('app.company', %s, true)", [str(COMPANY)])
         lines = explained(connection, str(compiled), compiled.params)

@@ -11,8 +11,10 @@ from psycopg.types.json import Jsonb
 
 from contracts.events import LeadSummary
 from leads.domain.search import fold, lexemes
+from leads.store.database import Database
+from support.databases import Database as Databases
 
-from .conftest import NOW, Company
+from .conftest import NOW, Company, Connect
 
 LEADS: Mapping[str, Mapping[str, Any]] = {
     "Łukasz Peña": {"email": "lukasz@polska.example", "phone": "+5511987654321", "source": "website", "score": 10},
@@ -140,3 +142,158 @@ async def by_pages(api: httpx.AsyncClient, query: str) -> list[str]:
         names += [lead["name"] for lead in page["data"]]
         url = page["links"]["next"]
     return names
+
+
+CUSTOM = [
+    {"key": "city", "label": "City", "kind": "text"},
+    {"key": "rank", "label": "Rank", "kind": "number"},
+    {"key": "sizes", "label": "Sizes", "kind": "choices", "choices": ["s", "m", "l"]},
+]
+
+
+@pytest.mark.usefixtures("names")
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("custom.city=London", [ALAN]),
+        ("custom.city=london", []),
+        ("custom.rank=7.0", [ALAN]),
+        ("custom.sizes=m", [ALAN]),
+        ("custom.sizes=l&custom.sizes=s", [ALAN]),
+        ("custom.sizes=l", []),
+    ],
+)
+async def test_fields_of_the_company_are_filters(
+    api: httpx.AsyncClient, connect: Connect, query: str, expected: list[str]
+) -> None:
+    for field in CUSTOM:
+        answer = await connect("admin").post("/custom-fields", json=field)
+        assert answer.is_success, answer.text
+
+    assert await found(api, query) == expected
+
+
+@pytest.mark.usefixtures("names")
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("stauts=new", "stauts"),
+        ("status=old", "status"),
+        ("custom.nothing=1", "custom.nothing"),
+        ("assigned_to=somebody", "assigned_to"),
+        ("score_min=many", "score_min"),
+        ("score_min=1&score_min=2", "score_min"),
+        ("value_max=1e99", "value_max"),
+        ("value_max=NaN", "value_max"),
+        ("created_at_from=yesterday", "created_at_from"),
+        ("created_at_from=2026-11-23T12:00:00", "created_at_from"),
+        ("converted=perhaps", "converted"),
+        ("sort=beauty", "sort"),
+        ("order=up", "order"),
+        ("q=", "q"),
+        ("q=a%00b", "q"),
+        (f"name={'x' * 255}", "name"),
+        ("&".join(f"tags=t{number}" for number in range(51)), "tags"),
+        ("view=nothing", "view"),
+        ("include=everything", "include"),
+        ("limit=0", "limit"),
+        ("limit=501", "limit"),
+    ],
+)
+async def test_what_no_list_understands_is_refused_by_name(api: httpx.AsyncClient, query: str, field: str) -> None:
+    answer = await api.get(f"/leads?{query}")
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), answer.text
+    assert {error["field"].partition(".0")[0] for error in answer.json()["errors"]} == {field}
+
+
+@pytest.mark.usefixtures("names")
+async def test_a_cursor_belongs_to_its_query(api: httpx.AsyncClient) -> None:
+    following = (await api.get("/leads?status=new&limit=1")).json()["links"]["next"]
+
+    for other in ("status=won", "sort=name", "order=asc", "q=ada"):
+        answer = await api.get(f"{following.replace('status=new', other)}")
+        assert (answer.status_code, answer.json()["code"]) == (400, "cursor_of_another_query")
+    assert (await api.get(following.replace("limit=1", "limit=3"))).is_success
+    for cursor in ("x", "e30", "bnVsbA", "W10", "WzEsMiwzLDRd", "%FF", "9" * 1000):
+        answer = await api.get(f"/leads?cursor={cursor}")
+        assert (answer.status_code, answer.json()["code"]) == (400, "malformed_cursor"), cursor
+
+
+@pytest.mark.usefixtures("names")
+async def test_details_are_included_when_asked_for(api: httpx.AsyncClient, connect: Connect, acme: Company) -> None:
+    await connect("admin").post("/sources", json={"key": "website", "name": "Our website"})
+
+    plain = (await api.get("/leads")).json()["data"]
+    both = (await api.get("/leads?include=source,assigned_user&sort=name")).json()["data"]
+    one = (await api.get(f"/leads/{both[-1]['id']}?include=source")).json()["data"]
+
+    assert not any({"assigned_user", "source_details"} & set(lead) for lead in plain)
+    by_name = {lead["name"]: lead for lead in both}
+    assert by_name[GRACE]["assigned_user"] == {
+        "id": str(acme.users["agent"]),
+        "name": "Acme agent",
+        "role": "agent",
+    }
+    assert by_name[PENA]["source_details"] == {"key": "website", "name": "Our website"}
+    assert by_name[GRACE]["source_details"] == {"key": "referral", "name": "referral"}
+    assert by_name[ADA]["assigned_user"] is by_name[ADA]["source_details"] is None
+    assert by_name[PENA]["source"] == "website"
+    assert one["source_details"]["key"] == "website"
+    assert "assigned_user" not in one
+
+
+@pytest.mark.usefixtures("names")
+async def test_a_saved_view_is_a_list_and_says_no_more_than_its_reader_may_see(
+    api: httpx.AsyncClient, connect: Connect, globex: Company
+) -> None:
+    manager = connect("manager")
+    query = {"status": ["new", "contacted"], "assigned_to": "me", "sort": "name"}
+    shared = (await manager.post("/views", json={"name": "Mine", "query": query, "shared": True})).json()["data"]["id"]
+    private = (await manager.post("/views", json={"name": "Own", "query": {"status": "won"}})).json()["data"]["id"]
+
+    assert await found(manager, f"view={shared}") == [ALAN]
+    assert await found(api, f"view={shared}") == [GRACE]
+    assert await found(api, f"view={shared}&assigned_to=none") == [BYRON, PENA]
+    assert await by_pages(api, f"view={shared}&assigned_to=none&limit=1") == [BYRON, PENA]
+    assert await found(manager, f"view={private}") == [ADA]
+    for client, view in ((api, private), (connect("admin", globex), shared)):
+        answer = await client.get(f"/leads?view={view}")
+        assert (answer.status_code, answer.json()["code"]) == (404, "view_not_found")
+
+    etag = (await manager.get(f"/leads?view={private}")).headers["ETag"]
+    await manager.patch(f"/views/{private}", json={"query": {"status": "new"}})
+    changed = await manager.get(f"/leads?view={private}", headers={"If-None-Match": etag})
+    assert (changed.status_code, len(changed.json()["data"])) == (200, 3)
+
+
+@pytest.mark.usefixtures("names")
+async def test_a_read_that_takes_too_long_says_so(
+    api: httpx.AsyncClient, database: Database, superuser: psycopg.Connection, acme: Company
+) -> None:
+    with superuser.transaction():
+        superuser.execute("LOCK TABLE leads IN ACCESS EXCLUSIVE MODE")
+        database._read_timeout = "50ms"
+        answer = await api.get("/leads?organisation=nobody")
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "query_too_slow")
+    assert (await api.get("/leads?limit=1")).status_code in {200, 422}
+
+
+async def test_what_stands_below_a_policy_uses_its_index(leads_database: Databases, acme: Company) -> None:
+    with psycopg.connect(leads_database.url("leads_owner")) as owner, owner.transaction(force_rollback=True):
+        owner.execute("SELECT set_config('app.company', %s, true)", [str(acme.id)])
+        owner.execute(
+            "INSERT INTO leads (company_id, id, name, status, created_at, updated_at, version, search)"
+            " SELECT %(company)s, gen_random_uuid(), 'x', 'new', now(), now(), 1,"
+            " array_to_tsvector(ARRAY['=' || %(company)s, 'w' || n]) FROM generate_series(1, 20000) AS n",
+            {"company": str(acme.id)},
+        )
+        owner.execute("ANALYZE leads")
+        plan = owner.execute(
+            "EXPLAIN SELECT id FROM leads WHERE company_id = %s AND search @@ %s::tsquery"
+            " ORDER BY created_at DESC, id DESC LIMIT 51",
+            [acme.id, f"'={acme.id}' & 'w7'"],
+        ).fetchall()
+
+    assert any("leads_search" in line for (line,) in plan), plan

@@ -14,7 +14,7 @@ from contracts.envelope import Envelope
 from contracts.events import LeadSummary
 from contracts.push import compact_json
 from leads.api.conditional import IfNoneMatch, feed_etag, mark, matches, not_modified
-from leads.api.context import Reading, ReadingOf, ServicesOf
+from leads.api.context import Reading, ReadingOf, Services, ServicesOf
 from leads.api.cursor import LONGEST as LONGEST_CURSOR
 from leads.api.cursor import decode, encode
 from leads.api.feed import changes_of, details_of, short_type
@@ -36,7 +36,8 @@ from leads.api.schemas import Links, Meta
 from leads.domain import LeadNotFound
 from leads.domain.company import Company
 from leads.domain.comparing import differences
-from leads.domain.listing import LeadQuery, Parameters, parse
+from leads.domain.listing import InvalidQuery, LeadQuery, Parameters, from_json, parse
+from leads.domain.saved_views import visible
 from leads.views import History, Mark, Moment
 from runtime.problems import problems
 
@@ -45,6 +46,7 @@ router = APIRouter(prefix="/leads", tags=["leads"], responses=problems(401, 503)
 DEFAULT_LIMIT: Final = 50
 MOST: Final = 500
 INCLUDABLE: Final = frozenset({"source", "assigned_user"})
+VIEW: Final = "view"
 _OF_DELETED: Final = "deleted"  # the digest of a list that nothing can be asked of
 _NOT_OF_THE_QUERY: Final = frozenset({"cursor", "limit", "include", "min_position"})
 _SUMMARY: Final = TypeAdapter(LeadSummary)
@@ -85,7 +87,10 @@ Include = Annotated[
     summary="List leads",
     response_model=LeadPage,
     response_model_exclude_unset=True,
-    responses={304: {"description": "Nothing changed since the answer with this `ETag`."}, **problems(400, 409, 422)},
+    responses={
+        304: {"description": "Nothing changed since the answer with this `ETag`."},
+        **problems(400, 404, 409, 422),
+    },
     openapi_extra={"parameters": LIST_PARAMETERS},
 )
 async def list_leads(
@@ -248,8 +253,22 @@ def _given(request: Request) -> dict[str, list[str]]:
     return {name: values for name, values in given.items() if name not in _NOT_OF_THE_QUERY}
 
 
-async def _query(_services: ServicesOf, reading: Reading, given: Parameters) -> LeadQuery:
-    return parse(given, reading.caller.company, caller=str(reading.caller.user_id))
+async def _query(services: Services, reading: Reading, given: Parameters) -> LeadQuery:
+    """Return what is asked for, by a saved view where the request itself says nothing else."""
+    caller = reading.caller
+    parameters = {name: values for name, values in given.items() if name != VIEW}
+    if VIEW in given:
+        found = await services.settings.view(caller.company_id, _view_id(given[VIEW]))
+        parameters = {**from_json(visible(found, str(caller.user_id)).query), **parameters}
+    return parse(parameters, caller.company, caller=str(caller.user_id))
+
+
+def _view_id(values: Sequence[str]) -> UUID:
+    try:
+        (value,) = values
+        return UUID(value)
+    except ValueError:
+        raise InvalidQuery([(VIEW, "Should be the id of one saved view")]) from None
 
 
 def _link(request: Request, path: str, parameters: Mapping[str, Sequence[str]]) -> str:
