@@ -285,8 +285,8 @@ async def test_what_stands_below_a_policy_uses_its_index(leads_database: Databas
         owner.execute("SELECT set_config('app.company', %s, true)", [str(acme.id)])
         owner.execute(
             "INSERT INTO leads (company_id, id, name, status, created_at, updated_at, version, search)"
-            " SELECT %(company)s, gen_random_uuid(), 'x', 'new', now(), now(), 1,"
-            " array_to_tsvector(ARRAY['=' || %(company)s, 'w' || n]) FROM generate_series(1, 20000) AS n",
+            " SELECT %(company)s::uuid, gen_random_uuid(), 'x', 'new', now(), now(), 1,"
+            " array_to_tsvector(ARRAY['=' || %(company)s::text, 'w' || n]) FROM generate_series(1, 20000) AS n",
             {"company": str(acme.id)},
         )
         owner.execute("ANALYZE leads")

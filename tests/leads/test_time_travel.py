@@ -101,6 +101,8 @@ async def test_history_names_author_and_cause_also_of_a_deleted_lead(
 async def test_a_survivor_tells_what_happened_to_what_it_took_in(api: httpx.AsyncClient, connect: Connect) -> None:
     first, second, third = [(await api.post("/leads", json={"name": name})).json()["data"] for name in "ABC"]
     manager = connect("manager")
+    for lead, body in ((third, "About C"), (first, "About A")):
+        await api.post(f"/leads/{lead['id']}/messages", json={"body": body})
     for survivor, merged in ((second, third), (first, second)):
         answer = await manager.post(
             f"/leads/{survivor['id']}/merge", json={"other": merged["id"]}, headers={"If-Match": "*"}
@@ -108,7 +110,9 @@ async def test_a_survivor_tells_what_happened_to_what_it_took_in(api: httpx.Asyn
         assert answer.is_success, answer.text
 
     history = (await api.get(f"/leads/{first['id']}/history")).json()["data"]
+    chat = (await api.get(f"/leads/{first['id']}/messages")).json()["data"]
 
+    assert [message["body"] for message in chat] == ["About C", "About A"]
     assert {entry["lead_id"] for entry in history} == {first["id"], second["id"], third["id"]}
     assert [entry["position"] for entry in history] == sorted(entry["position"] for entry in history)
     created = [entry["lead_id"] for entry in history if entry["type"] == "lead.created"]

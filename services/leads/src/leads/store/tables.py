@@ -5,11 +5,11 @@ from decimal import Decimal
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import ARRAY, DateTime, Text, Uuid
+from sqlalchemy import ARRAY, DateTime, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
-from contracts.events import LeadSummary, Message
+from contracts.events import LeadSummary
 from leads.domain.saved_views import SavedView
 
 _TIME = DateTime(timezone=True)
@@ -154,32 +154,6 @@ class LeadRow(SQLModel, table=True):
             created_at=self.created_at,
             updated_at=self.updated_at,
             version=self.version,
-        )
-
-
-class MessageRow(SQLModel, table=True):
-    """A message of the chat on a lead."""
-
-    __tablename__: ClassVar[str] = "lead_messages"
-
-    company_id: UUID = Field(primary_key=True)
-    lead_id: UUID
-    id: UUID = Field(primary_key=True)
-    author: UUID
-    body: str
-    mentions: list[UUID] = Field(sa_type=ARRAY(Uuid))
-    posted_at: datetime = Field(sa_type=_TIME)
-    edited_at: datetime | None = Field(sa_type=_TIME)
-    feed_position: int
-
-    def message(self) -> Message:
-        return Message(
-            id=str(self.id),
-            author=str(self.author),
-            body=self.body,
-            mentions=tuple(map(str, self.mentions)),
-            posted_at=self.posted_at,
-            edited_at=self.edited_at,
         )
 
 

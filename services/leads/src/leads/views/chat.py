@@ -7,12 +7,12 @@ from typing import Final
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import tuple_
+from sqlalchemy import text, tuple_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from contracts.events import LeadSummary, Message
-from leads.store.tables import DeletedLeadRow, MessageRow
+from leads.store.tables import DeletedLeadRow
 from leads.views.listing import Mark
 
 _SUMMARY: Final = TypeAdapter(LeadSummary)
@@ -30,17 +30,39 @@ class DeletedLead:
     """The lead that took it in."""
 
 
+# Also of the leads that it took in.
+_MESSAGES: Final = text("""
+SELECT m.id, m.author, m.body, m.mentions, m.posted_at, m.edited_at, m.feed_position
+FROM lead_messages AS m
+WHERE m.company_id = :company_id AND m.feed_position > :after AND m.lead_id = ANY (
+    SELECT CAST(:lead_id AS uuid)
+    UNION ALL
+    SELECT l.merged_id FROM merged_leads AS l WHERE l.company_id = :company_id AND l.survivor_id = :lead_id
+)
+ORDER BY m.feed_position LIMIT :limit
+""")
+
+
 async def messages(
     session: AsyncSession, company_id: UUID, lead_id: UUID, *, after: int, limit: int
 ) -> Sequence[tuple[int, Message]]:
     """Return messages with the positions at which they were posted, oldest first."""
-    query = (
-        select(MessageRow)
-        .where(MessageRow.company_id == company_id, MessageRow.lead_id == lead_id, MessageRow.feed_position > after)
-        .order_by(col(MessageRow.feed_position))
-        .limit(limit)
-    )
-    return [(row.feed_position, row.message()) for row in await session.exec(query)]
+    parameters = {"company_id": company_id, "lead_id": lead_id, "after": after, "limit": limit}
+    rows = await (await session.connection()).execute(_MESSAGES, parameters)
+    return [
+        (
+            row.feed_position,
+            Message(
+                id=str(row.id),
+                author=str(row.author),
+                body=row.body,
+                mentions=tuple(map(str, row.mentions)),
+                posted_at=row.posted_at,
+                edited_at=row.edited_at,
+            ),
+        )
+        for row in rows
+    ]
 
 
 async def deleted(session: AsyncSession, company_id: UUID, *, after: Mark | None, limit: int) -> Sequence[DeletedLead]:
