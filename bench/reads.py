@@ -16,6 +16,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import statistics
 import subprocess
 import sys
@@ -174,6 +175,7 @@ def measure(directory: Path, leads: int, requests: int) -> None:
     with server(directory) as running:
         plans = {name: plan(running, parameters) for name, parameters in named_queries(chance, leads).items()}
         plans["newest, a page in the middle"] = plan(running, [], middle(leads))
+        statements = timed_statements(running, chance, leads, requests)
         half_way = cursor.encode(middle(leads), listing.parse({}, Company(id=str(COMPANY), name="")).digest)
         api = Api(running)
         try:
@@ -196,6 +198,7 @@ def measure(directory: Path, leads: int, requests: int) -> None:
         "leads": leads,
         "requests": requests,
         "machine": f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.0f}",
+        "statement_milliseconds": statements,
         "milliseconds": {name: {"p50": round(cut[49], 2), "p99": round(cut[98], 2)} for name, cut in cuts.items()},
         "others": others,
         "bytes": dict(sizes),
@@ -231,15 +234,11 @@ def middle(leads: int) -> Mark:
 
 def plan(running: Server, parameters: list[tuple[str, str]], after: Mark | None = None) -> list[str]:
     """Return what PostgreSQL does, as the api's role under row-level security; of words, what their function does."""
-    given: dict[str, list[str]] = {}
-    for name, value in parameters:
-        given.setdefault(name, []).append(value)
-    query = listing.parse(given, Company(id=str(COMPANY), name=""))
-    found = statement(COMPANY, query, after=after, limit=51)
-    compiled = found.compile(dialect=dialect(), compile_kwargs={"render_postcompile": True})
+    query = listing.parse(grouped(parameters), Company(id=str(COMPANY), name=""))
+    text, values = compiled(parameters, after)
     with psycopg.connect(running.url("leads_app")) as connection:
         connection.execute("SELECT set_config('app.company', %s, true)", [str(COMPANY)])
-        lines = explained(connection, str(compiled), compiled.params)
+        lines = explained(connection, text, values)
     if query.wanted is None:
         return lines
     wanted = {"company": COMPANY, "ours": f"'={COMPANY}' & {query.wanted}"}
@@ -253,6 +252,36 @@ ORDER BY l.created_at DESC, l.id DESC LIMIT 51
 """
 
 
+def timed_statements(running: Server, chance: random.Random, leads: int, rounds: int) -> dict[str, dict[str, float]]:
+    """Return how long PostgreSQL takes for the statements alone, as the api's role."""
+    taken: dict[str, list[float]] = {}
+    with psycopg.connect(running.url("leads_app"), autocommit=True) as connection:
+        connection.execute("SELECT set_config('app.company', %s, false)", [str(COMPANY)])
+        for round_ in range(-10, rounds):
+            for name, parameters in named_queries(chance, leads).items():
+                query, values = compiled(parameters, middle(leads) if name.endswith("in the middle") else None)
+                started = time.perf_counter()
+                connection.execute(query, values).fetchall()
+                if round_ >= 0:
+                    taken.setdefault(name, []).append((time.perf_counter() - started) * 1000)
+    cuts = {name: statistics.quantiles(times, n=100) for name, times in taken.items()}
+    return {name: {"p50": round(cut[49], 2), "p99": round(cut[98], 2)} for name, cut in cuts.items()}
+
+
+def compiled(parameters: list[tuple[str, str]], after: Mark | None) -> tuple[str, Any]:
+    query = listing.parse(grouped(parameters), Company(id=str(COMPANY), name=""))
+    found = statement(COMPANY, query, after=after, limit=51)
+    made = found.compile(dialect=dialect(), compile_kwargs={"render_postcompile": True})
+    return str(made), made.params
+
+
+def grouped(parameters: list[tuple[str, str]]) -> dict[str, list[str]]:
+    given: dict[str, list[str]] = {}
+    for name, value in parameters:
+        given.setdefault(name, []).append(value)
+    return given
+
+
 def explained(connection: psycopg.Connection, query: str, parameters: Any) -> list[str]:
     cursor = psycopg.ClientCursor(connection)
     explained = cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, COSTS off, TIMING off) {query}", parameters)
@@ -262,17 +291,27 @@ def explained(connection: psycopg.Connection, query: str, parameters: Any) -> li
 def report() -> None:
     results = [json.loads(path.read_text()) for path in RESULTS.glob("reads-*.json")]
     results.sort(key=lambda result: result["leads"])
-    lines = ["| p50 / p99 in ms | " + " | ".join(f"{result['leads']:,}" for result in results) + " |"]
-    lines.append("| --- |" + " --- |" * len(results))
-    for name in results[-1]["milliseconds"]:
-        cells = (result["milliseconds"][name] for result in results)
-        lines.append(f"| {name} | " + " | ".join(f"{cell['p50']:.1f} / {cell['p99']:.1f}" for cell in cells) + " |")
-    lines += [
-        f"| *{name}*, once | " + " | ".join(result["others"][name] for result in results) + " |"
-        for name in results[-1]["others"]
-    ]
+    sizes = " | ".join(f"{result['leads']:,}" for result in results)
+    lines: list[str] = []
+    for title, kind in (("the statement", "statement_milliseconds"), ("over HTTP", "milliseconds")):
+        lines += [f"| {title}, p50 / p99 in ms | {sizes} |", "| --- |" + " --- |" * len(results)]
+        for name in results[-1][kind]:
+            cells = (result[kind][name] for result in results)
+            lines.append(f"| {name} | " + " | ".join(f"{cell['p50']:.1f} / {cell['p99']:.1f}" for cell in cells) + " |")
+        lines.append("")
+    lines += [f"| pages that one statement looks at | {sizes} |", "| --- |" + " --- |" * len(results)]
+    for name in results[-1]["plans"]:
+        lines.append(f"| {name} | " + " | ".join(str(pages(result["plans"][name])) for result in results) + " |")
+    lines += ["", f"| not indexed, once over HTTP | {sizes} |", "| --- |" + " --- |" * len(results)]
+    for name in results[-1]["others"]:
+        lines.append(f"| {name} | " + " | ".join(result["others"][name] for result in results) + " |")
     (RESULTS / "reads.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
+
+
+def pages(plan: list[str]) -> int:
+    first = next(line for line in plan if line.strip().startswith("Buffers: shared"))
+    return sum(int(number) for number in re.findall(r"(?:hit|read)=(\d+)", first))
 
 
 def main() -> None:

@@ -41,6 +41,7 @@ from contracts.events import (
     UserSummary,
 )
 from contracts.push import (
+    FunnelStage,
     ImportPush,
     InboxState,
     JobPush,
@@ -140,6 +141,14 @@ STATS: Final = Stats(
     by_source={"website": 30},
     by_assignee={BRUNO: 17},
     conversion=0.238,
+    new_last_month=12,
+    new_per_day={"2026-11-22": 1, "2026-11-23": 2},
+    won=10,
+    funnel=(
+        FunnelStage(stage="new", entered=42, median_seconds=86_690.0),
+        FunnelStage(stage="contacted", entered=22, rate=0.524, median_seconds=601_000.0),
+        FunnelStage(stage="won", entered=10, rate=0.455),
+    ),
 )
 _PLACE: Final[Mapping[str, Any]] = MappingProxyType({"position": 128, "event_id": EVENT, "actor": ANA})
 
