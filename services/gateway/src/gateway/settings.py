@@ -1,10 +1,12 @@
-"""Settings of the gateway, from `GATEWAY_*` variables."""
+"""Settings of the gateway, from `GATEWAY_*` variables or the files that `GATEWAY_*_FILE` name."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, DirectoryPath, Field, FilePath, IPvAnyNetwork, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from runtime.settings import FileSettings
 
 
 def _number(value: int) -> int:
@@ -17,7 +19,7 @@ Number = Annotated[int, AfterValidator(_number)]
 """A limit; -1: none."""
 
 
-class Settings(BaseSettings):
+class Settings(FileSettings):
     """Read once, by the composition root."""
 
     model_config = SettingsConfigDict(env_prefix="GATEWAY_", frozen=True, hide_input_in_errors=True)

@@ -1,11 +1,15 @@
-"""What each process is told by its environment (`LEADS_*`), read once. Secrets have no default."""
+"""What each process is told by its environment (`LEADS_*`, or files that `LEADS_*_FILE` name), read once.
+
+Secrets have no default.
+"""
 
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from contracts import streams
+from runtime.settings import FileSettings
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -20,7 +24,7 @@ Listener = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$"), AfterValidato
 FactSubjects = Annotated[str, Field(pattern=r"^crm(\.([A-Za-z0-9_=-]+|\*))*(\.>)?$")]
 
 
-class _Settings(BaseSettings):
+class _Settings(FileSettings):
     model_config = SettingsConfigDict(env_prefix="LEADS_", frozen=True)
 
     database_url: SecretStr
@@ -61,7 +65,7 @@ class MigrateSettings(_Settings):
 
     nats_url: SecretStr
     stream_replicas: int = Field(default=1, ge=1, le=5)
-    listeners: dict[Listener, FactSubjects] = {}
+    listeners: dict[Listener, FactSubjects] = Field(default_factory=dict)
     """The durable consumers of other services: name → the subjects it hears."""
 
 

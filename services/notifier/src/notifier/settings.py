@@ -3,10 +3,12 @@
 from typing import Literal
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from runtime.settings import FileSettings
 
 
-class DatabaseSettings(BaseSettings):
+class DatabaseSettings(FileSettings):
     """Enough for the migrate step, as role notifier_owner."""
 
     model_config = SettingsConfigDict(env_prefix="NOTIFIER_", frozen=True, hide_input_in_errors=True)
