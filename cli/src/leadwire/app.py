@@ -10,12 +10,13 @@ from typing import Annotated
 import httpx
 import typer
 
-from leadwire import checks, dead, down, logs, paths, status
+from leadwire import checks, dead, down, logs, paths, secret_files, status
 from leadwire.detach import detached
 from leadwire.postgres import PostgresFailed
 from leadwire.progress import complain, say
 from leadwire.state import AlreadyRunning, StateDirectory
 from leadwire.supervisor import ProcessFailed
+from leadwire.topology import Endpoint
 from leadwire.up import CannotStart, Options, up
 
 app = typer.Typer(
@@ -137,6 +138,24 @@ def dead_retry_command(sequences: Sequences, state_dir: State = _STATE) -> None:
 def dead_drop_command(sequences: Sequences, state_dir: State = _STATE) -> None:
     """Throw dead letters away."""
     raise typer.Exit(dead.dead(StateDirectory(state_dir.resolve()), "drop", *map(str, sequences)))
+
+
+@app.command("secrets")
+def secrets_command(
+    directory: Annotated[Path, typer.Argument(help="Where to; everybody else is kept out of it.")],
+    postgres: Annotated[str, typer.Option(help="HOST:PORT, as the services reach it.")] = "postgres:5432",
+    nats: Annotated[str, typer.Option(help="HOST:PORT, as the services reach it.")] = "nats:4222",
+) -> None:
+    """Make the secrets of a deployment with Docker or Kubernetes, one file each; what exists is kept."""
+    changed = secret_files.write(directory, postgres=_endpoint(postgres), nats=_endpoint(nats))
+    say(f"{changed} files written below {directory}; keep {directory / secret_files.CREDENTIALS}, all follow from it.")
+
+
+def _endpoint(address: str) -> Endpoint:
+    host, _, port = address.rpartition(":")
+    if not (host and port.isdigit()):
+        raise typer.BadParameter(f"{address} is not HOST:PORT")
+    return Endpoint(host, int(port))
 
 
 @app.command("check")

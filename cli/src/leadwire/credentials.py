@@ -32,10 +32,13 @@ class Credentials:
 
     postgres: dict[str, str] = field(default_factory=lambda: _passwords((SUPERUSER, *ROLES)))
     nats: dict[str, str] = field(default_factory=lambda: _passwords(NATS_USERS))
+    nats_route: str = field(default_factory=_password)
+    """Of the NATS servers of a cluster among each other."""
     jwt_secret: str = field(default_factory=lambda: secrets.token_hex(32))
     pusher_app_id: str = field(default_factory=lambda: str(secrets.randbelow(900_000) + 100_000))
     pusher_app_key: str = field(default_factory=lambda: secrets.token_hex(10))
     pusher_app_secret: str = field(default_factory=lambda: secrets.token_hex(20))
+    grafana: str = field(default_factory=_password)
     demo_password: str = field(default_factory=lambda: secrets.token_urlsafe(9))
     demo_company_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     other_company_id: str = field(default_factory=lambda: str(uuid.uuid4()))

@@ -35,7 +35,7 @@ class Settings(DatabaseSettings):
     """Database connections for requests."""
 
 
-class OperatorSettings(BaseSettings):
+class OperatorSettings(FileSettings):
     """What `dead …` needs: the address of NATS as its user `operator` sees it."""
 
     model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True)
