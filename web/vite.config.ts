@@ -1,7 +1,8 @@
 import vue from '@vitejs/plugin-vue';
 import { defineConfig } from 'vite';
 
-const GATEWAY = 'http://127.0.0.1:6001'; // `npm run dev` borrows /config.json and the WebSocket of a running gateway
+// `npm run dev` borrows /config.json and the WebSocket of a running gateway; behind one port, the REST API too.
+const GATEWAY = process.env.LEADWIRE_PROXY ?? 'http://127.0.0.1:6001';
 
 export default defineConfig({
   plugins: [vue()],
@@ -15,6 +16,7 @@ export default defineConfig({
     proxy: {
       '/config.json': GATEWAY,
       '/app': { target: GATEWAY, ws: true },
+      '/api': GATEWAY,
     },
   },
 });
