@@ -15,8 +15,8 @@ from support.deploying import SCRIPTS, SERVICES, dockerfile, stages
 
 TITLES = ("title", "description", "licenses", "version", "revision")
 COMMANDS = {
-    "leads": ("api", "relay", "migrate", "provision"),
-    "notifier": ("serve", "migrate"),
+    "leads": ("api", "relay", "migrate", "wait", "provision"),
+    "notifier": ("serve", "migrate", "wait"),
     "gateway": ("serve",),
 }
 EVERY_MODULE = """

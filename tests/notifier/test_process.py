@@ -67,7 +67,7 @@ def test_anything_else_is_answered_with_the_usage(arguments: tuple[str, ...]) ->
     done = run(*arguments, environment=COMPLETE)
 
     assert done.returncode == 2
-    assert done.stderr.startswith("usage: python -m notifier serve|migrate|dead\n")
+    assert done.stderr.startswith("usage: python -m notifier serve|migrate|wait|dead\n")
 
 
 def test_migrating_again_changes_nothing(notifier_database: Database) -> None:

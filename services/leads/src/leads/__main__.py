@@ -1,4 +1,4 @@
-"""`python -m leads api|relay|migrate|provision|access`."""
+"""`python -m leads api|relay|migrate|wait|provision|access`."""
 
 import argparse
 from typing import Final
@@ -7,6 +7,7 @@ _HELP: Final = {
     "api": "answer REST requests, and questions over NATS",
     "relay": "publish facts to the stream",
     "migrate": "bring database and streams to this release, then end",
+    "wait": "end when the database is migrated for this release",
     "provision": "create the company and users described by JSON on standard input, then end",
     "access": "print the table of docs/access.md: who may do what",
 }
@@ -31,6 +32,10 @@ def run() -> None:
             from leads.main import migrate
 
             migrate.run()
+        case "wait":
+            from leads.main import wait
+
+            wait.run()
         case "provision":
             from leads.main import provision
 

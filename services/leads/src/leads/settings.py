@@ -69,5 +69,9 @@ class MigrateSettings(_Settings):
     """The durable consumers of other services: name → the subjects it hears."""
 
 
+class WaitSettings(_Settings):
+    """`python -m leads wait`, as any role of the service."""
+
+
 class ProvisionSettings(_Settings):
     """`python -m leads provision`, as role leads_owner."""

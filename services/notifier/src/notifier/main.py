@@ -22,13 +22,13 @@ from notifier.api.app import build
 from notifier.api.context import Services
 from notifier.connections import Connections
 from notifier.inbox import Inbox
-from notifier.migrate import migrate
+from notifier.migrate import migrate, wait_for_migration
 from notifier.service import Notifier
 from notifier.settings import DatabaseSettings, OperatorSettings, Settings
 from runtime import logs
 from runtime.http import probe_routes
 
-USAGE: Final = f"usage: python -m notifier serve|migrate|dead\n{dead.USAGE}"
+USAGE: Final = f"usage: python -m notifier serve|migrate|wait|dead\n{dead.USAGE}"
 USAGE_ERROR: Final = 2
 
 _S = TypeVar("_S", bound=BaseSettings)
@@ -46,6 +46,10 @@ def main(arguments: Sequence[str]) -> int:
                 database = _read(DatabaseSettings)
                 logs.configure("notifier", database.log_level)
                 migrate(database.database_url.get_secret_value())
+            case ["wait"]:
+                database = _read(DatabaseSettings)
+                logs.configure("notifier", database.log_level)
+                wait_for_migration(database.database_url.get_secret_value())
             case ["dead", *rest] if (command := dead.parse(rest)) is not None:
                 operator = _read(OperatorSettings)
                 logs.configure("notifier", "ERROR")
