@@ -5,8 +5,10 @@
 \set leads_relay `cat "$SECRETS/leads_relay"`
 \set notifier_owner `cat "$SECRETS/notifier_owner"`
 \set notifier_app `cat "$SECRETS/notifier_app"`
+\set notifier_writer `cat "$SECRETS/notifier_writer"`
 ALTER ROLE leads_owner PASSWORD :'leads_owner';
 ALTER ROLE leads_app PASSWORD :'leads_app';
 ALTER ROLE leads_relay PASSWORD :'leads_relay';
 ALTER ROLE notifier_owner PASSWORD :'notifier_owner';
 ALTER ROLE notifier_app PASSWORD :'notifier_app';
+ALTER ROLE notifier_writer PASSWORD :'notifier_writer';

@@ -143,7 +143,7 @@ def test_the_start_is_ordered_by_health() -> None:
         "leads-relay": {"migrate-leads": ended},
         "notifier": {"migrate-leads": ended, "migrate-notifier": ended},
         "gateway": {"migrate-leads": ended},
-        "proxy": {"gateway": healthy, "leads-api": healthy},
+        "proxy": {"gateway": healthy, "leads-api": healthy, "notifier": healthy},
     }
 
 
