@@ -21,7 +21,7 @@ Object = dict[str, Any]
 @functools.cache
 def rendered_text(overlay: str) -> str:
     """Return an overlay as kubectl renders it."""
-    command = [SCRIPTS / "kubectl", "kustomize", FOLDER / "overlays" / overlay]
+    command = [str(SCRIPTS / "kubectl"), "kustomize", str(FOLDER / "overlays" / overlay)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "deprecated" not in done.stderr, done.stderr
