@@ -224,7 +224,7 @@ async def test_logging_in(connect: Connect, acme: Company) -> None:
 async def test_colleagues_are_listed(api: httpx.AsyncClient, acme: Company) -> None:
     users = (await api.get("/users")).json()["data"]
 
-    assert users == [
+    assert [{name: user[name] for name in ("id", "name", "role")} for user in users] == [
         {"id": str(acme.users[role]), "name": f"Acme {role}", "role": role}
         for role in ("admin", "agent", "manager", "viewer")
     ]
@@ -447,7 +447,8 @@ async def test_every_operation_is_described(api: httpx.AsyncClient) -> None:
         assert any(status.startswith("2") for status in operation["responses"])
         for status, response in operation["responses"].items():
             if status in {"204", "304"}:
-                continue  # these have no body
+                assert "content" not in response
+                continue
             (media_type,) = response["content"]
             assert media_type == ("application/json" if status < "300" else "application/problem+json")
     assert "examples" in openapi["components"]["schemas"]["NewLeadBody"]

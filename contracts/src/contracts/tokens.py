@@ -1,7 +1,10 @@
 """The access token: a JWT whose claims say who asks and for which company (RFC 7519)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Final
 
 import jwt
@@ -48,6 +51,18 @@ def read(token: str, secret: str, *, now: datetime) -> Claims:
     Raises:
         InvalidToken: wrong signature, algorithm, issuer or audience; expired; or a claim missing.
     """
+    payload = _verified(token, secret)
+    if not isinstance(payload["exp"], int) or payload["exp"] <= now.timestamp():
+        raise InvalidToken("Signature has expired")
+    claims = (payload["sub"], payload["company_id"], payload["role"])
+    if not all(isinstance(claim, str) for claim in claims):
+        raise InvalidToken("A claim is not text")
+    return Claims(user_id=claims[0], company_id=claims[1], role=claims[2], issued_at=_moment(payload["iat"]))
+
+
+# The same token comes with every request of a session, and its signature does not change.
+@lru_cache(maxsize=4096)
+def _verified(token: str, secret: str) -> Mapping[str, Any]:
     try:
         payload: dict[str, Any] = jwt.decode(
             token,
@@ -60,12 +75,7 @@ def read(token: str, secret: str, *, now: datetime) -> Claims:
         )
     except jwt.InvalidTokenError as error:
         raise InvalidToken(str(error)) from error
-    if not isinstance(payload["exp"], int) or payload["exp"] <= now.timestamp():
-        raise InvalidToken("Signature has expired")
-    claims = (payload["sub"], payload["company_id"], payload["role"])
-    if not all(isinstance(claim, str) for claim in claims):
-        raise InvalidToken("A claim is not text")
-    return Claims(user_id=claims[0], company_id=claims[1], role=claims[2], issued_at=_moment(payload["iat"]))
+    return MappingProxyType(payload)
 
 
 def _moment(seconds: object) -> datetime:

@@ -83,12 +83,17 @@ class Reading:
     """The company's feed row as the request found it: `position` is what the answer reflects, or more."""
 
 
-# Coroutines, all of them: FastAPI would send a plain function to another thread.
+# Coroutines, all of them: FastAPI would send a plain function to another thread. And few: it takes some 20 µs for each,
+# also for one whose result it has already.
+
+
+def _services_of(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
 
 
 async def _services(request: Request) -> Services:
-    services: Services = request.app.state.services
-    return services
+    return _services_of(request)
 
 
 ServicesOf = Annotated[Services, Depends(_services)]
@@ -113,13 +118,12 @@ class _Claim:
 
 
 async def _claim(
-    request: Request,
-    services: ServicesOf,
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> _Claim:
     # Here goes the verification of an identity provider's tokens: its keys (JWKS), its issuer, and the user by e-mail.
     if credentials is None:
         raise unauthorized("An access token is needed.")
+    services = _services_of(request)
     try:
         claims = tokens.read(credentials.credentials, services.jwt_secret, now=services.clock())
         user_id, company_id = UUID(claims.user_id), UUID(claims.company_id)
@@ -130,12 +134,13 @@ async def _claim(
 
 
 async def _reading(
-    services: ServicesOf,
+    request: Request,
     claim: Annotated[_Claim, Depends(_claim)],
     min_position: Annotated[
         int, Query(ge=0, lt=2**63, description="Wait a moment until the company's feed has come to this position.")
     ] = 0,
 ) -> Reading:
+    services = _services_of(request)
     feed = await services.directory.feed(claim.company_id)
     company = await services.directory.company(claim.company_id, at_least=feed.settings_version)
     caller = claim.admit(company)
@@ -172,8 +177,8 @@ CallerOf = Annotated[Caller, Depends(_caller)]
 """Somebody who may read, by the settings of this moment."""
 
 
-async def _writer(services: ServicesOf, claim: Annotated[_Claim, Depends(_claim)]) -> Caller:
-    """Let in by the settings in memory: the append finds out whether they still are the current ones."""
+async def _let_in(services: Services, claim: _Claim) -> Caller:
+    """Let a writer in by the settings in memory: the append finds out whether they still are the current ones."""
     known = await services.directory.company(claim.company_id)
     try:
         return claim.admit(known)
@@ -233,8 +238,8 @@ class Intent:
 
 
 async def _intent(
-    services: ServicesOf,
-    caller: Annotated[Caller, Depends(_writer)],
+    request: Request,
+    claim: Annotated[_Claim, Depends(_claim)],
     idempotency_key: Annotated[
         str | None, Header(description="Makes a repeated request safe: it is answered as the first time.")
     ] = None,
@@ -245,8 +250,9 @@ async def _intent(
         raise malformed_header("Idempotency-Key", "Should be 1 to 255 printable ASCII characters")
     if x_socket_id is not None and not SOCKET_ID.fullmatch(x_socket_id):
         raise malformed_header("X-Socket-ID", "Should be two numbers with a dot between")
+    services = _services_of(request)
     return Intent(
-        caller=caller,
+        caller=await _let_in(services, claim),
         at=services.clock(),
         new_id=services.new_id,
         expected_version=None,
@@ -288,13 +294,15 @@ async def _idempotency_key(
 
 
 async def _origin(
-    services: ServicesOf,
-    caller: Annotated[Caller, Depends(_writer)],
+    request: Request,
+    claim: Annotated[_Claim, Depends(_claim)],
     x_socket_id: Annotated[str | None, Header(description="The author's Pusher socket, which hears no echo.")] = None,
     traceparent: Annotated[str | None, Header(description="W3C trace context.")] = None,
 ) -> Origin:
     if x_socket_id is not None and not SOCKET_ID.fullmatch(x_socket_id):
         raise malformed_header("X-Socket-ID", "Should be two numbers with a dot between")
+    services = _services_of(request)
+    caller = await _let_in(services, claim)
     return Origin(
         id=services.new_id(),
         company_id=caller.company_id,
