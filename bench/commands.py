@@ -1,16 +1,21 @@
-"""How many commands a second one api process takes, over HTTP with keep-alive, beside bare SQL appends.
+"""How many commands a second one api process takes, beside a bare FastAPI handler that runs the same SQL.
 
-A command is `POST /leads`: parsed, authenticated, decided, and appended in one durable transaction (feed, event, list,
-outbox). The other side is the same statements over the same number of connections, sent by psycopg without anything
-around them: what this machine's disk and PostgreSQL allow a Python program. Both use eight companies; rounds alternate;
-medians count. PostgreSQL is the embedded one with its default durability (fsync on).
+A command is `POST /leads`: parsed, authenticated, decided, looked for duplicates, and appended in one durable
+transaction (feed, list, counters, event, outbox). The other side (`bare_api.py`) is a FastAPI handler that sends the
+same statements over the same pool and does nothing else: no token, no validation, no rules, no log line. Each is one
+process with uvloop and httptools.
 
-Usage: .venv/bin/python bench/commands.py [--clients 32] [--commands 3000] [--rounds 5]
+Clients use keep-alive connections, over eight companies; rounds alternate; medians count. PostgreSQL is the embedded
+one with its default durability (fsync on).
+
+Usage: .venv/bin/python bench/commands.py [--clients 16] [--commands 1500] [--rounds 7]
 """
 
 import argparse
 import asyncio
 import contextlib
+import functools
+import itertools
 import json
 import os
 import platform
@@ -23,21 +28,19 @@ import tempfile
 import time
 import urllib.request
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import psutil
-import psycopg
 import uvloop
 from argon2 import PasswordHasher
-from psycopg.types.json import Jsonb
 
 from contracts import tokens
 from leads.migrate import migrate_database
 from leads.provision import CompanySpec, Spec, UserSpec, provision
-from leads.store import log as statements
 from leadwire import postgres
 from leadwire.credentials import SUPERUSER, Credentials
 from leadwire.ports import reserve
@@ -45,6 +48,7 @@ from leadwire.ports import reserve
 RESULTS = Path(__file__).parent / "results"
 COMPANIES = 8
 POOL = 10
+SIDES = ("api", "bare")
 SECRET = "a secret of at least thirty-two bytes"
 HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 Company = tuple[uuid.UUID, uuid.UUID]  # its id and a user's
@@ -69,20 +73,22 @@ class Server:
         postgres.apply_roles(superuser, passwords)
         migrate_database(self.url("leads_owner"))
         self.companies = [self._provision(number) for number in range(COMPANIES)]
-        self.api_port = reserve().port
-        environment = {
+        api = {
             "LEADS_DATABASE_URL": self.url("leads_app"),
             "LEADS_NATS_URL": "nats://nobody:nothing@127.0.0.1:9",
-            "LEADS_PORT": str(self.api_port),
             "LEADS_JWT_SECRET": SECRET,
             "LEADS_PUSHER_APP_KEY": "key",
             "LEADS_PUSHER_APP_SECRET": "secret",
             "LEADS_POOL_SIZE": str(POOL),
         }
-        self.api = subprocess.Popen(
-            [sys.executable, "-P", "-m", "leads", "api"], env={**os.environ, **environment}, stderr=subprocess.DEVNULL
-        )
-        wait_for(self._is_ready)
+        self.ports = {side: reserve().port for side in SIDES}
+        bare = [str(Path(__file__).parent / "bare_api.py"), self.url("leads_app"), str(self.ports["bare"]), str(POOL)]
+        self.processes = {
+            "api": self._start(["-m", "leads", "api"], api | {"LEADS_PORT": str(self.ports["api"])}),
+            "bare": self._start(bare, {}),
+        }
+        for side in SIDES:
+            wait_for(lambda side=side: self._is_ready(side))  # type: ignore[misc]
 
     def url(self, role: str, database: str = "leads") -> str:
         return postgres.url(role, self.credentials.postgres[role], port=self.port, database=database)
@@ -92,15 +98,22 @@ class Server:
         spec = Spec(company=CompanySpec(id=uuid.uuid4(), name=f"Company {number}"), users=[user])
         return spec.company.id, provision(self.url("leads_owner"), spec, HASHER).users[0].id
 
-    def _is_ready(self) -> bool:
+    def _start(self, command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-P", *command], env={**os.environ, **environment}, stderr=subprocess.DEVNULL
+        )
+
+    def _is_ready(self, side: str) -> bool:
         with contextlib.suppress(OSError):
-            return bool(urllib.request.urlopen(f"http://127.0.0.1:{self.api_port}/readyz").status == 200)
+            return bool(urllib.request.urlopen(f"http://127.0.0.1:{self.ports[side]}/readyz").status == 200)
         return False
 
     def close(self) -> None:
-        for process, number in ((self.api, signal.SIGTERM), (self.postgres, signal.SIGINT)):
-            process.send_signal(number)
+        for process in self.processes.values():
+            process.send_signal(signal.SIGTERM)
             process.wait()
+        self.postgres.send_signal(signal.SIGINT)
+        self.postgres.wait()
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
@@ -125,10 +138,10 @@ def server() -> Iterator[Server]:
 
 
 class Client(asyncio.Protocol):
-    """One keep-alive connection: the next request when the last is answered."""
+    """One keep-alive connection: the next request when the last is answered. Nobody is entered twice."""
 
-    def __init__(self, request: bytes, budget: list[int]) -> None:
-        self._request = request
+    def __init__(self, company: Company, budget: list[int]) -> None:
+        self._head = head(company)
         self._budget = budget
         self._answer = b""
         self.latencies: list[float] = []
@@ -140,10 +153,10 @@ class Client(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._answer += data
-        head, separator, body = self._answer.partition(b"\r\n\r\n")
-        if not separator or len(body) < int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0]):
+        top, separator, body = self._answer.partition(b"\r\n\r\n")
+        if not separator or len(body) < int(top.lower().split(b"content-length: ")[1].split(b"\r\n")[0]):
             return
-        assert head.startswith(b"HTTP/1.1 201"), self._answer
+        assert top.startswith(b"HTTP/1.1 201"), self._answer
         self.latencies.append(time.perf_counter() - self._sent)
         self._next()
 
@@ -154,130 +167,101 @@ class Client(asyncio.Protocol):
             return
         self._budget[0] -= 1
         self._answer = b""
+        body = BODY % (next(NUMBERS), next(NUMBERS))
         self._sent = time.perf_counter()
-        self._transport.write(self._request)
+        self._transport.write(b"%sContent-Length: %d\r\n\r\n%s" % (self._head, len(body), body))
 
 
-def request(company: Company) -> bytes:
+NUMBERS = itertools.count(10_000_000)
+BODY = b'{"name":"Ada Lovelace","email":"ada%d@example.com","phone":"+55119%d","source":"website"}'
+
+
+def head(company: Company) -> bytes:
     claims = tokens.Claims(user_id=str(company[1]), company_id=str(company[0]), role="agent")
     token = tokens.issue(claims, SECRET, now=datetime.now(UTC), lifetime=timedelta(hours=1))
-    body = b'{"name":"Ada Lovelace","email":"ada@example.com","phone":"+44 20 7946 0000","source":"website"}'
-    head = f"POST /leads HTTP/1.1\r\nHost: leads\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n"
-    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    lines = [
+        "POST /leads HTTP/1.1",
+        "Host: leads",
+        f"Authorization: Bearer {token}",
+        f"X-Company: {company[0]}",
+        "Content-Type: application/json",
+        "",
+    ]
+    return "\r\n".join(lines).encode()
 
 
-async def over_http(running: Server, clients: int, commands: int) -> dict[str, float]:
+async def run(running: Server, side: str, clients: int, commands: int) -> dict[str, float]:
     loop = asyncio.get_running_loop()
     budget = [commands]
-    api = psutil.Process(running.api.pid)
-    cpu = sum(api.cpu_times()[:2])
+    process = psutil.Process(running.processes[side].pid)
+    cpu = sum(process.cpu_times()[:2])
     started = time.perf_counter()
-    connected = [
-        (
-            await loop.create_connection(
-                lambda number=number: Client(request(running.companies[number % COMPANIES]), budget),
-                "127.0.0.1",
-                running.api_port,
-            )
-        )[1]
-        for number in range(clients)
-    ]
+    connected = []
+    for number in range(clients):
+        company = running.companies[number % COMPANIES]
+        make = functools.partial(Client, company, budget)
+        connected.append((await loop.create_connection(make, "127.0.0.1", running.ports[side]))[1])
     await asyncio.gather(*(client.done for client in connected))
     seconds = time.perf_counter() - started
-    latencies = [latency for client in connected for latency in client.latencies]
-    cuts = statistics.quantiles(latencies, n=100)
+    cuts = statistics.quantiles([latency for client in connected for latency in client.latencies], n=100)
     return {
         "commands_per_second": commands / seconds,
         "p50_ms": cuts[49] * 1000,
         "p99_ms": cuts[98] * 1000,
-        "cpu_us_per_command": (sum(api.cpu_times()[:2]) - cpu) / commands * 1e6,
+        "cpu_us_per_command": (sum(process.cpu_times()[:2]) - cpu) / commands * 1e6,
     }
-
-
-async def bare_sql(running: Server, commands: int) -> dict[str, float]:
-    budget = [commands]
-
-    async def append(number: int) -> None:
-        company, _ = running.companies[number % COMPANIES]
-        async with await psycopg.AsyncConnection.connect(running.url("leads_app")) as connection:
-            while budget[0] > 0:
-                budget[0] -= 1
-                await append_once(connection, company)
-
-    started = time.perf_counter()
-    await asyncio.gather(*(append(number) for number in range(POOL)))
-    return {"commands_per_second": commands / (time.perf_counter() - started)}
-
-
-DATA = Jsonb({"lead": {"name": "Ada Lovelace", "email": "ada@example.com", "source": "website", "filler": "x" * 150}})
-
-
-async def append_once(connection: psycopg.AsyncConnection[Any], company: uuid.UUID) -> None:
-    lead, now = uuid.uuid4(), datetime.now(UTC)
-    row = {
-        "company_id": company,
-        "lead_id": lead,
-        "id": lead,
-        "event_id": uuid.uuid4(),
-        "version": 1,
-        "facts": 1,
-        "name": "Ada Lovelace",
-        "name_key": "ada lovelace",
-        "lexemes": [f"={company}", "442079460000", "79460000", "ada", "lovelace", "example", "com"],
-        "email": "ada@example.com",
-        "phone": "+44 20 7946 0000",
-        "organisation": None,
-        "source": "website",
-        "status": "new",
-        "assigned_to": None,
-        "created_at": now,
-        "updated_at": now,
-        "at": now,
-        "type": "crm.lead.created.v1",
-        "data": DATA,
-        "metadata": DATA,
-    }
-    async with connection.pipeline():
-        await connection.execute("SELECT set_config('app.company', %s, true)", [str(company)])
-        position = await (await connection.execute(statements.ADVANCE, row)).fetchone()
-        assert position is not None
-        row["position"] = position[0]
-        for statement in (statements.PROJECT, statements.APPEND):
-            await connection.execute(statement, row)
-        await connection.commit()
 
 
 async def measure(clients: int, commands: int, rounds: int) -> dict[str, Any]:
+    taken: dict[tuple[str, int], list[dict[str, float]]] = defaultdict(list)
     with server() as running:
-        await over_http(running, clients, commands // 3)  # warm-up
-        taken: dict[str, list[dict[str, float]]] = {"http": [], "http_one_client": [], "sql": []}
-        for _ in range(rounds):
-            taken["http"].append(await over_http(running, clients, commands))
-            taken["http_one_client"].append(await over_http(running, 1, commands // 5))
-            taken["sql"].append(await bare_sql(running, commands))
-    medians = {
-        side: {name: round(statistics.median(run[name] for run in runs), 2) for name in runs[0]}
-        for side, runs in taken.items()
+        for side in SIDES:
+            await run(running, side, clients, commands // 2)  # warm-up
+        for number in range(rounds):
+            for count, budget in ((clients, commands), (1, commands // 4)):
+                for side in SIDES if number % 2 else SIDES[::-1]:
+                    taken[side, count].append(await run(running, side, count, budget))
+    result: dict[str, Any] = {
+        "clients": clients,
+        "commands": commands,
+        "rounds": rounds,
+        "machine": f"{os.cpu_count()} cores, {platform.processor() or platform.machine()}",
     }
-    machine = f"{os.cpu_count()} cores, {platform.processor() or platform.machine()}"
-    return {"clients": clients, "commands": commands, "rounds": rounds, "machine": machine, **medians}
+    for count in (clients, 1):
+        api, bare = taken["api", count], taken["bare", count]
+        result[f"{count} clients"] = {
+            **{side: medians(taken[side, count]) for side in SIDES},
+            "ratio": round(
+                statistics.median(
+                    one["commands_per_second"] / other["commands_per_second"]
+                    for one, other in zip(api, bare, strict=True)
+                ),
+                3,
+            ),
+        }
+    return result
+
+
+def medians(runs: list[dict[str, float]]) -> dict[str, float]:
+    return {name: round(statistics.median(one[name] for one in runs), 2) for name in runs[0]}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clients", type=int, default=32)
-    parser.add_argument("--commands", type=int, default=3000)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--clients", type=int, default=16)
+    parser.add_argument("--commands", type=int, default=1500)
+    parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
     result = uvloop.run(measure(options.clients, options.commands, options.rounds))
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "commands.json").write_text(json.dumps(result, indent=2) + "\n")
-    print("| | commands/s | p50 | p99 | CPU of the api process a command |\n| --- | --- | --- | --- | --- |")
-    for label, side in ((f"HTTP, {options.clients} clients", "http"), ("HTTP, 1 client", "http_one_client")):
-        row = result[side]
-        times = f"{row['p50_ms']} ms | {row['p99_ms']} ms | {row['cpu_us_per_command']:.0f} µs"
-        print(f"| {label} | {row['commands_per_second']:.0f} | {times} |")
-    print(f"| SQL alone, {POOL} connections | {result['sql']['commands_per_second']:.0f} | | | |")
+    print("| clients | | commands/s | p50 | p99 | CPU a command | ratio |\n| --- | --- | --- | --- | --- | --- | --- |")
+    for count in (options.clients, 1):
+        for side in SIDES:
+            row = result[f"{count} clients"][side]
+            times = f"{row['p50_ms']} ms | {row['p99_ms']} ms | {row['cpu_us_per_command']:.0f} µs"
+            ratio = result[f"{count} clients"]["ratio"] if side == "api" else ""
+            print(f"| {count} | {side} | {row['commands_per_second']:.0f} | {times} | {ratio} |")
 
 
 if __name__ == "__main__":
