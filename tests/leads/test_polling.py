@@ -14,6 +14,7 @@ from sqlalchemy import event
 
 from leads import watch as watching
 from leads.api.context import Services
+from leads.store.coalescing import Coalesced
 from leads.store.database import Database, DatabaseAway
 from leads.store.directory import FEED, Directory
 from leads.store.feed import Feed
@@ -275,6 +276,30 @@ async def test_everybody_hears_that_nobody_can_look(feeds: Feeds, watch: FeedWat
     assert {type(answer) for answer in answers} == {DatabaseAway}
     feeds.look, feeds.position = lambda: None, 1
     assert await watch.wait(ONE, USER, after=0, seconds=60) == Feed(1, 0)
+
+
+async def test_thousands_who_ask_at_once_cost_two_reads_none_older_than_its_asker() -> None:
+    begun: list[asyncio.Event] = []
+    coalesced = Coalesced[int]()
+
+    async def read() -> int:
+        begun.append(asyncio.Event())
+        number = len(begun)
+        await begun[-1].wait()
+        return number
+
+    first = asyncio.create_task(coalesced.read("key", read))
+    await until(lambda: len(begun) == 1, why="the first read is under way")
+    later = [asyncio.create_task(coalesced.read("key", read)) for _ in range(1000)]
+    later[0].cancel()
+    begun[0].set()
+    await until(lambda: len(begun) == 2, why="the second one is")
+    begun[1].set()
+
+    assert await first == 1
+    assert set(await asyncio.gather(*later[1:])) == {2}
+    assert not coalesced._running
+    assert not coalesced._next
 
 
 # Real processes.

@@ -22,7 +22,7 @@ from leads.command import Command, IdempotencyKey, keyed_command_id, keyed_lead_
 from leads.domain.company import Company
 from leads.handle import EventStore
 from leads.passwords import LoginLimiter, Passwords
-from leads.shared_reads import SharedReads
+from leads.store.coalescing import Coalesced
 from leads.store.directory import Directory
 from leads.store.feed import Feed
 from leads.store.settings import Origin, Settings
@@ -56,7 +56,7 @@ class Services:
     token_lifetime: timedelta
     pusher_key: str
     pusher_secret: str
-    shared_reads: SharedReads = field(default_factory=SharedReads)
+    shared_reads: Coalesced[bytes] = field(default_factory=Coalesced)
     patience: float = 5.0
     """Seconds that a read waits for `min_position`."""
 

@@ -10,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from contracts.events import Pipeline, Stage
 from leads.domain.company import Company, CustomField, Source, User
+from leads.store.coalescing import Coalesced
 from leads.store.database import Database
 from leads.store.feed import Feed, UnknownCompany
 
@@ -44,9 +45,13 @@ class Directory:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: OrderedDict[UUID, Company] = OrderedDict()
+        self._looks = Coalesced[Feed]()
 
     async def feed(self, company_id: UUID) -> Feed:
         """Return the company's feed row as it is now."""
+        return await self._looks.read(company_id, lambda: self._look(company_id))
+
+    async def _look(self, company_id: UUID) -> Feed:
         async with self._database.reading(company_id) as session:
             row = (await _execute(session, FEED, company_id)).one_or_none()
         if row is None:
