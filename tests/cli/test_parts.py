@@ -53,7 +53,8 @@ def test_the_demo_leads_are_the_same_every_time_and_all_different() -> None:
     leads = list(demo.leads(["seller"]))
 
     assert leads == list(demo.leads(["seller"]))
-    assert len({lead["email"] for lead in leads}) == demo.LEADS
+    assert len({lead["email"] for lead in leads}) == len({lead["phone"] for lead in leads}) == demo.LEADS
+    assert sum(message is not None for message in demo.messages(["seller"])) > 10
     assert all(re.fullmatch(r"[a-z]+\.[a-z]+\d+@mail\.example", lead["email"]) for lead in leads)
     assert {lead["status"] for lead in leads} == {"new", "contacted", "qualified", "won", "lost"}
 

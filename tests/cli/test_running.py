@@ -11,6 +11,7 @@ import httpx
 import psycopg
 import pytest
 
+from leadwire import demo
 from support.waiting import until_sync
 
 pytestmark = pytest.mark.system
@@ -74,10 +75,10 @@ def test_no_password_is_on_a_command_line_or_in_a_log(running: Any) -> None:
 
 def test_the_demo_company_has_its_leads_and_the_other_company_sees_none(running: Any) -> None:
     environment = running.environment()
-    with logged_in(environment, environment["DEMO_EMAIL"]) as demo:
-        assert demo.get("/auth/me").json()["data"]["company_id"] == environment["DEMO_COMPANY_ID"]
-        assert demo.get("/stats").json()["data"]["total"] == 200
-        assert len(demo.get("/users").json()["data"]) == 5
+    with logged_in(environment, environment["DEMO_EMAIL"]) as api:
+        assert api.get("/auth/me").json()["data"]["company_id"] == environment["DEMO_COMPANY_ID"]
+        assert api.get("/stats").json()["data"]["total"] == 200
+        assert len(api.get("/users").json()["data"]) == 5
 
     with logged_in(environment, environment["OTHER_EMAIL"]) as other:
         assert other.get("/leads").json()["data"] == []
@@ -85,7 +86,8 @@ def test_the_demo_company_has_its_leads_and_the_other_company_sees_none(running:
 
 def test_the_demo_leads_went_through_the_log_and_nats(running: Any) -> None:
     with psycopg.connect(running.environment()["DATABASE_URL"]) as database:
-        assert database.execute("SELECT count(*) FROM events").fetchone() == (200,)
+        messages = sum(message is not None for message in demo.messages(["somebody"]))
+        assert database.execute("SELECT count(*) FROM events").fetchone() == (200 + messages,)
         until_sync(
             lambda: database.execute("SELECT count(*) FROM outbox").fetchone() == (0,), why="all facts are published"
         )

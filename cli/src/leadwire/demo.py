@@ -42,6 +42,16 @@ _ORGANISATIONS: Final = (
     "Northgate Insurance", "Oficina do Pão", "Paraná Têxtil", "Quinta do Vale", "Redwood Analytics",
     "Sabor & Cia", "Transportes Ligeiro", "Unimar Pescados", "Verde Campo Agro", "Westbrook Dental",
 )  # fmt: skip
+_TITLES: Final = ("Owner", "Director", "Head of purchasing", "Sales manager", "Engineer", "Assistant", None)
+_TAGS: Final = ("vip", "follow-up", "trade fair", "price list", "partner", "export")
+_REASONS: Final = ("Bought elsewhere", "No budget this year", "Never answered")
+_MESSAGES: Final = (
+    "Called: wants an offer by Friday.",
+    "Please send the price list again.",
+    "Met at the fair, very interested.",
+    "Asked for a demonstration next week.",
+    "Can you take this one over?",
+)
 _AREAS: Final = (11, 21, 31, 41, 51)
 _SOURCES: Final = {"website": 34, "referral": 22, "whatsapp": 18, "linkedin": 12, "event": 8, "google-ads": 6}
 _STATUSES: Final = {"new": 40, "contacted": 25, "qualified": 15, "won": 12, "lost": 8}
@@ -96,9 +106,12 @@ async def seed(leads_url: str, email: str, password: str) -> None:
         api.headers["Authorization"] = f"Bearer {answer.raise_for_status().json()['access_token']}"
         users = (await api.get("/users")).raise_for_status().json()["data"]
         sellers = sorted(user["id"] for user in users if user["role"] in {"agent", "manager"})
-        for number, lead in enumerate(leads(sellers)):
+        for number, (lead, message) in enumerate(zip(leads(sellers), messages(sellers), strict=True)):
             created = await api.post("/leads", json=lead, headers={"Idempotency-Key": f"demo-lead-{number}"})
-            created.raise_for_status()
+            lead_id = created.raise_for_status().json()["data"]["id"]
+            if message is not None:
+                key = {"Idempotency-Key": f"demo-message-{number}"}
+                (await api.post(f"/leads/{lead_id}/messages", json=message, headers=key)).raise_for_status()
 
 
 def leads(sellers: list[str]) -> Iterator[dict[str, Any]]:
@@ -112,10 +125,25 @@ def leads(sellers: list[str]) -> Iterator[dict[str, Any]]:
             "email": f"{_plain(first)}.{_plain(last)}{number}@mail.example",
             "phone": _phone(chance),
             "organisation": chance.choice(_ORGANISATIONS) if chance.random() < 0.8 else None,  # noqa: PLR2004 - a share
+            "title": chance.choice(_TITLES),
             "source": _weighted(chance, _SOURCES),
             "status": status,
+            "lost_reason": chance.choice(_REASONS) if status == "lost" else None,
             "assigned_to": None if status == "new" else chance.choice(sellers),
+            "value": f"{chance.randrange(5, 400) * 100}.00" if status != "new" else None,
+            "score": chance.randrange(101),
+            "tags": chance.sample(_TAGS, chance.randrange(3)),
+            "custom": {"employees": chance.randrange(1, 500), "interest": chance.choice(("low", "medium", "high"))},
         }
+
+
+def messages(people: list[str]) -> Iterator[dict[str, Any] | None]:
+    """Yield the message on each demo lead, or None: most have none. `people` are the ids of whom it may mention."""
+    chance = random.Random(_SEED)  # noqa: S311 - the same
+    for _ in range(LEADS):
+        mentions = [chance.choice(people)] if chance.random() < 0.5 else []  # noqa: PLR2004 - a share
+        message = {"body": chance.choice(_MESSAGES), "mentions": mentions}
+        yield message if chance.random() < 0.15 else None  # noqa: PLR2004 - a share
 
 
 def _phone(chance: random.Random) -> str:

@@ -70,6 +70,11 @@ def _held_to(rule: Callable[[T], T]) -> AfterValidator:
     return AfterValidator(validate)
 
 
+# Named out here: in a class, a field's annotation is evaluated when its default already has the field's name.
+Region = Annotated[str, _held_to(region)]
+Currency = Annotated[str, _held_to(currency)]
+
+
 class CompanySpec(BaseModel):
     """A company that shall exist."""
 
@@ -77,9 +82,9 @@ class CompanySpec(BaseModel):
 
     id: UUID
     name: _TEXT
-    region: Annotated[str, _held_to(region)] | None = None
+    region: Region | None = None
     """ISO 3166: of phone numbers without a country code."""
-    currency: Annotated[str, _held_to(currency)] | None = None
+    currency: Currency | None = None
     """ISO 4217: of values without one."""
     pipeline: Annotated[tuple[Stage, ...], _held_to(valid)] = DEFAULT_PIPELINE.stages
     """What a new company starts with."""
