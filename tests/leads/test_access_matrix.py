@@ -4,7 +4,7 @@ What belongs to one user, such as a view of one's own, is tried by that user.
 """
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -96,7 +96,7 @@ Forge = Callable[[Company, Company], str | None]
 BAD_TOKENS: dict[str, Forge] = {
     "none": lambda acme, globex: None,
     "garbage": lambda acme, globex: "a.b.c",
-    "expired": lambda acme, globex: acme.token("admin", now=NOW - timedelta(hours=2)),
+    "expired": lambda acme, globex: token_of(acme, acme.users["admin"], now=NOW - timedelta(hours=2)),
     "forged": lambda acme, globex: token_of(acme, acme.users["admin"], secret="another secret of at least 32 bytes"),
     "of another company's user": lambda acme, globex: token_of(acme, globex.users["admin"]),
     "for another company": lambda acme, globex: token_of(globex, acme.users["admin"]),
@@ -170,6 +170,6 @@ async def test_an_agent_cannot_share_a_view_later(connect: Connect) -> None:
     assert refused.status_code == 403
 
 
-def token_of(company: Company, user_id: UUID, *, secret: str = SECRET) -> str:
+def token_of(company: Company, user_id: UUID, *, secret: str = SECRET, now: datetime = NOW) -> str:
     claims = tokens.Claims(user_id=str(user_id), company_id=str(company.id), role="admin")
-    return tokens.issue(claims, secret, now=NOW, lifetime=timedelta(hours=1))
+    return tokens.issue(claims, secret, now=now, lifetime=timedelta(hours=1))

@@ -122,6 +122,31 @@ async def test_a_user_who_is_sent_away_loses_every_screen_and_nobody_else_does(s
     assert colleague.events("disconnected") == []
 
 
+@pytest.mark.parametrize("library", ["echo", "pusher"])
+async def test_a_deactivated_user_loses_every_screen_and_gets_none_again(stack: Stack, library: str) -> None:
+    gone, stays = stack.acme.users["agent"], stack.acme.users["manager"]
+    async with (
+        screen(library, stack, gone, stack.acme) as client,
+        screen(library, stack, stays, stack.acme) as colleague,
+        stack.client("admin") as api,
+    ):
+        for each in (client, colleague):
+            await each.hears("subscribed")
+        deactivated = await api.post(f"/users/{gone.id}/deactivate")
+        assert deactivated.status_code == 200
+        error = await client.hears("connection-error")
+        await client.hears("disconnected")
+        await api.post("/leads", json={"name": "After"})
+        await colleague.hears("lead.created")
+    async with screen(library, stack, gone, stack.acme) as again:
+        refusal = await again.hears("refused")
+
+    assert error["error"]["data"]["code"] == 4009
+    assert client.events("lead.created") == []
+    assert refusal["status"] == 401
+    assert again.events("subscribed") == []
+
+
 async def test_the_official_python_sdk_triggers_to_the_same_clients(stack: Stack) -> None:
     server = python_sdk(stack)
     async with screen("echo", stack, stack.acme.users["agent"], stack.acme) as client:

@@ -42,7 +42,7 @@ async def log_in(body: Credentials, services: ServicesOf, request: Request) -> L
     return await _login(services, company_id, user_id)
 
 
-@router.get("/me", summary="Read whom the access token stands for", responses=problems())
+@router.get("/me", summary="Read whom the access token stands for", responses=problems(409, 422))
 async def read_me(reading: ReadingOf) -> AccountAnswer:
     user = reading.caller.company.users[str(reading.caller.user_id)]
     return AccountAnswer(data=_account(reading.caller.company, user), meta=Meta(position=reading.feed.position))
@@ -62,7 +62,7 @@ async def change_password(body: PasswordBody, origin: OriginOf, services: Servic
     return await _login(services, origin.company_id, origin.actor)
 
 
-@router.post("/logout", status_code=204, summary="Log out everywhere", responses=problems())
+@router.post("/logout", status_code=204, summary="Log out everywhere", responses=problems(400, 422))
 async def log_out(origin: OriginOf, services: ServicesOf) -> None:
     """Ends all access tokens of the user, wherever they are."""
     async with services.settings.changing(origin) as change:

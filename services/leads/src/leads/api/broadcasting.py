@@ -69,7 +69,7 @@ _BODY: Final[dict[str, Any]] = {
 @router.post(
     "/broadcasting/auth",
     summary="Sign a socket's way into a channel",
-    responses=problems(400, 403, 413, 422),
+    responses=problems(400, 403, 409, 413, 422),
     response_model_exclude_none=True,
     openapi_extra=_BODY,
 )

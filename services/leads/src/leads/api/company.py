@@ -90,7 +90,7 @@ class PipelineAnswer(Answer[Pipeline]):
     model_config = example(examples.answer({"stages": examples.STAGES, "version": 1}))
 
 
-@router.get("/company", summary="Read the company", responses=problems())
+@router.get("/company", summary="Read the company", responses=problems(409, 422))
 async def read_company(reading: ReadingOf) -> CompanyAnswer:
     return CompanyAnswer(data=_shown(reading.caller.company), meta=Meta(position=reading.feed.position))
 
@@ -105,7 +105,7 @@ async def change_company(body: CompanyPatchBody, origin: OriginOf, services: Ser
     return CompanyAnswer(data=shown, meta=Meta(position=change.position))
 
 
-@router.get("/pipeline", summary="Read the pipeline", responses=problems())
+@router.get("/pipeline", summary="Read the pipeline", responses=problems(409, 422))
 async def read_pipeline(reading: ReadingOf, response: Response) -> PipelineAnswer:
     return _answer(reading.caller.company.pipeline, reading.feed.position, response)
 

@@ -79,6 +79,8 @@ class LeadDiff(BaseModel):
 class DiffAnswer(Answer[LeadDiff]):
     """What differs."""
 
+    model_config = _example(examples.answer(examples.DIFF))
+
 
 class Actor(BaseModel):
     """Who did something."""
@@ -117,6 +119,8 @@ class HistoryEntry(BaseModel):
 class HistoryPage(Page[HistoryEntry]):
     """Facts, oldest first."""
 
+    model_config = _example(examples.page(examples.HISTORY_ENTRY))
+
 
 class FeedEntry(BaseModel):
     """One fact of the company's feed, with the lead as it was after it; no lead when it is about something else."""
@@ -140,6 +144,8 @@ class FeedEntry(BaseModel):
 
 class FeedPage(Page[FeedEntry]):
     """Facts in feed order."""
+
+    model_config = _example(examples.page(examples.FEED_ENTRY))
 
 
 class StatsAnswer(Answer[Stats]):

@@ -95,7 +95,7 @@ class RolesPage(Page[RoleDescription]):
     model_config = example(examples.page({"role": "viewer", "operations": ["list_leads", "read_lead"]}))
 
 
-@router.get("/roles", summary="List the roles and what they may do", responses=problems())
+@router.get("/roles", summary="List the roles and what they may do", responses=problems(409, 422))
 async def list_roles(reading: ReadingOf) -> RolesPage:
     roles = [
         RoleDescription(role=role, operations=[name for name in access.OPERATIONS if may(role, name)])
@@ -104,7 +104,7 @@ async def list_roles(reading: ReadingOf) -> RolesPage:
     return RolesPage(data=roles, meta=Meta(position=reading.feed.position), links=Links(next=None))
 
 
-@router.get("/users", summary="List the company's users", responses=problems())
+@router.get("/users", summary="List the company's users", responses=problems(409, 422))
 async def list_users(reading: ReadingOf) -> PeoplePage:
     shown = [_person(user, reading.caller.role) for user in reading.caller.company.users.values()]
     return PeoplePage(data=shown, meta=Meta(position=reading.feed.position), links=Links(next=None))
@@ -129,7 +129,7 @@ async def add_user(
     return _answer(user, change.position, response)
 
 
-@router.get("/users/{user_id}", summary="Read a user", responses=problems(404, 422))
+@router.get("/users/{user_id}", summary="Read a user", responses=problems(404, 409, 422))
 async def read_user(user_id: UUID, reading: ReadingOf, response: Response) -> PersonAnswer:
     user = people.find(reading.caller.company, str(user_id))
     return _answer(user, reading.feed.position, response, role=reading.caller.role)
