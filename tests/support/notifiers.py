@@ -6,10 +6,11 @@ import json
 import random
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -203,9 +204,11 @@ class Stored:
 
 
 class NotifierProcess(OwnProcess):
-    """`python -m notifier serve` on a port of its own."""
+    """`python -m notifier serve` on a port of its own, or the same with one thing altered: see `support.altered`."""
 
-    def __init__(self, nats: NatsServer, database: Database, log: Path, **environment: str) -> None:
+    def __init__(
+        self, nats: NatsServer, database: Database, log: Path, alteration: Sequence[str] = (), **environment: str
+    ) -> None:
         self._reservation = reserve()
         self.url = f"http://{LOOPBACK}:{self._reservation.port}"
         settings = {
@@ -218,7 +221,8 @@ class NotifierProcess(OwnProcess):
             "NOTIFIER_JWT_SECRET": database.server.credentials.jwt_secret,
             **environment,
         }
-        command = (sys.executable, "-P", "-m", "notifier", "serve")
+        altered = (str(Path(__file__).with_name("altered.py")), *alteration)
+        command = (sys.executable, "-P", *(altered if alteration else ("-m", "notifier", "serve")))
         super().__init__(Process(name="notifier", command=command, environment=settings), log)
 
     async def readiness(self) -> dict[str, Any]:
@@ -243,6 +247,12 @@ class NotifierProcess(OwnProcess):
             text = (await http.get("/metrics")).text
         return sum(float(value) for value in re.findall(rf"^{name}(?:\{{.*\}})? (\S+)$", text, re.MULTILINE))
 
+    async def died(self) -> None:
+        """Wait until it was killed."""
+        await until(lambda: self.exit_code is not None, within=60, why="the notifier is killed")
+        assert self.exit_code == -signal.SIGKILL, self.log.read_text()
+        self.kill()  # so that it can be started again
+
     def lines(self) -> list[dict[str, Any]]:
         """Return what it logged."""
         return [json.loads(line) for line in self.log.read_text().splitlines()]
@@ -263,16 +273,16 @@ class World:
     directory: Path
     processes: list[NotifierProcess] = field(default_factory=list)
 
-    def notifier(self, **environment: str) -> NotifierProcess:
+    def notifier(self, *alteration: str, **environment: str) -> NotifierProcess:
         """Return a notifier that is not started."""
         log = self.directory / f"notifier-{len(self.processes)}.log"
-        process = NotifierProcess(self.nats, self.database, log, **environment)
+        process = NotifierProcess(self.nats, self.database, log, alteration, **environment)
         self.processes.append(process)
         return process
 
-    async def running_notifier(self, **environment: str) -> NotifierProcess:
+    async def running_notifier(self, *alteration: str, **environment: str) -> NotifierProcess:
         """Start a notifier, and return it when it is ready."""
-        process = self.notifier(**environment)
+        process = self.notifier(*alteration, **environment)
         process.start()
         await process.ready()
         return process

@@ -315,6 +315,9 @@ class Termination:
         return b""
 
 
+_ENCODE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
 def frame(event: str, channel: str, data: str) -> bytes:
     """Return a Pusher event frame: `data` is a JSON *string* (Pusher protocol, "double encoding")."""
     return compact_json({"event": event, "channel": channel, "data": data}).encode()
@@ -322,4 +325,4 @@ def frame(event: str, channel: str, data: str) -> bytes:
 
 def compact_json(value: Any) -> str:  # noqa: ANN401 - any JSON value
     """Return JSON without white space; other alphabets stay readable."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _ENCODE(value)

@@ -5,6 +5,7 @@ wildcard can reach another subject.
 """
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from contracts.events import event_of, kind_of
@@ -25,6 +26,7 @@ _TOKEN = re.compile(r"(?:[A-Za-z0-9_-]|=[0-9A-F]{2})+")
 _ESCAPE = re.compile(rb"=([0-9A-F]{2})")
 
 
+@lru_cache(maxsize=10_000)
 def token(name: str) -> str:
     """Return a name as one subject token.
 

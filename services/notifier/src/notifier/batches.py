@@ -1,6 +1,7 @@
 """Doing what follows from a batch of facts, company by company in the order of its feed."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -20,6 +21,7 @@ from notifier.stats import StatsPusher
 from notifier.store import Store
 from notifier.waiting import Backoff, pause
 from runtime.broker import PublishFailed
+from runtime.windows import acknowledge
 
 LONGEST_RUN: Final = 2000  # facts of one company that one batch fetches; the next batch goes on from there
 SHORTEST_DELAY: Final = 0.05  # seconds until a message that waits for others is delivered again
@@ -159,21 +161,12 @@ class BatchHandler:
 
     def _record(self, plans: Iterable[Plan]) -> None:
         for plan in plans:
-            for entry in plan.run:
-                metrics.FACTS_APPLIED.labels(entry.event).inc()
-                _log.info(
-                    "fact applied",
-                    correlation_id=entry.correlation_id,
-                    event_name=entry.event,
-                    event_id=entry.event_id,
-                    company_id=entry.company_id,
-                    position=entry.position,
-                    pushes=len(entry.reaction.pushes),
-                    notifications=len(entry.reaction.notifications),
-                )
-                if not entry.is_known and entry.event not in self._passed_over:
-                    self._passed_over.add(entry.event)
-                    _log.warning("facts of this name are passed over: it is not of this release", name=entry.event)
+            for event, count in Counter(entry.event for entry in plan.run).items():
+                metrics.FACTS_APPLIED.labels(event).inc(count)
+            _log_applied(plan)
+            for event in {entry.event for entry in plan.run if not entry.is_known} - self._passed_over:
+                self._passed_over.add(event)
+                _log.warning("facts of this name are passed over: it is not of this release", name=event)
             if plan.advance.stats_due:
                 self._outlets.stats.mark(plan.company_id)
             if plan.jobs:
@@ -184,13 +177,40 @@ class BatchHandler:
         # Of a company's waiting facts the last is enough to come back: the others will be fetched before it. Were they
         # all kept, one company could fill what the server hands out, and stop every other.
         coming_back = {id(letter) for letter in kept.values()}
-        for letter in letters:
-            if id(letter) not in coming_back:
-                await letter.message.ack()
+        done = [letter.message for letter in letters if id(letter) not in coming_back]
+        if done:
+            await acknowledge(done[0]._client, done)  # noqa: SLF001 - the connection that brought them
         for company_id, letter in kept.items():
             await letter.message.nak(delay=max(self._backoff.remaining(company_id), SHORTEST_DELAY))
         if len(kept) < len(letters):
             self._on_progress()
+
+
+def _log_applied(plan: Plan) -> None:
+    """Write one line a fact where facts come one by one, and one for all of a company's where they come in masses."""
+    match plan.run:
+        case []:
+            return
+        case [entry]:
+            _log.info(
+                "fact applied",
+                correlation_id=entry.correlation_id,
+                event_name=entry.event,
+                event_id=entry.event_id,
+                company_id=entry.company_id,
+                position=entry.position,
+                pushes=len(entry.reaction.pushes),
+                notifications=len(entry.reaction.notifications),
+            )
+        case run:
+            _log.info(
+                "facts applied",
+                company_id=plan.company_id,
+                position=plan.end,
+                facts=[(entry.position, entry.event_id, entry.correlation_id) for entry in run],
+                pushes=sum(len(entry.reaction.pushes) for entry in run),
+                notifications=sum(len(entry.reaction.notifications) for entry in run),
+            )
 
 
 def _work(letters: Sequence[Letter], plans: Sequence[Plan]) -> Work:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -59,29 +60,34 @@ def read(body: bytes, app_id: str) -> Entry | Unreadable:
         return _salvage(body, _cause(error), frames(error))
     if not _is_company(envelope.companyid):
         return Unreadable(body, "companyid: not the id of a company")
-    entry = Entry(
+    return _applied(body, envelope, app_id)
+
+
+def _applied(body: bytes, envelope: Envelope, app_id: str) -> Entry:
+    try:
+        reaction = react(envelope, app_id)
+    except UnknownEvent:
+        return replace(_entry(body, envelope, SILENCE), is_known=False)
+    except ValidationError as error:
+        return replace(_entry(body, envelope, SILENCE), failure=_cause(error), stack=frames(error))
+    except Exception as error:  # noqa: BLE001 - a rule that fails on one fact must not keep the others waiting
+        failure = f"{type(error).__name__} in the rules"
+        return replace(_entry(body, envelope, SILENCE), failure=failure, stack=frames(error))
+    if any(map(_is_too_large, reaction.pushes)):
+        return replace(_entry(body, envelope, SILENCE), failure="a push larger than NATS takes")
+    return _entry(body, envelope, reaction)
+
+
+def _entry(body: bytes, envelope: Envelope, reaction: Reaction) -> Entry:
+    return Entry(
         body=body,
         company_id=envelope.companyid,
         position=envelope.feedposition,
         event=envelope.type,
         event_id=envelope.id,
         correlation_id=envelope.correlationid,
+        reaction=reaction,
     )
-    return _with_reaction(entry, envelope, app_id)
-
-
-def _with_reaction(entry: Entry, envelope: Envelope, app_id: str) -> Entry:
-    try:
-        reaction = react(envelope, app_id)
-    except UnknownEvent:
-        return replace(entry, is_known=False)
-    except ValidationError as error:
-        return replace(entry, failure=_cause(error), stack=frames(error))
-    except Exception as error:  # noqa: BLE001 - a rule that fails on one fact must not keep the others waiting
-        return replace(entry, failure=f"{type(error).__name__} in the rules", stack=frames(error))
-    if any(map(_is_too_large, reaction.pushes)):
-        return replace(entry, failure="a push larger than NATS takes")
-    return replace(entry, reaction=reaction)
 
 
 def dense(entries: Iterable[Entry], *, after: int) -> list[Entry]:
@@ -114,6 +120,7 @@ def _is_too_large(push: Push | Termination) -> bool:
     return isinstance(push, Push) and len(push.data) * 8 > LARGEST_PUSH and len(push.body) > LARGEST_PUSH
 
 
+@lru_cache(maxsize=10_000)
 def _is_company(company_id: str) -> bool:
     return channels.parse(str(CompanyChannel(company_id))) is not None
 

@@ -16,9 +16,10 @@ from nats.js.errors import NotFoundError
 from contracts import streams
 from contracts.push import MESSAGE_ID_HEADER, TERMINATE, Push, Termination
 from notifier import metrics
-from runtime.broker import Outgoing, publish_window
+from runtime.broker import Outgoing
+from runtime.windows import WindowPublisher
 
-WINDOW: Final = 256
+WINDOW: Final = 500
 SHORT: Final = 2000  # messages that are read one by one to see which are ours
 REMEMBERED: Final = 100_000  # subjects
 
@@ -28,9 +29,10 @@ _T = TypeVar("_T")
 class PushStream:
     """Publishes to `PUSH`, in order, each push once."""
 
-    def __init__(self, js: JetStreamContext, *, finished: int) -> None:
+    def __init__(self, js: JetStreamContext, publisher: WindowPublisher, *, finished: int) -> None:
         """Begin after the last sequence of a finished batch."""
         self._js = js
+        self._publisher = publisher
         self._finished = finished
         self._left: Leftovers | None = None
 
@@ -48,8 +50,7 @@ class PushStream:
             last = max(last, *(sequence or 0 for sequence in sequences))
             fresh = [message for message, sequence in zip(outgoing, sequences, strict=True) if sequence is None]
         for window in windows(fresh):
-            acknowledgements = await publish_window(self._js, window)
-            last = max(last, *(acknowledgement.seq for acknowledgement in acknowledgements))
+            last = max(last, *await self._publisher.publish(window))
         for event, count in Counter(map(_event, pushes)).items():
             metrics.PUSHES_PUBLISHED.labels(event).inc(count)
         return last

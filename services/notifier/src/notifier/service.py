@@ -26,8 +26,11 @@ from notifier.stats import StatsPusher
 from notifier.store import Store
 from notifier.subscriber import FactSubscriber
 from notifier.waiting import Backoff
+from runtime import broker
 from runtime.broker import connection_options
 from runtime.http import Check
+from runtime.live import read_headers_plainly
+from runtime.windows import WindowPublisher
 
 STOP_SECONDS: Final = 3.0  # for the batch in hand, and again for what is left to be sent
 RETRY: Final = 1.0  # seconds until consuming is tried again
@@ -61,15 +64,19 @@ class Notifier:
         self._app_id = app_id
         self._clock = clock
         self._chance = chance
+        self._nats_url = nats_url
         self._nats: Client | None = None
+        self._own: Client | None = None
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Connect, waiting for NATS as long as it takes; then consume or stand by until `stopping`."""
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(self._run(tasks.create_task, stopping))
             await stopping.wait()
-            if self._nats is None:
+            if self._own is None:
                 running.cancel()
+        if self._own is not None:
+            await broker.close(self._own)
         with suppress(Error, TimeoutError):
             await asyncio.wait_for(self._broker.stop(), STOP_SECONDS)
 
@@ -77,7 +84,8 @@ class Notifier:
         """Return what readiness asks."""
 
         async def nats() -> str | None:
-            return None if self._nats is not None and self._nats.is_connected else "not connected"
+            connections = (self._nats, self._own)
+            return None if all(one is not None and one.is_connected for one in connections) else "not connected"
 
         async def progress() -> str | None:
             return await self._watch.check_progress(is_active=self._leader.is_active)
@@ -90,21 +98,26 @@ class Notifier:
         }
 
     async def _run(self, spawn: Spawn, stopping: asyncio.Event) -> None:
-        self._nats = client = await self._broker.connect()
+        self._nats = await self._broker.connect()
+        read_headers_plainly(self._nats)
+        # Facts come over FastStream's connection; all else goes over one of our own, which takes answers in bulk.
+        self._own = client = await broker.connect(self._nats_url, "notifier")
+        publisher = WindowPublisher(client)
         watching = spawn(self._watch.run(client.jetstream(), stopping))
 
         @asynccontextmanager
         async def work(store: Store) -> AsyncIterator[None]:
-            async with self._consuming(client, store, spawn):
+            async with self._consuming(publisher, store, spawn):
                 yield
 
         await self._leader.run(work, stopping)
         watching.cancel()
 
     @asynccontextmanager
-    async def _consuming(self, client: Client, store: Store, spawn: Spawn) -> AsyncIterator[None]:
+    async def _consuming(self, publisher: WindowPublisher, store: Store, spawn: Spawn) -> AsyncIterator[None]:
+        client = publisher.client
         js, leads = client.jetstream(), LeadsClient(client)
-        pushes = PushStream(js, finished=await store.push_sequence())
+        pushes = PushStream(js, publisher, finished=await store.push_sequence())
         effects = Effects(js, pushes, store, app_id=self._app_id)
         stats = StatsPusher(js, leads, store, app_id=self._app_id, spawn=spawn, backoff=self._backoff())
         jobs = JobSignals(js, store, app_id=self._app_id, spawn=spawn, backoff=self._backoff())

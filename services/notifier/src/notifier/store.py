@@ -52,9 +52,10 @@ _KEEP = "SET LOCAL synchronous_commit TO on"
 _TELL = """
 WITH told AS (
     SELECT *
-    FROM unnest(%(ids)s::uuid[], %(companies)s::uuid[], %(users)s::uuid[], %(kinds)s::text[], %(bodies)s::text[],
-                %(correlations)s::text[])
-         WITH ORDINALITY AS told (id, company_id, user_id, kind, body, correlation_id, place)
+    FROM ROWS FROM (
+        unnest(%(ids)s::uuid[], %(companies)s::uuid[], %(users)s::uuid[], %(kinds)s::text[], %(correlations)s::text[]),
+        jsonb_array_elements(%(bodies)s::jsonb)  -- an array of texts would have to be escaped once more
+    ) WITH ORDINALITY AS told (id, company_id, user_id, kind, correlation_id, body, place)
     WHERE NOT EXISTS (SELECT FROM notifications WHERE notifications.id = told.id)
       AND NOT EXISTS (SELECT FROM muted
                       WHERE (muted.company_id, muted.user_id, muted.kind) = (told.company_id, told.user_id, told.kind))
@@ -70,7 +71,7 @@ WITH told AS (
     RETURNING company_id, user_id, number, unread, revision
 ), numbered AS (
     SELECT ordered.*, inbox.number - later AS number, inbox.unread - later AS unread, inbox.revision - later AS revision
-    FROM (SELECT id, company_id, user_id, body::jsonb AS body, correlation_id, place,
+    FROM (SELECT id, company_id, user_id, body, correlation_id, place,
                  count(*) OVER (PARTITION BY company_id, user_id ORDER BY place DESC) - 1 AS later
           FROM told) AS ordered
     JOIN inbox USING (company_id, user_id)
@@ -115,7 +116,7 @@ UPDATE cursors SET stats_pushed = %(position)s WHERE company_id = %(company)s AN
 """
 
 
-_BODY: Final = TypeAdapter(Notification)
+_BODIES: Final = TypeAdapter(list[Notification])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -322,7 +323,7 @@ def _told(tellings: Sequence[Telling]) -> dict[str, Any]:
         "companies": [telling.company_id for telling in once],
         "users": [telling.told.user_id for telling in once],
         "kinds": [telling.told.notification.kind for telling in once],
-        "bodies": [_BODY.dump_json(telling.told.notification).decode() for telling in once],
+        "bodies": _BODIES.dump_json([telling.told.notification for telling in once]).decode(),
         "correlations": [telling.correlation_id for telling in once],
     }
 

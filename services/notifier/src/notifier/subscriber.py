@@ -15,7 +15,7 @@ from nats.js import JetStreamContext
 
 from contracts import streams, subjects
 
-BATCH: Final = 256
+BATCH: Final = 500
 WAIT: Final = 1.0  # seconds a pull request waits for a first message; longer would stall after a broker restart
 RETRY: Final = 1.0  # seconds until the next pull request when the consumer does not answer
 
