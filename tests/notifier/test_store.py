@@ -3,12 +3,17 @@
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from typing import Any
 
+import psycopg
 import pytest
 
-from notifier.store import Advance, Changes, Store, connected
+from contracts.push import Notification, NotificationKind
+from notifier.notices import notification_id
+from notifier.reaction import Told
+from notifier.store import Advance, Changes, JobPart, JobState, Store, Telling, connected
 from support.databases import Database
-from support.notifiers import ACME, GLOBEX
+from support.notifiers import ACME, BEN, EVA, GLOBEX, NOW
 
 CLOSING = """
 import asyncio, sys, uvloop
@@ -79,3 +84,84 @@ def test_closing_with_statements_in_flight_ends_nothing_but_the_session(notifier
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def telling(number: int, user_id: str = BEN, kind: NotificationKind = "assigned") -> Telling:
+    notification = Notification(
+        id=notification_id(f"e{number}", user_id, kind),
+        kind=kind,
+        critical=True,
+        at=NOW,
+        position=number,
+        event_id=f"e{number}",
+    )
+    return Telling(company_id=ACME, told=Told(user_id, notification))
+
+
+def batch(position: int, *tellings: Telling) -> Changes:
+    return Changes(push_sequence=0, advances=[advance(ACME, position)], tellings=tellings)
+
+
+async def test_notifications_are_numbered_by_inbox_and_wait_in_order(store: Store) -> None:
+    await store.commit(batch(3, telling(1), telling(2, EVA), telling(3)))
+    await store.commit(batch(4, telling(4)))
+
+    waiting = await store.waiting(10)
+    assert [(one.user_id, one.data["position"], one.data["number"], one.data["unread"]) for one in waiting] == [
+        (BEN, 1, 1, 1),
+        (EVA, 2, 1, 1),
+        (BEN, 3, 2, 2),
+        (BEN, 4, 3, 3),
+    ]
+    await store.sent([one.id for one in waiting[:2]])
+    assert [one.data["position"] for one in await store.waiting(10)] == [3, 4]
+
+
+async def test_a_notification_that_is_there_is_not_made_again(store: Store) -> None:
+    await store.commit(batch(2, telling(1), telling(1)))
+    await store.commit(batch(3, telling(1), telling(2)))
+
+    assert [one.data["number"] for one in await store.waiting(10)] == [1, 2]
+
+
+async def test_a_notification_is_on_disk_before_anybody_can_be_told(store: Store, notifier_database: Database) -> None:
+    def ask(statement: str) -> Any:
+        with psycopg.connect(notifier_database.url("postgres"), autocommit=True) as connection:
+            row = connection.execute(statement).fetchone()
+            assert row is not None
+            return row[0]
+
+    before = ask("SELECT pg_current_wal_insert_lsn()")
+    await store.commit(batch(1, telling(1)))
+
+    assert ask(f"SELECT pg_current_wal_flush_lsn() > '{before}'::pg_lsn")
+
+
+async def test_what_was_left_out_is_taken_up_once(store: Store) -> None:
+    left_out = Advance(company_id=ACME, position=3, passed_over=[2])
+    await store.commit(Changes(push_sequence=0, advances=[left_out]))
+    assert await store.is_passed_over(ACME, 2)
+    assert not await store.is_passed_over(ACME, 3)
+
+    await store.commit(Changes(push_sequence=0, taken_up=(ACME, 2), tellings=[telling(2)]))
+
+    assert not await store.is_passed_over(ACME, 2)
+    assert await store.positions([ACME]) == {ACME: 3}
+
+
+async def test_jobs_are_owed_until_their_last_state_is_told(store: Store) -> None:
+    def part(job_id: str, count: int, position: int) -> JobPart:
+        return JobPart(company_id=ACME, job_id=job_id, count=count, position=position)
+
+    await store.commit(Changes(push_sequence=0, advances=[advance(ACME, 9)], jobs=[part("a", 5, 5), part("b", 4, 9)]))
+    first = await store.job_owed(ACME)
+    assert first == JobState("a", 5, 5)
+    await store.commit(Changes(push_sequence=0, advances=[advance(ACME, 12)], jobs=[part("a", 3, 12)]))
+    await store.job_was_signalled(ACME, first)
+
+    told = []
+    while (job := await store.job_owed(ACME)) is not None:
+        told.append(job)
+        await store.job_was_signalled(ACME, job)
+    assert told == [JobState("b", 4, 9), JobState("a", 8, 12)]
+    assert await store.companies_owed_signals() == []

@@ -72,6 +72,10 @@ async def connect(url: str, name: str, *, on_return: Callable[[], None] = lambda
 
 async def close(client: Client) -> None:
     """Close a connection, also in the middle of a reconnect, where nats-py 2.16 raises a cancellation of its own."""
+    if not client.is_connected:
+        # What waits to be sent it would write to the transport that is gone, which uvloop does not allow.
+        client._pending.clear()  # noqa: SLF001
+        client._pending_data_size = 0  # noqa: SLF001
     try:
         await client.close()
     except asyncio.CancelledError:

@@ -164,7 +164,7 @@ class Changes:
     """The company and the position that was passed over and now has its effect; it moves no cursor."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """A push in the outbox."""
 
@@ -178,7 +178,7 @@ class Waiting:
     correlation_id: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class JobState:
     """How far a bulk job is."""
 
@@ -195,12 +195,13 @@ class Store:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
+        # One at a time: what another task executes meanwhile would become a part of our transaction.
+        self._turn = asyncio.Lock()
 
     async def try_lock(self) -> bool:
         """Become the active process, unless another is."""
-        cursor = await self._connection.execute(_TRY_LOCK, {"key": LOCK})
-        row = await cursor.fetchone()
-        return row is not None and bool(row[0])
+        [(is_ours,)] = await self._rows(_TRY_LOCK, {"key": LOCK})
+        return bool(is_ours)
 
     async def check(self) -> None:
         """Find out whether the session still exists.
@@ -209,13 +210,13 @@ class Store:
             psycopg.OperationalError: it does not.
             TimeoutError: the server does not answer.
         """
-        await asyncio.wait_for(self._connection.execute("SELECT 1"), _STATEMENT_TIMEOUT)
+        if not self._turn.locked():  # else a statement is under way, with a timeout of its own
+            await asyncio.wait_for(self._execute("SELECT 1"), _STATEMENT_TIMEOUT)
 
     async def positions(self, companies: Iterable[str]) -> Mapping[str, int]:
         """Return each company's last applied position: 0 where there is none."""
         wanted = list(companies)
-        cursor = await self._connection.execute(_POSITIONS, {"companies": wanted})
-        return dict.fromkeys(wanted, 0) | dict(await cursor.fetchall())
+        return dict.fromkeys(wanted, 0) | dict(await self._rows(_POSITIONS, {"companies": wanted}))
 
     async def commit(self, changes: Changes) -> None:
         """Remember what a batch did, all or nothing. A notification that is there already stays as it is.
@@ -225,58 +226,58 @@ class Store:
         """
         statements = list(_statements(changes))
         if len(statements) == 1:
-            await self._connection.execute(*statements[0])
+            await self._execute(*statements[0])
             return
-        async with self._connection.pipeline(), self._connection.transaction():
+        async with self._turn, self._connection.pipeline(), self._connection.transaction():
             for statement, values in statements:
                 await self._connection.execute(statement, values)
 
     async def waiting(self, limit: int) -> list[Waiting]:
         """Return the first pushes in the outbox."""
-        cursor = await self._connection.execute(_WAITING, {"limit": limit})
-        assert cursor.description is not None
-        names = [column.name for column in cursor.description]
-        return [Waiting(**dict(zip(names, row, strict=True))) for row in await cursor.fetchall()]
+        return [Waiting(*row) for row in await self._rows(_WAITING, {"limit": limit})]
 
     async def sent(self, ids: Sequence[int]) -> None:
         """Forget pushes that are stored."""
-        await self._connection.execute(_SENT, {"ids": list(ids)})
+        await self._execute(_SENT, {"ids": list(ids)})
 
     async def is_passed_over(self, company_id: str, position: int) -> bool:
         """Whether a position below the cursor still has had no effect."""
-        cursor = await self._connection.execute(_IS_PASSED_OVER, {"company": company_id, "position": position})
-        return await cursor.fetchone() is not None
+        return bool(await self._rows(_IS_PASSED_OVER, {"company": company_id, "position": position}))
 
     async def companies_owed_signals(self) -> list[str]:
         """Return the companies that were not told the last of some bulk job."""
-        cursor = await self._connection.execute(_JOBS_OWED)
-        return [company_id for (company_id,) in await cursor.fetchall()]
+        return [company_id for (company_id,) in await self._rows(_JOBS_OWED)]
 
     async def job_owed(self, company_id: str) -> JobState | None:
         """Return the job of a company that was told of least lately and has something to tell."""
-        cursor = await self._connection.execute(_JOB_OWED, {"company": company_id})
-        row = await cursor.fetchone()
-        return None if row is None else JobState(job_id=row[0], count=row[1], position=row[2])
+        rows = await self._rows(_JOB_OWED, {"company": company_id})
+        return JobState(*rows[0]) if rows else None
 
     async def job_was_signalled(self, company_id: str, job: JobState) -> None:
         """Remember how far a company was told of a job."""
         values = {"company": company_id, "job": job.job_id, "position": job.position}
-        await self._connection.execute(_JOB_SIGNALLED, values)
+        await self._execute(_JOB_SIGNALLED, values)
 
     async def push_sequence(self) -> int:
         """Return the last sequence in `PUSH` of a batch that was finished; 0 before the first."""
-        cursor = await self._connection.execute(_PUSH_SEQUENCE)
-        row = await cursor.fetchone()
-        return 0 if row is None else int(row[0])
+        [(sequence,)] = await self._rows(_PUSH_SEQUENCE)
+        return int(sequence)
 
     async def companies_owed_stats(self) -> list[str]:
         """Return the companies whose figures may have changed since the last push of them."""
-        cursor = await self._connection.execute(_STATS_OWED)
-        return [company_id for (company_id,) in await cursor.fetchall()]
+        return [company_id for (company_id,) in await self._rows(_STATS_OWED)]
 
     async def stats_were_pushed(self, company_id: str, position: int) -> None:
         """Remember the position that the pushed figures reflect."""
-        await self._connection.execute(_STATS_PUSHED, {"company": company_id, "position": position})
+        await self._execute(_STATS_PUSHED, {"company": company_id, "position": position})
+
+    async def _execute(self, statement: str, values: Mapping[str, Any] | None = None) -> None:
+        async with self._turn:
+            await self._connection.execute(statement, values)
+
+    async def _rows(self, statement: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        async with self._turn:
+            return await (await self._connection.execute(statement, values)).fetchall()
 
 
 def _statements(changes: Changes) -> Iterator[tuple[str, dict[str, Any]]]:
