@@ -19,6 +19,7 @@ from leadwire.credentials import SUPERUSER, Credentials
 from leadwire.ports import LOOPBACK, Reservation, reserve
 from leadwire.processes import Process
 from leadwire.topology import LISTENERS
+from runtime import broker
 from runtime.broker import connection_options
 from support import logs
 from support.waiting import until_sync
@@ -119,7 +120,7 @@ class NatsServer(ABC):
         try:
             yield client
         finally:
-            await client.close()
+            await broker.close(client)
 
     def start(self) -> None:
         """Start it, and return when it accepts clients."""
