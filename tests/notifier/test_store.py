@@ -1,5 +1,6 @@
 """The cursors, and the session that holds the lock."""
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -165,3 +166,19 @@ async def test_jobs_are_owed_until_their_last_state_is_told(store: Store) -> Non
         await store.job_was_signalled(ACME, job)
     assert told == [JobState("b", 4, 9), JobState("a", 8, 12)]
     assert await store.companies_owed_signals() == []
+
+
+async def test_what_is_asked_meanwhile_is_no_part_of_a_batch(store: Store) -> None:
+    async def commit() -> None:
+        for number in range(1, 51):
+            await store.commit(batch(number, telling(number)))
+
+    async def ask() -> None:
+        for number in range(50):
+            await store.waiting(10)
+            await store.stats_were_pushed(ACME, number)
+            await store.check()
+
+    await asyncio.gather(commit(), ask(), ask())
+
+    assert [one.data["number"] for one in await store.waiting(100)] == list(range(1, 51))
