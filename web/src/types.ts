@@ -41,9 +41,19 @@ export interface PositionedStats extends Stats {
 export interface Colleague {
   id: string;
   name: string;
+  /** Those who left keep their leads, and get no new ones. */
+  active: boolean;
 }
 
-export interface User extends Colleague {
+/** Where leads come from; a company that names none takes any text. */
+export interface Source {
+  /** What a lead says. */
+  key: string;
+  name: string;
+  active: boolean;
+}
+
+export interface User extends Omit<Colleague, 'active'> {
   email: string;
   company_id: string;
   company_name: string;

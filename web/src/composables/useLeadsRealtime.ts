@@ -9,7 +9,7 @@ import { persistent, type LoadFailure } from '../lib/persistent';
 import { Problem } from '../lib/problem';
 import type { Position } from '../lib/resume';
 import { newer } from '../lib/stats';
-import type { Colleague, LeadEvent, PositionedStats, Status, User } from '../types';
+import type { Colleague, LeadEvent, PositionedStats, Source, Status, User } from '../types';
 
 const RESUBSCRIBE_DELAY = 3_000; // ms; pusher-js itself retries a refused subscription only on its next connection
 
@@ -25,6 +25,7 @@ export function useLeadsRealtime({ api, echo, user, onCreated }: Options) {
   const list = shallowRef(opened(null));
   const stats = shallowRef<PositionedStats | null>(null);
   const colleagues = shallowRef<readonly Colleague[]>([]);
+  const sources = shallowRef<readonly Source[]>([]);
   /** Why the list could not be loaded, or null. It goes when the list is loaded after all. */
   const failure = shallowRef<LoadFailure | null>(null);
   /** Why a channel could not be joined, or null. */
@@ -36,7 +37,7 @@ export function useLeadsRealtime({ api, echo, user, onCreated }: Options) {
   const older = persistent(extend, report);
   const figures = persistent(async (signal) => show(await api.stats(signal)));
   const people = persistent(async (signal) => {
-    colleagues.value = await api.users(signal);
+    [colleagues.value, sources.value] = await Promise.all([api.users(signal), api.sources(signal)]);
   });
 
   function report(error: LoadFailure | null): void {
@@ -163,5 +164,5 @@ export function useLeadsRealtime({ api, echo, user, onCreated }: Options) {
     }
   });
 
-  return { list, stats, colleagues, failure, refused, touched, setFilter, loadMore, applyOwn };
+  return { list, stats, colleagues, sources, failure, refused, touched, setFilter, loadMore, applyOwn };
 }

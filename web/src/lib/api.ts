@@ -1,6 +1,6 @@
 /** The leads service over HTTP. */
 
-import type { Colleague, Lead, LeadInput, PositionedStats, Stats, Status, User } from '../types';
+import type { Colleague, Lead, LeadInput, PositionedStats, Source, Stats, Status, User } from '../types';
 import type { LeadPage } from './leadList';
 import { problemOf, Unreachable } from './problem';
 
@@ -116,6 +116,8 @@ export function createApi(options: ApiOptions) {
     lead: (id: string) => request<Envelope<Lead>>(`/leads/${id}`).then(({ data }) => data),
 
     users: (signal: AbortSignal) => request<Envelope<Colleague[]>>('/users', { signal }).then(({ data }) => data),
+
+    sources: (signal: AbortSignal) => request<Envelope<Source[]>>('/sources', { signal }).then(({ data }) => data),
 
     stats: (signal: AbortSignal): Promise<PositionedStats> =>
       request<Envelope<Stats>>('/stats', { signal }).then(({ data, meta }) => ({ ...data, ...meta })),

@@ -38,6 +38,7 @@ const en = {
     empty: 'No leads here yet.',
     more: 'Load more',
     nobody: 'Nobody',
+    unknown: 'Unknown',
     somebody: 'Former colleague',
   },
   lead: {

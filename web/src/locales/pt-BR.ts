@@ -40,6 +40,7 @@ const ptBR: Messages = {
     empty: 'Nenhum lead por aqui ainda.',
     more: 'Carregar mais',
     nobody: 'Ninguém',
+    unknown: 'Desconhecida',
     somebody: 'Ex-colega',
   },
   lead: {
