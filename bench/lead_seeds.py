@@ -103,7 +103,7 @@ def rows(company_id: UUID, count: int, seed: int) -> Iterator[str]:
             updated_at=at,
             version=1,
         )
-        vector = " ".join("'" + word + "'" for word in lexemes(company_id, summary))
+        vector = " ".join("'" + word + "'" for word in lexemes(summary))
         time_text = at.isoformat()
         yield (
             "\t".join(

@@ -241,14 +241,17 @@ def plan(running: Server, parameters: list[tuple[str, str]], after: Mark | None 
         lines = explained(connection, text, values)
     if query.wanted is None:
         return lines
-    wanted = {"company": COMPANY, "ours": f"'={COMPANY}' & {query.wanted}"}
+    wanted = {"company": COMPANY, "ours": query.wanted}
     with psycopg.connect(running.url("leads_owner")) as connection:
-        return [*lines, "-- inside matching_leads:", *explained(connection, MATCHING, wanted)]
+        return [
+            *lines,
+            "-- inside matching_leads, if too few are new:",
+            *explained(connection, MATCHING, wanted),
+        ]
 
 
 MATCHING = """
-SELECT l.id FROM public.leads AS l WHERE l.company_id = %(company)s AND l.search @@ %(ours)s::tsquery
-ORDER BY l.created_at DESC, l.id DESC LIMIT 51
+SELECT l.id, l.created_at FROM public.leads AS l WHERE l.company_id = %(company)s AND l.search @@ %(ours)s::tsquery
 """
 
 

@@ -58,7 +58,7 @@ def put(superuser: psycopg.Connection, company: Company, number: int, name: str,
     superuser.execute(
         f"INSERT INTO leads ({columns}, search) VALUES ({', '.join(f'%({column})s' for column in row)},"
         " array_to_tsvector(%(lexemes)s))".encode(),
-        {**row, "lexemes": lexemes(company.id, lead)},
+        {**row, "lexemes": lexemes(lead)},
     )
 
 
@@ -286,7 +286,7 @@ def test_words_are_found_by_their_index(
     superuser.execute(
         "INSERT INTO leads (company_id, id, name, status, created_at, updated_at, version, search)"
         " SELECT %(company)s::uuid, gen_random_uuid(), 'x', 'new', now(), now(), 1,"
-        " array_to_tsvector(ARRAY['=' || %(company)s::text, 'w' || n]) FROM generate_series(1, 20000) AS n",
+        " array_to_tsvector(ARRAY['w' || n]) FROM generate_series(1, 20000) AS n",
         {"company": str(acme.id)},
     )
     superuser.execute("VACUUM (ANALYZE) leads")
@@ -298,7 +298,7 @@ def test_words_are_found_by_their_index(
     for role in ("leads_owner", "leads_app"):
         with psycopg.connect(leads_database.url(role)) as connection:
             connection.execute("SELECT set_config('app.company', %s, true)", [str(acme.id)])
-            lines = connection.execute(query, [acme.id, f"'={acme.id}' & 'w7'"]).fetchall()
+            lines = connection.execute(query, [acme.id, "'w7'"]).fetchall()
             plans[role] = "\n".join(line for (line,) in lines)
 
     assert "leads_search" in plans["leads_owner"]  # as whom the function runs

@@ -26,7 +26,7 @@ def planted(superuser: psycopg.Connection, acme: Company, globex: Company) -> di
         superuser.execute(
             "INSERT INTO leads (company_id, id, name, status, created_at, updated_at, version, search)"
             " VALUES (%s, %s, 'Ada', 'new', %s, %s, 1, array_to_tsvector(%s))",
-            [company_id, lead_id, NOW, NOW, lexemes(company_id, lead)],
+            [company_id, lead_id, NOW, NOW, lexemes(lead)],
         )
     return made
 

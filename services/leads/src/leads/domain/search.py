@@ -30,17 +30,12 @@ def words(text: str) -> list[str]:
     return [word[:LONGEST_WORD] for word in _WORD.findall(fold(text))]
 
 
-def lexemes(company_id: object, lead: LeadSummary) -> list[str]:
-    """Return what a lead's search vector holds: its company, its tags, the words of its texts."""
+def lexemes(lead: LeadSummary) -> list[str]:
+    """Return what a lead's search vector holds: its tags, its phone number and the words of its texts."""
     texts = [lead.name, lead.email, lead.organisation, lead.title, *lead.tags, *_texts(lead.custom.values())]
     found = dict.fromkeys(word for text in texts if text for word in words(text))
     kept = [*_phone_words(lead.phone), *list(found)[:MOST_WORDS]]
-    return [company_lexeme(company_id), *map(tag_lexeme, lead.tags), *kept]
-
-
-def company_lexeme(company_id: object) -> str:
-    """Return what all leads of a company have, and no word can be."""
-    return f"={company_id}"
+    return [*map(tag_lexeme, lead.tags), *kept]
 
 
 def tag_lexeme(tag: str) -> str:
