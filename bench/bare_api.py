@@ -24,7 +24,7 @@ from leads.store.database import Database
 METADATA = Jsonb({"actor": str(uuid.uuid4()), "causation_id": str(uuid.uuid4()), "correlation_id": str(uuid.uuid4())})
 
 
-def lead_of(lead_id: str, company: str, email: str, phone: str, now: str) -> dict[str, Any]:
+def lead_of(lead_id: str, email: str, phone: str, now: str) -> dict[str, Any]:
     return {
         "id": lead_id, "name": "Ada Lovelace", "email": email, "phone": phone, "organisation": None, "title": None,
         "source": "website", "status": "new", "status_since": now, "lost_reason": None, "assigned_to": None,
@@ -53,7 +53,7 @@ def build(database: Database) -> FastAPI:
         company = uuid.UUID(request.headers["x-company"])
         lead_id = str(uuid.uuid4())
         now = datetime.now(UTC)
-        lead = lead_of(lead_id, str(company), body["email"], body["phone"], now.isoformat())
+        lead = lead_of(lead_id, body["email"], body["phone"], now.isoformat())
         asked = {
             "company_id": company,
             "ids": [lead_id],
@@ -62,6 +62,7 @@ def build(database: Database) -> FastAPI:
             "most": 20,
         }
         deltas = {"total": "", "status": "new", "source": "website", "month": "2026-11", "entered": "new"}
+        deltas |= {"day": "2026-11-23"}  # as many counters as a new lead has
         counts = {"dimensions": list(deltas), "keys": list(deltas.values()), "deltas": [1] * len(deltas)}
         async with database.writing(company) as connection:
             advance = {"company_id": company, "facts": 1, "settings": 0}
