@@ -1,7 +1,5 @@
 """The rules about a lead: pure functions from state and command to facts, or a refusal. One file a noun."""
 
-from enum import StrEnum
-
 from leads.domain.assignment import assign, assign_by_turn
 from leads.domain.changing import change
 from leads.domain.company import Company
@@ -16,17 +14,6 @@ from leads.domain.refusals import LeadNotFound, LeadRefusal, NameMissing, StaleV
 from leads.domain.stage import change_status
 from leads.domain.tags import tag
 
-
-class Status(StrEnum):
-    """The stages of a new company's pipeline."""
-
-    NEW = "new"
-    CONTACTED = "contacted"
-    QUALIFIED = "qualified"
-    WON = "won"
-    LOST = "lost"
-
-
 __all__ = [
     "Company",
     "Conversion",
@@ -37,7 +24,6 @@ __all__ = [
     "NameMissing",
     "NewLead",
     "StaleVersion",
-    "Status",
     "assign",
     "assign_by_turn",
     "change",
