@@ -154,6 +154,18 @@ def test_only_the_proxy_is_reached_from_outside() -> None:
     assert compose()["networks"]["inside"] == {"internal": True}
 
 
+def test_the_proxy_leads_to_servers_that_are_there() -> None:
+    sections = re.split(r"^(?=\w)", (paths.CHECKOUT / "deploy/compose/haproxy.cfg").read_text(), flags=re.MULTILINE)
+    frontend = next(section for section in sections if section.startswith("frontend"))
+    backends = {section.split()[1]: section for section in sections if section.startswith("backend")}
+    aliases = services()["gateway"]["networks"]["inside"]["aliases"]
+
+    assert set(re.findall(r"(?:use|default)_backend (\w+)", frontend)) == backends.keys()
+    assert all("option httpchk GET /readyz" in backend for backend in backends.values())
+    servers = {re.findall(r"server-template \w+ \d+ ([\w-]+:\d+)", backend)[0] for backend in backends.values()}
+    assert servers == {"leads-api:8000", "notifier:8001", f"{aliases[0]}:6001"}
+
+
 def test_a_process_is_given_longer_than_it_takes_to_drain() -> None:
     gateway = services()["gateway"]
 
