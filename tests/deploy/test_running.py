@@ -35,6 +35,8 @@ class Everybody:
 
     api: httpx.AsyncClient
     watchers: list[Watcher]
+    record: Callable[[str, object], None]
+    """Notes a figure for `--junit-xml`."""
 
     async def while_doing(self, disturb: Callable[[], None]) -> list[int]:
         """Write while something is done to the deployment; return every position once all have heard the last."""
@@ -43,11 +45,13 @@ class Everybody:
         await disturbing
         for watcher in self.watchers:
             await until(lambda watcher=watcher: watcher.heard[-1:] == positions[-1:], within=90, why="all was heard")
+        self.record("leads", len(positions))
+        self.record("reconnections", sum(watcher.connections - 1 for watcher in self.watchers))
         return positions
 
 
 @pytest.fixture
-async def everybody(deployment: Deployment) -> AsyncIterator[Everybody]:
+async def everybody(deployment: Deployment, record_property: Callable[[str, object], None]) -> AsyncIterator[Everybody]:
     name = f"Acme{len(_names)}"
     _names.append(name)
     company = deployment.provision(name)
@@ -55,7 +59,7 @@ async def everybody(deployment: Deployment) -> AsyncIterator[Everybody]:
         watchers = [Watcher(deployment, other, company) for _ in range(WATCHERS)]
         async with watching(watchers):
             await until(lambda: all(watcher.connections for watcher in watchers), why="all listen")
-            yield Everybody(api, watchers)
+            yield Everybody(api, watchers, record_property)
 
 
 _names: list[str] = []
