@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 
-from contracts.events import Change, LeadAssigned, LeadMessagePosted
-from support.notifiers import ACME, ANA, BEN, EVA, GLOBEX, NotifierProcess, World, message, summary
+from contracts.events import Change, LeadAssigned, LeadMessagePosted, UserDeactivated
+from support.notifiers import ACME, ANA, BEN, EVA, GLOBEX, NotifierProcess, World, message, summary, user
 from support.waiting import until
 
 
@@ -280,6 +281,21 @@ async def test_without_a_valid_token_nobody_gets_in(notifier: NotifierProcess, h
 
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+async def test_a_deactivated_users_tokens_end_and_later_ones_count(
+    world: World, notifier: NotifierProcess, ben: httpx.AsyncClient
+) -> None:
+    assert (await ben.get("/notifications")).status_code == 200
+
+    await world.leads.tell(UserDeactivated(user=user(BEN)), time=datetime.now(UTC))
+    await world.reaches(ACME, 1)
+
+    assert (await ben.get("/notifications")).status_code == 401
+    assert (await ben.post("/notifications/read-all")).status_code == 401
+    async with world.client(notifier, BEN) as reactivated, world.client(notifier, BEN, GLOBEX) as elsewhere:
+        assert (await reactivated.get("/notifications")).status_code == 200
+        assert (await elsewhere.get("/notifications")).status_code == 200
 
 
 async def test_it_describes_itself(notifier: NotifierProcess) -> None:

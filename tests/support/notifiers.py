@@ -72,8 +72,8 @@ def imported(**changes: Any) -> ImportSummary:
 
 def wrapped(fact: Fact, **attributes: Any) -> Envelope:
     """Return any fact as the relay publishes it, at the first position of Acme's feed where nothing else is said."""
-    attributes = {"id": "e1", "companyid": ACME, "feedposition": 1, "streamversion": 1, **attributes}
-    return envelope.wrap(fact, time=NOW, **attributes)
+    attributes = {"time": NOW, "id": "e1", "companyid": ACME, "feedposition": 1, "streamversion": 1, **attributes}
+    return envelope.wrap(fact, **attributes)
 
 
 def created(company_id: str, position: int, **attributes: Any) -> Envelope:

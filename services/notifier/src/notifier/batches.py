@@ -16,7 +16,7 @@ from notifier.effects import Effects, Work
 from notifier.feed import Entry, dense, read
 from notifier.jobs import JobSignals
 from notifier.leads_client import LeadsClient, LeadsUnavailable
-from notifier.letters import Letter, Plan, by_company, dead_letters, waiting
+from notifier.letters import Letter, Plan, by_company, dead_letters, shut_out, waiting
 from notifier.stats import StatsPusher
 from notifier.store import Store
 from notifier.waiting import Backoff, pause
@@ -220,4 +220,5 @@ def _work(letters: Sequence[Letter], plans: Sequence[Plan]) -> Work:
         advances=[plan.advance for plan in plans if plan.run],
         tellings=[telling for plan in plans for telling in plan.tellings],
         jobs=[job for plan in plans for job in plan.jobs],
+        shut_out=shut_out(entry for plan in plans for entry in plan.run),
     )

@@ -8,8 +8,8 @@ One at a time, because an heir looks for what is left behind in one place only: 
 """
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
@@ -20,6 +20,7 @@ from contracts.dead import DeadLetter
 from contracts.push import Push, Termination, compact_json
 from notifier import metrics
 from notifier.published import PushStream, windows
+from notifier.reaction import ShutOut
 from notifier.store import Advance, Changes, JobPart, Store, Telling, Waiting
 from runtime.broker import Outgoing, publish_window
 
@@ -37,6 +38,7 @@ class Work:
     advances: Sequence[Advance] = ()
     tellings: Sequence[Telling] = ()
     jobs: Sequence[JobPart] = ()
+    shut_out: Mapping[tuple[str, str], ShutOut] = field(default_factory=dict)
     taken_up: tuple[str, int] | None = None
 
 
@@ -84,6 +86,7 @@ class Effects:
             advances=work.advances,
             tellings=work.tellings,
             jobs=work.jobs,
+            shut_out=work.shut_out,
             taken_up=work.taken_up,
         )
         if work.advances or work.taken_up:

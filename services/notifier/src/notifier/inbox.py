@@ -68,6 +68,7 @@ SELECT inbox.unread, inbox.revision, inbox.number, one.number, one.body, one.rea
 FROM inboxes AS inbox JOIN notifications AS one USING (company_id, user_id)
 WHERE company_id = %(company)s AND user_id = %(user)s AND one.id = %(id)s
 """
+_TOKENS_SINCE = "SELECT max(since) FROM ended_tokens WHERE company_id = %(company)s AND user_id = %(user)s"
 _MUTED = "SELECT kind FROM muted WHERE company_id = %(company)s AND user_id = %(user)s"
 _UNMUTE = "DELETE FROM muted WHERE company_id = %(company)s AND user_id = %(user)s AND kind <> ALL(%(kinds)s)"
 _MUTE = """
@@ -155,6 +156,14 @@ class Inbox:
             row = await (await connection.execute(_STATE, values)).fetchone()
         assert row is not None
         return State(*row)
+
+    async def tokens_since(self, owner: Owner) -> datetime | None:
+        """Return the moment before which the user's access tokens were ended; None when they never were."""
+        async with self._connections.of(owner) as connection:
+            row = await (await connection.execute(_TOKENS_SINCE, _of(owner))).fetchone()
+        assert row is not None
+        since: datetime | None = row[0]
+        return since
 
     async def muted(self, owner: Owner) -> frozenset[str]:
         """Return the kinds of notifications that the user does not want."""

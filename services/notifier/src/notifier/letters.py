@@ -10,6 +10,7 @@ from contracts import streams, subjects
 from contracts.dead import DeadLetter
 from contracts.push import Push, Termination
 from notifier.feed import Entry, Unreadable
+from notifier.reaction import ShutOut
 from notifier.store import Advance, JobPart, Telling
 
 
@@ -77,6 +78,12 @@ def job_parts(run: Sequence[Entry]) -> list[JobPart]:
         JobPart(company_id=run[0].company_id, job_id=job_id, count=len(found), position=found[-1])
         for job_id, found in positions.items()
     ]
+
+
+def shut_out(run: Iterable[Entry]) -> dict[tuple[str, str], ShutOut]:
+    """Return whose access tokens end, by company and user."""
+    ended = ((entry.company_id, entry.reaction.shut_out) for entry in run)
+    return {(company_id, user.user_id): user for company_id, user in ended if user is not None}
 
 
 def by_company(letters: Iterable[Letter]) -> dict[str, list[Entry]]:

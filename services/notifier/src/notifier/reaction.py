@@ -1,6 +1,7 @@
 """What the rules are made of. Pure."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from contracts.push import Notification, NotificationKind, Push, Termination
@@ -19,6 +20,7 @@ class Rule:
     figures: bool | str = False
     """Whether the company's figures may be others now: always, never, or when this field changed."""
     terminates: bool = False
+    """Whether the user's sockets and access tokens end."""
 
     @property
     def is_about_leads(self) -> bool:
@@ -34,6 +36,14 @@ class Told:
     notification: Notification
 
 
+@dataclass(frozen=True, slots=True)
+class ShutOut:
+    """A user whose access tokens from before a moment are void."""
+
+    user_id: str
+    since: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reaction:
     """What follows from one fact."""
@@ -44,6 +54,7 @@ class Reaction:
     """Whether the company's figures may be others now."""
     job_id: str | None = None
     """The bulk job whose signal counts it."""
+    shut_out: ShutOut | None = None
 
 
 SILENCE: Final = Reaction()

@@ -22,7 +22,7 @@ from contracts.dead import LONGEST_BODY
 from contracts.push import compact_json
 from notifier.effects import Effects, Work
 from notifier.feed import Entry, Unreadable, read
-from notifier.letters import job_parts, tellings
+from notifier.letters import job_parts, shut_out, tellings
 from notifier.store import Store
 from runtime.broker import PublishFailed
 
@@ -93,6 +93,7 @@ class Retries:
             pushes=entry.reaction.pushes,
             tellings=list(tellings(entry)),
             jobs=job_parts([entry]),
+            shut_out=shut_out([entry]),
             taken_up=(entry.company_id, entry.position),
         )
         if not await self._effects.take_up(work):

@@ -32,7 +32,7 @@ from contracts.events import (
     UserReactivated,
 )
 from notifier.notices import notifications
-from notifier.reaction import Reaction, Rule
+from notifier.reaction import Reaction, Rule, ShutOut
 from notifier.screens import pushes
 
 _LEAD: Final = ("lead.updated",)
@@ -82,6 +82,7 @@ def react(envelope: Envelope, app_id: str) -> Reaction:
         notifications=tuple(notifications(rule, fact, envelope)),
         changes_stats=_changes_stats(rule, fact),
         job_id=envelope.jobid if rule.is_about_leads else None,
+        shut_out=ShutOut(envelope.subject, envelope.time) if rule.terminates else None,
     )
 
 

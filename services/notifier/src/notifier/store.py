@@ -14,7 +14,7 @@ from psycopg import AsyncConnection
 from pydantic import TypeAdapter
 
 from contracts.push import Notification
-from notifier.reaction import Told
+from notifier.reaction import ShutOut, Told
 
 LOCK: Final = 0x6E6F746966696572
 """The key of the advisory lock: "notifier" in ASCII. Locks are per database."""
@@ -95,6 +95,11 @@ INSERT INTO passed_over (company_id, position) SELECT * FROM unnest(%(companies)
 """
 _TAKE_UP = "DELETE FROM passed_over WHERE company_id = %(company)s AND position = %(position)s"
 _IS_PASSED_OVER = "SELECT FROM passed_over WHERE company_id = %(company)s AND position = %(position)s"
+_END_TOKENS = """
+INSERT INTO ended_tokens AS ended (company_id, user_id, since)
+SELECT * FROM unnest(%(companies)s::uuid[], %(users)s::uuid[], %(since)s::timestamptz[])
+ON CONFLICT (company_id, user_id) DO UPDATE SET since = greatest(ended.since, excluded.since)
+"""
 _WAITING = """
 SELECT id, company_id::text, user_id::text, key, event, data, except_socket, correlation_id
 FROM outbox ORDER BY id LIMIT %(limit)s
@@ -160,6 +165,8 @@ class Changes:
     advances: Sequence[Advance] = ()
     tellings: Sequence[Telling] = ()
     jobs: Sequence[JobPart] = ()
+    shut_out: Mapping[tuple[str, str], ShutOut] = field(default_factory=dict)
+    """By company and user: each once."""
     taken_up: tuple[str, int] | None = None
     """The company and the position that was passed over and now has its effect; it moves no cursor."""
 
@@ -302,6 +309,15 @@ def _statements(changes: Changes) -> Iterator[tuple[str, dict[str, Any]]]:
         yield _TAKE_UP, {"company": company_id, "position": position}
     if tellings := changes.tellings:
         yield _TELL, _told(tellings)
+    if shut_out := changes.shut_out:
+        yield (
+            _END_TOKENS,
+            {
+                "companies": [company_id for company_id, _ in shut_out],
+                "users": [user_id for _, user_id in shut_out],
+                "since": [ended.since for ended in shut_out.values()],
+            },
+        )
     if jobs := changes.jobs:
         yield (
             _COUNT_JOBS,

@@ -45,9 +45,14 @@ async def _owner(
         raise unauthorized("An access token is needed.")
     try:
         claims = tokens.read(credentials.credentials, services.jwt_secret, now=services.clock())
-        return Owner(UUID(claims.company_id), UUID(claims.user_id))
+        owner = Owner(UUID(claims.company_id), UUID(claims.user_id))
     except (tokens.InvalidToken, ValueError):
         raise unauthorized("The access token is not valid.", error="invalid_token") from None
+    assert claims.issued_at is not None  # every token that was read has it
+    since = await services.inbox.tokens_since(owner)
+    if since is not None and claims.issued_at < since:
+        raise unauthorized("The access token was ended.", error="invalid_token")
+    return owner
 
 
 OwnerOf = Annotated[Owner, Depends(_owner)]

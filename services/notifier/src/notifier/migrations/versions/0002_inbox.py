@@ -58,6 +58,14 @@ CREATE TABLE passed_over (
     PRIMARY KEY (company_id, position)
 );
 
+-- Whose access tokens are void that were issued before a moment: users who were deactivated.
+CREATE TABLE ended_tokens (
+    company_id uuid,
+    user_id    uuid,
+    since      timestamptz NOT NULL,
+    PRIMARY KEY (company_id, user_id)
+);
+
 CREATE TABLE jobs (
     company_id uuid,
     job_id     text,
@@ -72,7 +80,7 @@ CREATE INDEX jobs_owed ON jobs (company_id) WHERE signalled < position;
 # The active process writes for every company: its role is not under row-level security. Requests are, by user.
 GRANTS = """
 REVOKE ALL ON cursors FROM notifier_app;
-GRANT SELECT, INSERT, UPDATE ON cursors, inboxes, jobs TO notifier_writer;
+GRANT SELECT, INSERT, UPDATE ON cursors, inboxes, jobs, ended_tokens TO notifier_writer;
 GRANT SELECT, INSERT ON notifications TO notifier_writer;
 GRANT SELECT ON muted TO notifier_writer;
 GRANT SELECT, INSERT, DELETE ON outbox, passed_over TO notifier_writer;
@@ -81,10 +89,11 @@ GRANT SELECT, UPDATE (unread, revision) ON inboxes TO notifier_app;
 GRANT SELECT, UPDATE (read_at) ON notifications TO notifier_app;
 GRANT SELECT, INSERT, DELETE ON muted TO notifier_app;
 GRANT INSERT ON outbox TO notifier_app;
+GRANT SELECT ON ended_tokens TO notifier_app;
 """
 
 PRIVATE = ("cursors", "jobs", "passed_over")
-PERSONAL = ("inboxes", "notifications", "muted", "outbox")
+PERSONAL = ("inboxes", "notifications", "muted", "outbox", "ended_tokens")
 
 
 def upgrade() -> None:
