@@ -235,11 +235,12 @@ async def test_a_source_goes_out_of_use_or_away(connect: Connect, admin: httpx.A
     refused = await agent.post("/leads", json={"name": "Bob", "source": "web"})
     kept = await agent.patch(f"/leads/{lead['id']}", json={"name": "Adam"})
     gone = await admin.delete("/sources/fair%2F2026%20%C3%A9")
+    never = await admin.delete("/sources/%00")
 
     assert (in_use.status_code, in_use.json()["code"]) == (409, "source_in_use")
     assert (refused.status_code, refused.json()["code"]) == (422, "unknown_source")
     assert kept.json()["data"]["source"] == "web"
-    assert gone.status_code == 200
+    assert (gone.status_code, never.status_code) == (200, 404)
     shown = (await agent.get("/sources")).json()["data"]
     assert shown == [{"key": "web", "name": "Web", "active": False}]
 

@@ -158,7 +158,8 @@ async def change_source(
 async def remove_source(key: SourceKeyOf, origin: OriginOf, services: ServicesOf) -> SourceAnswer:
     """Only one that no lead names: others can go out of use."""
     async with services.settings.changing(origin) as change:
-        source = catalogue.remove_source(change.company, key, await change.leads_of(key))
+        known = catalogue.source(change.company, key)  # first: who knows what else a path may hold
+        source = catalogue.remove_source(change.company, key, await change.leads_of(known.key))
         await change.remove_source(key)
     return SourceAnswer(data=_source(source), meta=Meta(position=change.position))
 

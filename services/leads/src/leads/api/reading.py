@@ -16,7 +16,7 @@ from contracts.push import compact_json
 from leads.api.conditional import IfNoneMatch, feed_etag, mark, matches, not_modified
 from leads.api.context import Reading, ReadingOf, Services, ServicesOf
 from leads.api.cursor import LONGEST as LONGEST_CURSOR
-from leads.api.cursor import decode, encode
+from leads.api.cursor import Value, decode, encode
 from leads.api.feed import changes_of, details_of, short_type
 from leads.api.parameters import LIST_PARAMETERS
 from leads.api.read_answers import (
@@ -36,7 +36,7 @@ from leads.api.schemas import Links, Meta
 from leads.domain import LeadNotFound
 from leads.domain.company import Company
 from leads.domain.comparing import differences
-from leads.domain.listing import InvalidQuery, LeadQuery, Parameters, from_json, parse
+from leads.domain.listing import KINDS, InvalidQuery, LeadQuery, Parameters, from_json, parse
 from leads.domain.saved_views import visible
 from leads.views import History, Mark, Moment
 from runtime.problems import problems
@@ -63,9 +63,9 @@ class Paging:
     ] = None
     limit: Limit = DEFAULT_LIMIT
 
-    def start(self, digest: str) -> Mark | None:
-        """Return where the page begins; None for the first one."""
-        return decode(self.cursor, digest) if self.cursor is not None else None
+    def start(self, digest: str, kind: type[Value]) -> Mark | None:
+        """Return where the page begins, in a list that is sorted by values of this kind; None for the first one."""
+        return decode(self.cursor, digest, kind) if self.cursor is not None else None
 
 
 def _includes(values: Sequence[str]) -> frozenset[str]:
@@ -108,7 +108,7 @@ async def list_leads(
         return not_modified(etag)
     given = _given(request)
     query = await _query(services, reading, given)
-    start = paging.start(query.digest)
+    start = paging.start(query.digest, KINDS[query.sort])
     found = await services.views.leads(caller.company_id, query, after=start, limit=paging.limit)
     company = await services.directory.company(caller.company_id, at_least=found.feed.settings_version)
     following = {**given, "limit": [str(paging.limit)], "include": [",".join(sorted(include))] if include else []}
@@ -129,7 +129,7 @@ async def list_deleted_leads(
     paging: Annotated[Paging, Depends()],
 ) -> DeletedLeadPage:
     """The last one deleted first, with what it was; also those that were merged into another one."""
-    start = paging.start(_OF_DELETED)
+    start = paging.start(_OF_DELETED, datetime)
     found = await services.views.deleted(reading.caller.company_id, after=start, limit=paging.limit + 1)
     shown = found.data[: paging.limit]
     more = None

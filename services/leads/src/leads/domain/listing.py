@@ -14,6 +14,8 @@ from typing import Any, Final, Literal, TypeAlias
 from uuid import UUID
 
 from leads.domain.company import Company, CustomField
+from leads.domain.phone import phone
+from leads.domain.refusals import InvalidPhone
 from leads.domain.search import fold, tsquery
 
 Parameters: TypeAlias = Mapping[str, Sequence[str]]
@@ -36,6 +38,15 @@ SORTS: Final[Mapping[Sort, str]] = {
     "status_since": "status_since",
 }
 """What a list may be sorted by → the column."""
+KINDS: Final[Mapping[Sort, type[str | int | Decimal | datetime]]] = {
+    "newest": datetime,
+    "updated": datetime,
+    "name": str,
+    "value": Decimal,
+    "score": int,
+    "status_since": datetime,
+}
+"""What a list may be sorted by → what its values are."""
 
 
 class InvalidQuery(Exception):
@@ -276,8 +287,17 @@ def _text(field: str) -> Read:
     return lambda _context, values: SameText(field, tuple(sorted(value.strip().lower() for value in values)))
 
 
-def _phone(value: str) -> str:
-    return "".join(letter for letter in value if letter.isdecimal() or letter == "+")
+def _phone(context: _Context, values: Sequence[str]) -> Condition:
+    return OneOf("phone", _sorted(_number(value, context.company) for value in values))
+
+
+def _number(value: str, company: Company) -> str:
+    """Return a number as leads have it; one that cannot be is nobody's."""
+    written = f"+{value.strip()}" if value.startswith(" ") else value  # a plus sign that nobody escaped
+    try:
+        return phone(written, company.region) or value
+    except InvalidPhone:
+        return value
 
 
 def _name(_context: _Context, values: Sequence[str]) -> Condition:
@@ -306,7 +326,12 @@ def _decimal(value: str) -> Decimal:
         number = Decimal(value)
     except InvalidOperation:
         raise _Wrong("Should be a number") from None
-    if not number.is_finite() or abs(number) >= Decimal(10) ** 15:
+    # PostgreSQL does not read exponents of any size, not even of zero.
+    if (
+        not number.is_finite()
+        or abs(number) >= Decimal(10) ** 15
+        or abs(int(number.as_tuple().exponent)) > LONGEST_VALUE
+    ):
         raise _Wrong("Is out of range")
     return number
 
@@ -369,7 +394,7 @@ _READERS: Final[Mapping[str, Read]] = {
     "source": _source,
     "assigned_to": _assigned_to,
     "email": _exact("email", lambda value: value.strip().lower()),
-    "phone": _exact("phone", _phone),
+    "phone": _phone,
     "name": _name,
     "organisation": _text("organisation"),
     "title": _text("title"),

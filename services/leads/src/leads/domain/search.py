@@ -64,7 +64,8 @@ def _asked_words(asked: str) -> list[str]:
 def _asked_phone(asked: str) -> list[str]:
     """Return the search for a number by its beginning, or by its end: people leave out what stands before it."""
     digits = _digits(asked)
-    return [f"({_quoted(digits)}:* | {_quoted(_backwards(digits.lstrip('0')))}:*)"]
+    end = digits.lstrip("0") or digits  # of nothing but zeros all are kept: every number ends in nothing
+    return [f"({_quoted(digits)}:* | {_quoted(_backwards(end))}:*)"]
 
 
 def _phone_words(phone: str | None) -> list[str]:
