@@ -49,6 +49,15 @@ async def test_a_lead_that_was_not_there_is_not_found(api: httpx.AsyncClient, le
     assert (await api.get(f"/leads/{lead['id']}", params={"as_of": as_of})).status_code == 404
 
 
+async def test_a_version_that_a_lead_does_not_have_yet_is_not_found(api: httpx.AsyncClient) -> None:
+    created = (await api.post("/leads", json={"name": "Ada"})).json()["data"]
+
+    for path in ("?as_of=2", "/diff?from=1&to=2", "/diff?from=2&to=1"):
+        assert (await api.get(f"/leads/{created['id']}{path}")).status_code == 404
+    for path in ("?as_of=1", "?as_of=2027-01-01T00:00:00Z", "/diff?from=1&to=1"):
+        assert (await api.get(f"/leads/{created['id']}{path}")).status_code == 200
+
+
 @pytest.mark.parametrize("as_of", ["0", "-1", "yesterday", "2026-11-23T12:00:00", "99999999999", ""])
 async def test_a_moment_that_is_none_is_refused(api: httpx.AsyncClient, lead: dict[str, Any], as_of: str) -> None:
     answer = await api.get(f"/leads/{lead['id']}", params={"as_of": as_of})
@@ -65,10 +74,13 @@ async def test_two_moments_are_compared_field_by_field(api: httpx.AsyncClient, l
 
     assert (forwards["before"]["version"], forwards["after"]["version"]) == (1, 3)
     changes = forwards["changes"]
-    assert changes.pop("status_since")["old"] < "2026-11-23T12:01"
+    since = changes.pop("status_since")
+    assert since["old"] < "2026-11-23T12:01"
+    assert {time[-1] for time in since.values()} == {"Z"}
     assert changes == {"name": {"old": "Ada", "new": "Bob"}, "status": {"old": "new", "new": "contacted"}}
     assert same["changes"] == {}
-    assert (await api.get(url, params={"from": "1", "to": "4"})).status_code == 404
+    for end in ("4", "5", "2026-11-23T11:59:59Z", "2026-11-24T00:00:00Z"):
+        assert (await api.get(url, params={"from": "1", "to": end})).status_code == 404
     assert (await api.get(url, params={"from": "1"})).status_code == 422
 
 

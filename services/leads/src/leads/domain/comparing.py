@@ -1,6 +1,7 @@
 """What differs between a lead at two moments."""
 
 from dataclasses import fields
+from datetime import UTC, datetime
 from typing import Final
 
 from contracts.events import Change, LeadSummary, Value
@@ -20,5 +21,10 @@ def differences(before: LeadSummary, after: LeadSummary) -> dict[str, Change]:
 
 def _flat(lead: LeadSummary) -> dict[str, Value]:
     values = {name: getattr(lead, name) for name in _TELLING}
-    times = {name: value.isoformat() for name, value in values.items() if hasattr(value, "isoformat")}
+    times = {name: _rfc3339(value) for name, value in values.items() if isinstance(value, datetime)}
     return {**values, **times, **{f"custom.{key}": value for key, value in lead.custom.items()}}
+
+
+def _rfc3339(time: datetime) -> str:
+    """Return a time as every answer shows it."""
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")

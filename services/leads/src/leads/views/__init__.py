@@ -80,7 +80,7 @@ class Views:
         """
         async with self._database.reading(company_id) as session:
             found = await facts.history(session, company_id, lead_id, after=after, limit=limit)
-            if not found and await facts.last_fact(session, company_id, lead_id, facts.LAST_VERSION) is None:
+            if not found and await facts.fact_at(session, company_id, lead_id, 1) is None:
                 return await of_now(session, None)
             names = await people.names(session, company_id, {fact.actor for fact in found if fact.actor})
             return await of_now(session, History(found, names))

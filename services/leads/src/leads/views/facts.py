@@ -14,8 +14,6 @@ from leads.store.facts import COLUMNS, Recorded
 Moment: TypeAlias = int | datetime
 """A version of a lead, or a time."""
 
-LAST_VERSION: Final = 2**31 - 1
-
 _CHANGES: Final = text(f"""
 SELECT {COLUMNS} FROM events AS e
 WHERE e.company_id = :company_id AND e.feed_position > :after ORDER BY e.feed_position LIMIT :limit
@@ -36,8 +34,7 @@ ORDER BY e.feed_position LIMIT :limit
 _AT_VERSION: Final = text(f"""
 SELECT {COLUMNS} FROM events AS e
 WHERE e.company_id = :company_id AND e.stream_id = :lead_id AND starts_with(e.type, 'crm.lead.')
-    AND e.stream_version <= :moment
-ORDER BY e.stream_version DESC LIMIT 1
+    AND e.stream_version = :moment
 """)  # noqa: S608 - a constant
 _AT_TIME: Final = text(f"""
 SELECT {COLUMNS} FROM events AS e
@@ -56,16 +53,16 @@ async def history(session: AsyncSession, company_id: UUID, lead_id: UUID, *, aft
     return await _facts(session, _HISTORY, company_id=company_id, lead_id=lead_id, after=after, limit=limit)
 
 
-async def last_fact(session: AsyncSession, company_id: UUID, lead_id: UUID, moment: Moment) -> Envelope | None:
-    """Return the lead's last fact up to a moment; None before its first one."""
+async def fact_at(session: AsyncSession, company_id: UUID, lead_id: UUID, moment: Moment) -> Envelope | None:
+    """Return what made the lead what it was at a moment; None before its first fact and behind its last version."""
     statement = _AT_TIME if isinstance(moment, datetime) else _AT_VERSION
     facts = await _facts(session, statement, company_id=company_id, lead_id=lead_id, moment=moment)
     return facts[0] if facts else None
 
 
 async def lead_at(session: AsyncSession, company_id: UUID, lead_id: UUID, moment: Moment) -> LeadSummary | None:
-    """Return a lead as it was; None before its first fact and while it was deleted."""
-    envelope = await last_fact(session, company_id, lead_id, moment)
+    """Return a lead as it was; None before its first fact, at a version it never had, and while it was deleted."""
+    envelope = await fact_at(session, company_id, lead_id, moment)
     fact = None if envelope is None else envelope.fact()
     return fact.lead if isinstance(fact, LeadEvent) and not isinstance(fact, LeadDeleted) else None
 
