@@ -1,6 +1,7 @@
 """The rules about what is known of a lead: given facts, when a command, then facts."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -114,6 +115,7 @@ def test_values_are_kept_in_one_form(given: dict[str, Any], kept: dict[str, Any]
         ({"custom": {"size": "7"}}, InvalidCustomValue, "/custom/size"),
         ({"custom": {"size": True}}, InvalidCustomValue, "/custom/size"),
         ({"custom": {"size": float("nan")}}, InvalidCustomValue, "/custom/size"),
+        ({"custom": {"size": 10**400}}, InvalidCustomValue, "/custom/size"),
         ({"custom": {"vip": 1}}, InvalidCustomValue, "/custom/vip"),
         ({"custom": {"due": "24.12.2026"}}, InvalidCustomValue, "/custom/due"),
         ({"custom": {"due": "2026-02-30"}}, InvalidCustomValue, "/custom/due"),
@@ -163,6 +165,9 @@ def test_value_and_currency_go_together() -> None:
         "value": ("10.00", None),
         "currency": ("EUR", None),
     }
+    assert told(domain.change(given, {"currency": None}, ACME, LATER)) == {"currency": ("EUR", "BRL")}
+    with pytest.raises(CurrencyMissing):
+        domain.change(given, {"currency": None}, BARE, LATER)
     with pytest.raises(CurrencyWithoutValue):
         domain.change(given, {"value": None, "currency": "USD"}, ACME, LATER)
 
@@ -174,6 +179,23 @@ def test_fields_of_the_companys_own_change_one_by_one() -> None:
 
     assert told(facts) == {"custom.size": (1, None), "custom.vip": (None, True)}
     assert after(*facts).custom == {"note": "x", "vip": True}
+
+
+def test_what_a_field_of_the_companys_own_holds_may_stay_whatever_became_of_the_field() -> None:
+    given = lead(*created(custom={"plan": "pro", "likes": ["tea", "coffee"], "size": 1}))
+    fields = {
+        **ACME.custom_fields,
+        "plan": replace(ACME.custom_fields["plan"], choices=("basic",)),
+        "likes": replace(ACME.custom_fields["likes"], active=False),
+    }
+    company = replace(ACME, custom_fields=fields)
+
+    facts = domain.change(given, {"custom": {"plan": "pro", "likes": ["tea", "coffee"], "size": 2}}, company, LATER)
+
+    assert told(facts) == {"custom.size": (1, 2)}
+    for other, refusal in (({"likes": ["tea"]}, InactiveCustomField), ({"size": True}, InvalidCustomValue)):
+        with pytest.raises(refusal):
+            domain.change(given, {"custom": other}, company, LATER)
 
 
 def test_a_required_field_is_required_of_new_leads_and_stays_filled() -> None:

@@ -77,6 +77,12 @@ def test_each_field_is_chosen_by_itself(choices: dict[str, Side], changes: dict[
         assert merged.lead.status_since == LATER
 
 
+def test_a_survivor_may_be_nobodys_as_the_other_was() -> None:
+    ours, theirs = two({"assigned_to": ADA}, {})
+
+    assert told([merge(ours, theirs, assigned_to="other")[0]]) == {"assigned_to": (ADA, None)}
+
+
 def test_nobody_who_has_left_gets_a_lead_by_a_merge() -> None:
     before = type(ACME)(id="c", name="C", users={GONE: type(ACME.users[GONE])(id=GONE, name="G", role="agent")})
     ours, theirs = created(), created(lead_id=OTHER_ID, company=before, assigned_to=GONE)

@@ -86,6 +86,18 @@ def test_the_reason_of_a_loss_is_corrected() -> None:
         domain.change(given, {"lost_reason": None}, ACME, LATER)
 
 
+def test_a_form_that_sends_all_it_shows_changes_what_was_changed() -> None:
+    asleep = lead(*created(status="asleep", lost_reason="Quiet"))
+    without = lead(*created(status="lost", company=BARE))
+
+    assert told(domain.change(asleep, {"status": "asleep", "lost_reason": None}, ACME, LATER)) == {
+        "lost_reason": ("Quiet", None)
+    }
+    assert told(domain.change(without, {"status": "lost", "lost_reason": None, "name": "Bob"}, ACME, LATER)) == {
+        "name": ("Ada", "Bob")
+    }
+
+
 @pytest.mark.parametrize("user_id", [VERA, GONE, "0195b1de-0000-7000-8000-000000000000"])
 def test_leads_go_to_active_users_who_may_work_on_them(user_id: str) -> None:
     given = lead(*created())

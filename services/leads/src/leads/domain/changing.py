@@ -14,13 +14,13 @@ from leads.domain.tags import retag
 
 def change(lead: Lead | None, patch: LeadPatch, company: Company, now: datetime) -> Sequence[LeadEvent]:
     """Return what a patch amounts to: at most one fact of each kind, none when nothing would change."""
-    existing(lead)
+    current = existing(lead)
     facts: list[LeadEvent] = list(update(lead, patch, company, now))
     if "tags" in patch:
         facts += retag(replay(facts, lead), patch["tags"], now)
     if "assigned_to" in patch:
         facts += assign(replay(facts, lead), patch["assigned_to"], company, now)
-    if "status" in patch:
+    if "status" in patch and patch["status"] != current.status:
         facts += change_status(replay(facts, lead), patch["status"], patch.get("lost_reason"), company, now)
     elif "lost_reason" in patch:
         facts += give_reason(replay(facts, lead), patch["lost_reason"], company, now)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import date
-from math import isfinite
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -16,8 +15,8 @@ LONGEST_URL: Final = 2000
 LARGEST: Final = 10**15  # beyond it a float is no whole number any more, and JavaScript's neither
 
 
-def values(given: Mapping[str, object], company: Company) -> dict[str, Value]:
-    """Return new values as they are kept; None clears a field.
+def values(given: Mapping[str, object], current: Mapping[str, Value], company: Company) -> dict[str, Value]:
+    """Return new values as they are kept; None clears a field. What a field has already may stay, whatever it is.
 
     Raises:
         UnknownCustomField: the company has no such field.
@@ -25,7 +24,10 @@ def values(given: Mapping[str, object], company: Company) -> dict[str, Value]:
         CustomValueMissing: a required field cannot be cleared.
         InvalidCustomValue: not a value of the field's kind.
     """
-    return {key: _value(key, value, company) for key, value in given.items()}
+    return {
+        key: current[key] if _is_same(value, current.get(key)) else _value(key, value, company)
+        for key, value in given.items()
+    }
 
 
 def require_all(custom: Mapping[str, Value], company: Company) -> None:
@@ -33,6 +35,11 @@ def require_all(custom: Mapping[str, Value], company: Company) -> None:
     for key, field in company.custom_fields.items():
         if field.required and field.active and custom.get(key) is None:
             raise CustomValueMissing(_pointer(key))
+
+
+def _is_same(value: object, known: Value) -> bool:
+    value = tuple(value) if isinstance(value, list) else value
+    return known is not None and type(value) is type(known) and value == known
 
 
 def _value(key: str, value: object, company: Company) -> Value:
@@ -55,7 +62,7 @@ def _of_kind(field: CustomField, value: object, pointer: str) -> Value:  # noqa:
             return line(value, pointer, longest=LONGEST_TEXT)
         case "boolean", bool():
             return value
-        case "number", int() | float() if not isinstance(value, bool) and isfinite(value) and abs(value) <= LARGEST:
+        case "number", int() | float() if not isinstance(value, bool) and abs(value) <= LARGEST:  # nor is nan
             return value
         case "date", str() if _is_date(value):
             return value

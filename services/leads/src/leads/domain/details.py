@@ -72,7 +72,7 @@ def details(given: Mapping[str, Any], current: LeadSummary | None, company: Comp
     if "score" in given:
         kept["score"] = _score(given["score"])
     kept |= money(given, current, company)
-    own = custom.values(given.get("custom", {}), company)
+    own = custom.values(given.get("custom", {}), current.custom if current else {}, company)
     return kept | {CUSTOM + key: value for key, value in own.items()}
 
 

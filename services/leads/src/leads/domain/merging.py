@@ -42,7 +42,7 @@ def merge(
     if current.converted_at and merged.converted_at and _references(current) != _references(merged):
         raise BothConverted
     wanted = _chosen(current, merged, choices)
-    if not may_have_leads(wanted["assigned_to"], company):
+    if wanted["assigned_to"] is not None and not may_have_leads(wanted["assigned_to"], company):
         wanted["assigned_to"] = current.assigned_to  # the other's assignee has left
     changes = changes_of(current, wanted)
     values = {} if current.converted_at else {field: getattr(merged, field) for field in _CONVERTED}

@@ -66,7 +66,8 @@ def money(given: Mapping[str, Value], current: LeadSummary | None, company: Comp
         if given.get("currency") is not None:
             raise CurrencyWithoutValue("/currency")
         return {"value": None, "currency": None}
-    code = given.get("currency") or (current.currency if current else None) or company.currency
+    known = current.currency if current and "currency" not in given else None  # null clears it
+    code = given.get("currency") or known or company.currency
     if code is None:
         raise CurrencyMissing("/currency")
     return {"value": amount(str(value)), "currency": currency(str(code))}

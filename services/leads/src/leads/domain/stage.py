@@ -26,11 +26,14 @@ def change_status(
 def give_reason(lead: Lead | None, lost_reason: str | None, company: Company, now: datetime) -> Sequence[LeadEvent]:
     """Say why a lead was lost that is lost already."""
     current = existing(lead)
+    changes = changes_of(current, {"lost_reason": _text(lost_reason)})
+    if not changes:
+        return []  # also where the stage has come to need a reason since
     stage = company.stage(current.status)
     if stage is None:
         raise UnknownStage("/status")
-    changes = changes_of(current, {"lost_reason": reason(lost_reason, stage)})
-    return [LeadUpdated(lead=after(current, changes, now), changes=changes)] if changes else []
+    reason(lost_reason, stage)
+    return [LeadUpdated(lead=after(current, changes, now), changes=changes)]
 
 
 def moved(current: LeadSummary, wanted: dict[str, Value], now: datetime) -> LeadStatusChanged:
@@ -76,9 +79,13 @@ def reason(lost_reason: str | None, stage: Stage) -> str | None:
         ReasonMissing: the stage needs one.
         ReasonWithoutLoss: only lost leads have one.
     """
-    text = line(lost_reason, "/lost_reason", longest=LENGTHS["lost_reason"])
+    text = _text(lost_reason)
     if text is None and stage.reason_required:
         raise ReasonMissing("/lost_reason")
     if text is not None and stage.kind != "lost":
         raise ReasonWithoutLoss("/lost_reason")
     return text
+
+
+def _text(lost_reason: str | None) -> str | None:
+    return line(lost_reason, "/lost_reason", longest=LENGTHS["lost_reason"])
