@@ -45,29 +45,22 @@ class IdempotencyKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """One request to change one lead, apart from what it changes. What it does to others comes with it."""
+class Origin:
+    """Who changes something, when, and because of what."""
 
     id: UUID
+    """The request's: the ids of its facts derive from it."""
     company_id: UUID
-    lead_id: UUID
     actor: UUID
     at: datetime
-    message_id: UUID | None = None
-    """The message of the lead that it is about."""
-    expected_version: int | None = None
-    """The version its author looked at (If-Match); None for any."""
-    allow_duplicate: bool = False
-    """Whether there may be another lead with the same e-mail address or phone number."""
     permit: Permit | None = None
     """What its author claims to be allowed; None: nobody asked, as in a job of our own."""
-    idempotency: IdempotencyKey | None = None
     correlation_id: str | None = None
     socket_id: str | None = None
     traceparent: str | None = None
 
     def event_id(self, index: int) -> UUID:
-        """Return the id of the command's fact number `index`: a retried command cannot mint another."""
+        """Return the id of its fact number `index`: a retried command cannot mint another."""
         return uuid5(self.id, str(index))
 
     def metadata(self) -> dict[str, str]:
@@ -76,11 +69,28 @@ class Command:
             "actor": str(self.actor),
             "causation_id": str(self.id),
             "correlation_id": self.correlation_id,
-            "idempotency_key": self.idempotency.key if self.idempotency else None,
             "socket_id": self.socket_id,
             "traceparent": self.traceparent,
         }
         return {name: value for name, value in values.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command(Origin):
+    """One request to change one lead, apart from what it changes. What it does to others comes with it."""
+
+    lead_id: UUID
+    message_id: UUID | None = None
+    """The message of the lead that it is about."""
+    expected_version: int | None = None
+    """The version its author looked at (If-Match); None for any."""
+    allow_duplicate: bool = False
+    """Whether there may be another lead with the same e-mail address or phone number."""
+    idempotency: IdempotencyKey | None = None
+
+    def metadata(self) -> dict[str, str]:
+        key = {"idempotency_key": self.idempotency.key} if self.idempotency else {}
+        return Origin.metadata(self) | key  # not super(): slots make another class of this one
 
 
 def keyed_command_id(company_id: UUID, actor: UUID, key: str) -> UUID:

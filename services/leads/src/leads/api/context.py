@@ -18,14 +18,14 @@ from contracts import tokens
 from contracts.events import Role
 from leads import access
 from leads.access import AccessRefused, Permit
-from leads.command import Command, IdempotencyKey, keyed_command_id, keyed_lead_id
+from leads.command import Command, IdempotencyKey, Origin, keyed_command_id, keyed_lead_id
 from leads.domain.company import Company
 from leads.handle import EventStore
 from leads.passwords import LoginLimiter, Passwords
 from leads.store.coalescing import Coalesced
 from leads.store.directory import Directory
 from leads.store.feed import Feed
-from leads.store.settings import Origin, Settings
+from leads.store.settings import Settings
 from leads.views import Views
 from leads.watch import FeedWatch
 from runtime.logs import CORRELATION_ID

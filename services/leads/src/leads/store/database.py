@@ -92,7 +92,7 @@ class Database:
             DatabaseAway: also when only the commit's outcome is unknown; the caller may not assume either.
         """
         async with self._turn(company_id), self._checkout(self._engine) as connection:
-            driver: RawConnection = (await connection.get_raw_connection()).driver_connection  # type: ignore[assignment]
+            driver = await _driver(connection)
             async with driver.pipeline():
                 await driver.execute(_ENTER, {"company": str(company_id)})
                 yield driver
@@ -176,10 +176,20 @@ class Database:
             raise
 
     async def _discard_if_broken(self, connection: AsyncConnection) -> None:
-        driver: RawConnection = (await connection.get_raw_connection()).driver_connection  # type: ignore[assignment]
+        driver = await _driver(connection)
         if driver.closed:
             await connection.invalidate()
             await self._engine.dispose()  # its siblings died with it: do not let each fail one more request
+
+
+async def driver_of(session: AsyncSession) -> RawConnection:
+    """Return what a session's statements go through, within the same transaction."""
+    return await _driver(await session.connection())
+
+
+async def _driver(connection: AsyncConnection) -> RawConnection:
+    driver: RawConnection = (await connection.get_raw_connection()).driver_connection  # type: ignore[assignment]
+    return driver
 
 
 _CREDENTIALS: Final = text("SELECT user_id, company_id, password_hash FROM credentials(:email)")

@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 
 from contracts import envelope
 from contracts.events import NAMES, Fact, subject_of, version_of
-from leads.command import Command
+from leads.command import Origin
 from leads.store.database import RawConnection
 
 ADVANCE: Final = """
@@ -50,18 +50,18 @@ class Feed:
     settings_version: int
 
 
-async def advance(connection: RawConnection, command: Command, *, facts: int, settings: int = 0) -> AsyncCursor[Any]:
+async def advance(connection: RawConnection, origin: Origin, *, facts: int, settings: int = 0) -> AsyncCursor[Any]:
     """Lock the company's feed and take positions for so many facts; `feed_of` tells how far it came.
 
     A change of settings raises their version by one: whoever decided by older ones decides anew.
     """
-    row = {"company_id": command.company_id, "facts": facts, "settings": settings}
+    row = {"company_id": origin.company_id, "facts": facts, "settings": settings}
     return await connection.execute(ADVANCE, row)
 
 
-async def look(connection: RawConnection, command: Command) -> AsyncCursor[Any]:
+async def look(connection: RawConnection, origin: Origin) -> AsyncCursor[Any]:
     """Ask for the feed as it is, without its lock."""
-    return await connection.execute(LOOK, {"company_id": command.company_id})
+    return await connection.execute(LOOK, {"company_id": origin.company_id})
 
 
 async def feed_of(cursor: AsyncCursor[Any]) -> Feed:
@@ -76,20 +76,20 @@ async def feed_of(cursor: AsyncCursor[Any]) -> Feed:
     return Feed(*row)
 
 
-async def append(connection: RawConnection, command: Command, facts: Sequence[Fact], *, position: int) -> None:
-    """Append facts of any streams, each at the version it says; the last one gets this position.
+async def append(connection: RawConnection, origin: Origin, facts: Sequence[Fact], *, position: int) -> None:
+    """Append all facts of one origin, of any streams, each at the version it says; the last one gets this position.
 
     Raises:
         psycopg.errors.UniqueViolation: of `STREAM_VERSION`: a stream has that version already. It may come later, with
             the result of any statement of the pipeline.
     """
-    company_id = str(command.company_id)
+    company_id = str(origin.company_id)
     first = position - len(facts) + 1
     rows = [
         b'{"position":%d,"id":"%s","stream":"%s","version":%d,"type":"%s","data":%s}'
         % (
             first + index,
-            str(command.event_id(index)).encode(),
+            str(origin.event_id(index)).encode(),
             subject_of(fact, company_id).encode(),
             version_of(fact),
             NAMES[type(fact)].encode(),
@@ -98,9 +98,9 @@ async def append(connection: RawConnection, command: Command, facts: Sequence[Fa
         for index, fact in enumerate(facts)
     ]
     values = {
-        "company_id": command.company_id,
+        "company_id": origin.company_id,
         "facts": (b"[%s]" % b",".join(rows)).decode(),
-        "metadata": Jsonb(command.metadata()),
-        "at": command.at,
+        "metadata": Jsonb(origin.metadata()),
+        "at": origin.at,
     }
     await connection.execute(APPEND, values)

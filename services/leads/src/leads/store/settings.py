@@ -5,10 +5,9 @@ The tables are the truth about settings. What others must hear of (users, the pi
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import asdict
 from typing import Any, Final, TypeVar
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
@@ -17,36 +16,20 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from contracts import envelope
-from contracts.events import NAMES, PipelineChanged, UserEvent, subject_of
+from contracts.events import Fact, PipelineChanged, UserEvent
 from leads import access
-from leads.access import Permit
+from leads.command import Origin
 from leads.domain import people
 from leads.domain.company import Company, CustomField, Source, User
 from leads.domain.people import EmailTaken
 from leads.domain.saved_views import SavedView
-from leads.store.database import Database
+from leads.store import feed
+from leads.store.database import Database, driver_of
 from leads.store.directory import load
-from leads.store.feed import UnknownCompany
 from leads.store.tables import CustomFieldRow, SavedViewRow, SourceRow
 
 COUNTED: Final = 10_000  # leads that are in the way of a change; more are as many, and the lock is not held for them
 
-# The company's lock: as of here its settings stay as they are, and nobody decides by older ones.
-LOCK: Final = text("""
-UPDATE feeds SET settings_version = settings_version + 1 WHERE company_id = :company_id RETURNING position
-""")
-APPEND: Final = text("""
-WITH advanced AS (
-    UPDATE feeds SET position = position + 1 WHERE company_id = :company_id RETURNING position
-), appended AS (
-    INSERT INTO events
-        (company_id, feed_position, event_id, stream_id, stream_version, type, data, metadata, recorded_at)
-    SELECT :company_id, position, :event_id, :stream_id, :version, :type, :data, :metadata, :at FROM advanced
-    RETURNING company_id, feed_position
-)
-INSERT INTO outbox (company_id, feed_position) SELECT company_id, feed_position FROM appended
-""")
 COMPANY: Final = text("""
 UPDATE companies SET name = :name, region = :region, currency = :currency WHERE company_id = :company_id
 """)
@@ -72,32 +55,6 @@ SELECT count(*) FROM (SELECT FROM leads WHERE company_id = :company_id AND sourc
 Row = TypeVar("Row", SourceRow, CustomFieldRow, SavedViewRow)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """Who changes settings, when, and because of what."""
-
-    id: UUID
-    """The request's: the ids of its facts derive from it."""
-    company_id: UUID
-    actor: UUID
-    permit: Permit
-    at: datetime
-    correlation_id: str | None = None
-    socket_id: str | None = None
-    traceparent: str | None = None
-
-    def metadata(self) -> dict[str, str]:
-        """Return what a fact's metadata say."""
-        values = {
-            "actor": str(self.actor),
-            "causation_id": str(self.id),
-            "correlation_id": self.correlation_id,
-            "socket_id": self.socket_id,
-            "traceparent": self.traceparent,
-        }
-        return {name: value for name, value in values.items() if value is not None}
-
-
 class Settings:
     """The settings of companies, as they are changed.
 
@@ -119,13 +76,17 @@ class Settings:
         """
         try:
             async with self._database.changing(origin.company_id) as session:
-                key = {"company_id": origin.company_id}
-                locked = (await (await session.connection()).execute(LOCK, key)).one_or_none()
-                if locked is None:
-                    raise UnknownCompany
+                driver = await driver_of(session)
+                # The company's lock: as of here its settings stay as they are, and nobody decides by older ones.
+                locked = await feed.feed_of(await feed.advance(driver, origin, facts=0, settings=1))
                 company = await load(session, origin.company_id)
-                access.check(company, origin.permit)
-                yield Change(session, origin, company, locked.position)
+                if origin.permit is not None:
+                    access.check(company, origin.permit)
+                change = Change(session, origin, company, locked.position)
+                yield change
+                if change.facts:
+                    await feed.advance(driver, origin, facts=len(change.facts))
+                    await feed.append(driver, origin, change.facts, position=change.position)
         except IntegrityError as error:
             if not _violates(error, "users_email_key"):
                 raise
@@ -150,28 +111,33 @@ class Change:
     def __init__(self, session: AsyncSession, origin: Origin, company: Company, position: int) -> None:
         self._session = session
         self._origin = origin
-        self._facts = 0
+        self.facts: list[Fact] = []
+        """What others must hear of, in order."""
         self.company = company
         """The settings before."""
-        self.position = position
+        self._position = position
+
+    @property
+    def position(self) -> int:
         """The feed position that the change is reflected at; rises with each fact."""
+        return self._position + len(self.facts)
 
     # Facts, each with its effect on the tables.
 
     async def add_user(self, fact: UserEvent, password_hash: str) -> User:
         user = people.after(None, fact, self._origin.at)
-        await self._append(fact, fact.user.version)
+        self.facts.append(fact)
         await self._run(ADD_USER, **_columns(user), password_hash=password_hash)
         return user
 
     async def change_user(self, user: User, fact: UserEvent) -> User:
         changed = people.after(user, fact, self._origin.at)
-        await self._append(fact, fact.user.version)
+        self.facts.append(fact)
         await self._run(CHANGE_USER, **_columns(changed))
         return changed
 
     async def change_pipeline(self, fact: PipelineChanged) -> None:
-        await self._append(fact, fact.pipeline.version)
+        self.facts.append(fact)
         stages = Jsonb([asdict(stage) for stage in fact.pipeline.stages])
         await self._run(PIPELINE, stages=stages, version=fact.pipeline.version)
 
@@ -226,21 +192,6 @@ class Change:
     async def leads_of(self, source: str) -> int:
         """Return how many leads name a source."""
         return await self._count(OF_SOURCE, source)
-
-    async def _append(self, fact: UserEvent | PipelineChanged, version: int) -> None:
-        company_id = self._origin.company_id
-        await self._run(
-            APPEND,
-            event_id=uuid5(self._origin.id, str(self._facts)),
-            stream_id=UUID(subject_of(fact, str(company_id))),
-            version=version,
-            type=NAMES[type(fact)],
-            data=Jsonb(envelope.encode(fact)),
-            metadata=Jsonb(self._origin.metadata()),
-            at=self._origin.at,
-        )
-        self._facts += 1
-        self.position += 1
 
     async def _put(self, row: Row) -> None:
         await self._session.merge(row)
