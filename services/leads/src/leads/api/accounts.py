@@ -11,11 +11,10 @@ from pydantic import Field
 
 from contracts import tokens
 from leads.api.context import OriginOf, ReadingOf, Services, ServicesOf
-from leads.api.schemas import AccountAnswer, Body, Credentials, Login, Meta, example
+from leads.api.schemas import Account, AccountAnswer, Body, Credentials, Login, Meta, example
 from leads.domain.company import Company, User
 from leads.passwords import TooManyAtOnce, TooManyAttempts
 from leads.store.database import DatabaseAway
-from leads.views import Account
 from runtime.problems import FieldError, Problem, problems
 
 router = APIRouter(prefix="/auth", tags=["accounts"], responses=problems(401, 503))
@@ -52,13 +51,13 @@ async def read_me(reading: ReadingOf) -> AccountAnswer:
 async def change_password(body: PasswordBody, origin: OriginOf, services: ServicesOf, request: Request) -> Login:
     """Ends all access tokens of the user; the answer holds a new one."""
     company = await services.directory.company(origin.company_id)
-    email = company.users[origin.permit.user_id].email
+    email = company.users[str(origin.actor)].email
     if await _verified(services, request, email, body.current_password) is None:
         errors = [FieldError(pointer="/current_password", message="Should be your password")]
         raise Problem(422, "wrong_password", "The current password is wrong.", errors=errors)
     password_hash = await services.passwords.hash(body.new_password)
     async with services.settings.changing(origin) as change:
-        await change.set_password(origin.permit.user_id, password_hash)
+        await change.set_password(str(origin.actor), password_hash)
     return await _login(services, origin.company_id, origin.actor)
 
 
@@ -66,7 +65,7 @@ async def change_password(body: PasswordBody, origin: OriginOf, services: Servic
 async def log_out(origin: OriginOf, services: ServicesOf) -> None:
     """Ends all access tokens of the user, wherever they are."""
     async with services.settings.changing(origin) as change:
-        await change.end_tokens(origin.permit.user_id)
+        await change.end_tokens(str(origin.actor))
 
 
 async def _verified(services: Services, request: Request, email: str, password: str) -> tuple[UUID, UUID] | None:

@@ -11,11 +11,20 @@ from contracts.events import Change, LeadSummary, Message
 from contracts.push import Stats
 from leads.api import examples
 from leads.api.schemas import Answer, Page
-from leads.views import DeletedLead, Person
+from leads.views import DeletedLead
 
 
 def _example(example: JsonDict) -> ConfigDict:
     return ConfigDict(json_schema_extra={"examples": [example]})
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A user as colleagues see them."""
+
+    id: str
+    name: str
+    role: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

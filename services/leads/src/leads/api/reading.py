@@ -38,7 +38,7 @@ from leads.domain.company import Company
 from leads.domain.comparing import differences
 from leads.domain.listing import KINDS, InvalidQuery, LeadQuery, Parameters, from_json, parse
 from leads.domain.saved_views import visible
-from leads.views import History, Mark, Moment
+from leads.views import Mark, Moment
 from runtime.problems import problems
 
 router = APIRouter(prefix="/leads", tags=["leads"], responses=problems(401, 503))
@@ -218,9 +218,10 @@ async def read_history(
     found = await services.views.history(reading.caller.company_id, lead_id, after=after, limit=limit + 1)
     if found.data is None:
         raise LeadNotFound
-    entries = [_entry(fact, found.data) for fact in found.data.facts[:limit]]
+    company = await services.directory.company(reading.caller.company_id, at_least=found.feed.settings_version)
+    entries = [_entry(fact, company) for fact in found.data[:limit]]
     more = None
-    if len(found.data.facts) > limit:
+    if len(found.data) > limit:
         following = {"after": [str(entries[-1].position)], "limit": [str(limit)]}
         more = _link(request, f"/leads/{lead_id}/history", following)
     return HistoryPage(data=entries, meta=Meta(position=found.position), links=Links(next=more))
@@ -291,15 +292,16 @@ def _version(lead: LeadSummary) -> LeadMoment:
     return LeadMoment(version=lead.version, updated_at=lead.updated_at)
 
 
-def _entry(envelope: Envelope, history: History) -> HistoryEntry:
+def _entry(envelope: Envelope, company: Company) -> HistoryEntry:
     fact = envelope.fact()
+    actor = company.users.get(envelope.actor or "")
     return HistoryEntry(
         lead_id=envelope.subject,
         position=envelope.feedposition,
         version=envelope.streamversion,
         type=short_type(envelope),
         occurred_at=envelope.time,
-        actor=Actor(id=envelope.actor, name=history.names.get(envelope.actor)) if envelope.actor else None,
+        actor=Actor(id=envelope.actor, name=actor.name if actor else None) if envelope.actor else None,
         changes=changes_of(fact),
         details=details_of(envelope),
         caused_by=Cause(command_id=envelope.causationid, correlation_id=envelope.correlationid),

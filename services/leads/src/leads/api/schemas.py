@@ -1,5 +1,6 @@
 """What travels in bodies. Everything is bounded; unknown fields are refused."""
 
+from dataclasses import dataclass
 from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -7,7 +8,6 @@ from pydantic.config import JsonDict
 
 from contracts.events import LeadSummary
 from leads.api import examples
-from leads.views import Account
 
 T = TypeVar("T")
 
@@ -69,6 +69,18 @@ class LeadAnswer(Answer[LeadSummary]):
     """One lead."""
 
     model_config = example(examples.answer(examples.LEAD))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A user as they see themselves."""
+
+    id: str
+    name: str
+    email: str
+    role: str
+    company_id: str
+    company_name: str
 
 
 class AccountAnswer(Answer[Account]):

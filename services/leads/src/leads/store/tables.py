@@ -15,27 +15,6 @@ from leads.domain.saved_views import SavedView
 _TIME = DateTime(timezone=True)
 
 
-class CompanyRow(SQLModel, table=True):
-    """A tenant."""
-
-    __tablename__: ClassVar[str] = "companies"
-
-    company_id: UUID = Field(primary_key=True)
-    name: str
-
-
-class UserRow(SQLModel, table=True):
-    """Who may log in. The password's hash is not readable here."""
-
-    __tablename__: ClassVar[str] = "users"
-
-    company_id: UUID = Field(primary_key=True)
-    id: UUID = Field(primary_key=True)
-    email: str
-    name: str
-    role: str
-
-
 class FeedRow(SQLModel, table=True):
     """How far a company's feed has come."""
 

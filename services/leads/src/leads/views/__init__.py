@@ -1,7 +1,6 @@
 """What can be asked: each answer is read in one snapshot and says which feed position it reflects."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -11,24 +10,14 @@ from leads.domain import figures
 from leads.domain.counters import Key
 from leads.domain.listing import LeadQuery
 from leads.store.database import Database
-from leads.store.tables import LeadRow, UserRow
-from leads.views import chat, counting, facts, listing, people
+from leads.store.tables import LeadRow
+from leads.views import chat, counting, facts, listing
 from leads.views.chat import DeletedLead
 from leads.views.facts import Moment
 from leads.views.listing import LeadList, Mark
-from leads.views.people import Account, Person
 from leads.views.snapshot import Snapshot, of_now
 
-__all__ = ["Account", "DeletedLead", "History", "LeadList", "Mark", "Moment", "Person", "Snapshot", "Views"]
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """Facts, oldest first, and who was behind them."""
-
-    facts: Sequence[Envelope]
-    names: Mapping[str, str]
-    """User id → name."""
+__all__ = ["DeletedLead", "LeadList", "Mark", "Moment", "Snapshot", "Views"]
 
 
 class Views:
@@ -72,7 +61,9 @@ class Views:
             found = await chat.messages(session, company_id, lead_id, after=after, limit=limit)
             return await of_now(session, found)
 
-    async def history(self, company_id: UUID, lead_id: UUID, *, after: int, limit: int) -> Snapshot[History | None]:
+    async def history(
+        self, company_id: UUID, lead_id: UUID, *, after: int, limit: int
+    ) -> Snapshot[Sequence[Envelope] | None]:
         """Return what happened to a lead, and to those it took in, behind a feed position.
 
         Returns:
@@ -82,8 +73,7 @@ class Views:
             found = await facts.history(session, company_id, lead_id, after=after, limit=limit)
             if not found and await facts.fact_at(session, company_id, lead_id, 1) is None:
                 return await of_now(session, None)
-            names = await people.names(session, company_id, {fact.actor for fact in found if fact.actor})
-            return await of_now(session, History(found, names))
+            return await of_now(session, found)
 
     async def lead_as_of(self, company_id: UUID, lead_id: UUID, moment: Moment) -> Snapshot[LeadSummary | None]:
         """Return a lead as it was; None at a moment when it was not there."""
@@ -109,15 +99,3 @@ class Views:
         periods = [*figures.months(now), *figures.days(now)]
         async with self._database.reading(company_id) as session:
             return await of_now(session, await counting.found(session, company_id, periods))
-
-    async def people(self, company_id: UUID) -> Snapshot[list[Person]]:
-        async with self._database.reading(company_id) as session:
-            return await of_now(session, await people.everybody(session, company_id))
-
-    async def has_person(self, company_id: UUID, user_id: UUID) -> bool:
-        async with self._database.reading(company_id) as session:
-            return await session.get(UserRow, (company_id, user_id)) is not None
-
-    async def account(self, company_id: UUID, user_id: UUID) -> Snapshot[Account | None]:
-        async with self._database.reading(company_id) as session:
-            return await of_now(session, await people.account(session, company_id, user_id))
