@@ -331,3 +331,12 @@ async def test_facts_on_nats_wake_those_who_wait_and_leaving_frees_their_place(
 async def waits(client: httpx.AsyncClient, count: int) -> bool:
     metrics = (await client.get("/metrics")).text
     return f"leads_waiting_requests {float(count)}" in metrics
+
+
+async def test_settings_are_read_once_for_all_who_need_them_at_the_same_time(
+    directory: Directory, statements: list[str], acme: Company
+) -> None:
+    found = await asyncio.gather(*(directory.company(acme.id) for _ in range(500)))
+
+    assert {company.id for company in found} == {str(acme.id)}
+    assert len([statement for statement in statements if "FROM custom_fields" in statement]) == 1

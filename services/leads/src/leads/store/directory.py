@@ -46,6 +46,7 @@ class Directory:
         self._database = database
         self._known: OrderedDict[UUID, Company] = OrderedDict()
         self._looks = Coalesced[Feed]()
+        self._loads = Coalesced[Company]()
 
     async def feed(self, company_id: UUID) -> Feed:
         """Return the company's feed row as it is now."""
@@ -65,7 +66,8 @@ class Directory:
         """
         known = self._known.get(company_id)
         if known is None or known.settings_version < at_least:
-            known = self._known[company_id] = await self._load(company_id)
+            # Thousands may have waited for the fact that comes with a new version.
+            known = self._known[company_id] = await self._loads.read(company_id, lambda: self._load(company_id))
         self._known.move_to_end(company_id)
         while len(self._known) > KEPT:
             self._known.popitem(last=False)
