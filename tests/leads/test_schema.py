@@ -27,6 +27,8 @@ from schemathesis.specs.openapi.checks import (
 
 from contracts.events import Role
 from leads import access
+from leads.domain.company import SettingsRefusal
+from leads.domain.refusals import LeadRefusal
 
 from .attempts import new_user
 from .conftest import Company, Processes
@@ -153,6 +155,30 @@ def test_every_operation_shows_examples(app: FastAPI) -> None:
     ]
 
     assert bare == []
+
+
+def test_every_error_of_every_operation_is_shown(app: FastAPI) -> None:
+    document = app.openapi()
+    shown: set[str] = set()
+    bare = []
+    for operation in chain.from_iterable(map(dict.values, document["paths"].values())):
+        for status, answer in operation["responses"].items():
+            if status >= "400":
+                examples = answer["content"]["application/problem+json"].get("examples", {})
+                shown |= examples.keys()
+                bare += [] if examples else [f"{operation['operationId']} {status}"]
+                assert {str(example["value"]["status"]) for example in examples.values()} <= {status}
+
+    refusals = {kind.code for parent in (LeadRefusal, SettingsRefusal) for kind in leaves(parent)}
+    assert bare == []
+    assert refusals - shown == set()
+
+
+def leaves(kind: type[Any]) -> Iterator[type[Any]]:
+    if not kind.__subclasses__():
+        yield kind
+    for below in kind.__subclasses__():
+        yield from leaves(below)
 
 
 def parts_of(operation: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

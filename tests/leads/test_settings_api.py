@@ -47,9 +47,11 @@ async def test_a_repeated_key_adds_a_user_once(admin: httpx.AsyncClient) -> None
 
     first, again = [await admin.post("/users", json=body, headers=key) for _ in range(2)]
     other = await admin.post("/users", json=new_user(), headers=key)
+    higher = await admin.post("/users", json={**body, "role": "admin"}, headers=key)
 
     assert (first.status_code, again.status_code, first.json()) == (201, 201, again.json())
-    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    for answer in (other, higher):
+        assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
 
 
 async def test_an_address_belongs_to_one_person_of_any_company(admin: httpx.AsyncClient, globex: Company) -> None:
@@ -282,10 +284,12 @@ async def test_a_view_keeps_a_query_that_is_understood(connect: Connect) -> None
 
     saved = await manager.post("/views", json={"name": "Mine", "query": query}, headers=key)
     again = await manager.post("/views", json={"name": "Mine", "query": query}, headers=key)
+    other = await manager.post("/views", json={"name": "Mine", "query": query, "shared": True}, headers=key)
     refused = await manager.post("/views", json={"name": "Mine", "query": {"status": "nowhere", "colour": "red"}})
     shared = await manager.patch(f"/views/{saved.json()['data']['id']}", json={"shared": True})
 
     assert (saved.status_code, again.json()) == (201, saved.json())
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
     assert saved.json()["data"]["query"] == query
     assert refused.status_code == 422
     assert {error["pointer"] for error in refused.json()["errors"]} == {"/query/status", "/query/colour"}

@@ -18,6 +18,7 @@ from runtime.stacks import frames
 
 MEDIA_TYPE: Final = "application/problem+json"
 SHOWN_NAME: Final = 64  # characters of a field name that somebody else made up
+EXAMPLE_ID: Final = "5f0e6b0e-93f5-4f0e-8a53-3f1b0a2c9d10"
 _log = structlog.stdlib.get_logger("runtime.problems")
 
 
@@ -136,21 +137,22 @@ async def respond(problem: Problem, scope: Scope, receive: Receive, send: Send) 
 def response(problem: Problem) -> JSONResponse:
     """Return the answer that tells a problem."""
     bind_contextvars(problem=problem.code)  # the request's log line shows it
+    body = body_of(problem, structlog.contextvars.get_contextvars().get(CORRELATION_ID))
+    return JSONResponse(body, problem.status, dict(problem.headers or {}), media_type=MEDIA_TYPE)
+
+
+def body_of(problem: Problem, correlation_id: str | None = EXAMPLE_ID) -> dict[str, Any]:
+    """Return a problem's members; without a correlation id, as an example."""
     details = ProblemDetails(
         type=f"urn:leadwire:problem:{problem.code}",
         title=HTTPStatus(problem.status).phrase,
         status=problem.status,
         detail=problem.detail,
         code=problem.code,
-        correlation_id=structlog.contextvars.get_contextvars().get(CORRELATION_ID),
+        correlation_id=correlation_id,
         errors=list(problem.errors) or None,
     )
-    return JSONResponse(
-        details.model_dump(exclude_none=True) | dict(problem.extensions),
-        problem.status,
-        dict(problem.headers or {}),
-        media_type=MEDIA_TYPE,
-    )
+    return details.model_dump(exclude_none=True) | dict(problem.extensions)
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -169,15 +171,7 @@ def as_problems(openapi: dict[str, Any]) -> dict[str, Any]:
 
 
 def _described(status: HTTPStatus) -> dict[str, Any]:
-    code = code_of(status)
-    example = {
-        "type": f"urn:leadwire:problem:{code}",
-        "title": status.phrase,
-        "status": status.value,
-        "detail": f"{status.description or status.phrase}.",
-        "code": code,
-        "correlation_id": "5f0e6b0e-93f5-4f0e-8a53-3f1b0a2c9d10",
-    }
+    example = body_of(Problem(status.value, code_of(status), f"{status.description or status.phrase}."))
     return {
         "description": status.phrase,
         "model": ProblemDetails,

@@ -22,6 +22,7 @@ from leads.api import (
     messages,
     reading,
     saved_views,
+    shown_errors,
     stages,
     tagging,
     users,
@@ -97,7 +98,7 @@ def build(
 class _Leadwire(FastAPI):
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
-            as_problems(super().openapi())
+            shown_errors.show(as_problems(super().openapi()))
         assert self.openapi_schema is not None
         return self.openapi_schema
 

@@ -79,7 +79,7 @@ async def add_view(body: NewViewBody, origin: OriginOf, key: IdempotencyKeyOf, s
     )
     async with services.settings.changing(origin) as change:
         view = await change.view(view_id)
-        if view is not None and (view.name, view.query) != (body.name, body.query):
+        if view is not None and (view.name, view.query, view.shared) != (body.name, body.query, body.shared):
             raise IdempotencyKeyReused
         if view is None:
             saved_views.require_room(*await change.count_views())
@@ -104,11 +104,11 @@ async def change_view(view_id: UUID, body: ViewPatchBody, origin: OriginOf, serv
     """A shared view, and whether it is shared, is changed by managers."""
     values: dict[str, Any] = body.model_dump(exclude_unset=True)
     async with services.settings.changing(origin) as change:
-        before = await _visible(change, view_id, origin.permit.user_id)
+        before = await _visible(change, view_id, str(origin.actor))
         view = replace(before, **values, updated_at=origin.at)
         _require_valid(view, change.company)
-        _require_shareable(before, change.company, origin.permit.user_id)
-        _require_shareable(view, change.company, origin.permit.user_id)
+        _require_shareable(before, change.company, str(origin.actor))
+        _require_shareable(view, change.company, str(origin.actor))
         await change.put_view(view)
     return ViewAnswer(data=view, meta=Meta(position=change.position))
 
@@ -116,8 +116,8 @@ async def change_view(view_id: UUID, body: ViewPatchBody, origin: OriginOf, serv
 @router.delete("/{view_id}", summary="Forget a saved view", responses=_CHANGING)
 async def remove_view(view_id: UUID, origin: OriginOf, services: ServicesOf) -> ViewAnswer:
     async with services.settings.changing(origin) as change:
-        view = await _visible(change, view_id, origin.permit.user_id)
-        _require_shareable(view, change.company, origin.permit.user_id)
+        view = await _visible(change, view_id, str(origin.actor))
+        _require_shareable(view, change.company, str(origin.actor))
         await change.remove_view(view.id)
     return ViewAnswer(data=view, meta=Meta(position=change.position))
 

@@ -13,7 +13,7 @@ from leads.domain.pipeline import InvalidPipeline, StageInUse, StalePipeline
 from leads.domain.saved_views import ViewNotFound
 from runtime.problems import FieldError, Problem, response
 
-REFUSALS: Final[Mapping[type[SettingsRefusal], tuple[int, str]]] = {
+REFUSALS: Final[Mapping[type[Exception], tuple[int, str]]] = {
     TooMany: (409, "There is no room for more of these."),
     UserNotFound: (404, "There is no such user."),
     EmailTaken: (409, "Somebody has this e-mail address already."),

@@ -23,7 +23,8 @@ from runtime.problems import problems
 router = APIRouter(tags=["users"], responses=problems(401, 503))
 
 Email = Annotated[str, text(254, r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+$")]
-_CHANGING = problems(400, 403, 404, 409, 412, 413, 422)
+_WITHOUT_RULES = problems(400, 403, 404, 412, 413, 422)
+_CHANGING = _WITHOUT_RULES | problems(409)
 
 
 class Person(BaseModel):
@@ -121,7 +122,8 @@ async def add_user(
     password_hash = await services.passwords.hash(body.password)
     async with services.settings.changing(origin) as change:
         user = change.company.users.get(str(user_id))
-        if user is not None and user.email != people.normalised(body.email):
+        asked = (body.name, people.normalised(body.email), body.role)
+        if user is not None and (user.name, user.email, user.role) != asked:
             raise IdempotencyKeyReused
         if user is None:
             fact = people.add(change.company, str(user_id), body.model_dump(exclude={"password"}))
@@ -162,7 +164,7 @@ async def deactivate_user(
     return _answer(user, change.position, response)
 
 
-@router.post("/users/{user_id}/reactivate", summary="Let a user in again", responses=_CHANGING)
+@router.post("/users/{user_id}/reactivate", summary="Let a user in again", responses=_WITHOUT_RULES)
 async def reactivate_user(
     user_id: UUID, origin: OriginOf, version: IfMatchOf, services: ServicesOf, response: Response
 ) -> PersonAnswer:
