@@ -9,9 +9,16 @@ from leads import domain
 from leads.domain import Conversion
 from leads.domain.duplicates import Contact, new_contacts
 from leads.domain.merging import Side
-from leads.domain.refusals import BothConverted, LeadNotFound, MergeWithItself, OtherLeadNotFound, UnknownMergeField
+from leads.domain.refusals import (
+    BothConverted,
+    CustomValueMissing,
+    LeadNotFound,
+    MergeWithItself,
+    OtherLeadNotFound,
+    UnknownMergeField,
+)
 
-from .specs import ACME, ADA, BARE, BOB, GONE, ID, LATER, OTHER_ID, created, lead, told
+from .specs import ACME, ADA, BARE, BOB, GONE, ID, LATER, OTHER_ID, created, lead, requiring, told
 
 
 def merge(ours: list[LeadEvent], theirs: list[LeadEvent], **choices: Side) -> tuple[LeadMerged, LeadDeleted]:
@@ -81,6 +88,15 @@ def test_a_survivor_may_be_nobodys_as_the_other_was() -> None:
     ours, theirs = two({"assigned_to": ADA}, {})
 
     assert told([merge(ours, theirs, assigned_to="other")[0]]) == {"assigned_to": (ADA, None)}
+
+
+def test_a_merge_clears_nothing_that_the_company_requires() -> None:
+    ours, theirs = two({"custom": {"plan": "pro"}}, {})
+    choices: dict[str, Side] = {"custom.plan": "other"}
+
+    assert told(domain.merge(lead(*ours), lead(*theirs), choices, ACME, LATER)[:1]) == {"custom.plan": ("pro", None)}
+    with pytest.raises(CustomValueMissing):
+        domain.merge(lead(*ours), lead(*theirs), choices, requiring("plan"), LATER)
 
 
 def test_nobody_who_has_left_gets_a_lead_by_a_merge() -> None:

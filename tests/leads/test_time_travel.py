@@ -131,6 +131,9 @@ async def test_a_survivor_tells_what_happened_to_what_it_took_in(api: httpx.Asyn
     assert created == [first["id"], second["id"], third["id"]]
     deleted = [entry["details"]["merged_into"] for entry in history if entry["type"] == "lead.deleted"]
     assert deleted == [second["id"], first["id"]]
+    for method, path in (("GET", ""), ("GET", "/messages"), ("DELETE", ""), ("GET", "?as_of=99")):
+        gone = await api.request(method, f"/leads/{third['id']}{path}")
+        assert (gone.status_code, gone.json()["merged_into"]) == (404, second["id"])
 
 
 async def test_deleted_leads_are_listed_the_last_one_first(api: httpx.AsyncClient, acme: Company) -> None:

@@ -78,8 +78,18 @@ def install(app: FastAPI) -> None:
 async def _on_refusal(_request: Request, error: Exception) -> JSONResponse:
     status, detail = next(REFUSALS[kind] for kind in type(error).__mro__ if kind in REFUSALS)
     errors = [FieldError(pointer=error.pointer, message=error.message)] if isinstance(error, InvalidValue) else []
-    found = {"candidates": [asdict(lead) for lead in error.candidates]} if isinstance(error, DuplicateLead) else {}
-    return response(Problem(status, cast("LeadRefusal", error).code, detail, errors=errors, extensions=found))
+    return response(Problem(status, cast("LeadRefusal", error).code, detail, errors=errors, extensions=_found(error)))
+
+
+def _found(error: Exception) -> dict[str, object]:
+    """Return what helps to go on from a refusal."""
+    match error:
+        case DuplicateLead():
+            return {"candidates": [asdict(lead) for lead in error.candidates]}
+        case LeadNotFound(merged_into=str(survivor)):
+            return {"merged_into": survivor}
+        case _:
+            return {}
 
 
 async def _on_unknown_company(_request: Request, _error: Exception) -> JSONResponse:

@@ -178,7 +178,7 @@ async def read_lead(
     )
     lead = found.data
     if lead is None:
-        raise LeadNotFound
+        raise LeadNotFound(await services.views.merged_into(company_id, lead_id))
     etag = f'"{lead.version}"'
     if not include and matches(if_none_match, etag):
         return not_modified(etag)
@@ -239,7 +239,7 @@ async def list_messages(
     """Oldest first."""
     found = await services.views.messages(reading.caller.company_id, lead_id, after=after, limit=limit + 1)
     if found.data is None:
-        raise LeadNotFound
+        raise LeadNotFound(await services.views.merged_into(reading.caller.company_id, lead_id))
     shown = found.data[:limit]
     more = None
     if len(found.data) > limit:

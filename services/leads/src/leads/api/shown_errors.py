@@ -9,6 +9,7 @@ from leads.command import IdempotencyKeyReused, SettingsChanged, VersionConflict
 from leads.domain import catalogue, people, pipeline, refusals, saved_views
 from leads.domain.company import TooMany
 from leads.store.database import QueryTooSlow
+from runtime.body import MAX_BODY
 from runtime.problems import MEDIA_TYPE, FieldError, Problem, body_of, database_away, malformed_header, unauthorized
 
 _ALWAYS: Final = (
@@ -19,7 +20,7 @@ _ALWAYS: Final = (
         "The request does not have the required form.",
         errors=[FieldError(field="limit", message="Input should be less than or equal to 500")],
     ),
-    Problem(413, "body_too_large", "A body may have at most 65536 bytes."),
+    Problem(413, "body_too_large", f"A body may have at most {MAX_BODY} bytes."),
     database_away(),
 )
 _OF_BODIES: Final = (Problem(400, "malformed_json", "The body is not JSON."),)
@@ -113,6 +114,7 @@ _OF_OPERATIONS: Final[Mapping[str, tuple[type[Exception] | Problem, ...]]] = {
         refusals.MergeWithItself,
         refusals.BothConverted,
         refusals.UnknownMergeField,
+        refusals.CustomValueMissing,
         refusals.DuplicateLead,
     ),
     "edit_message": (refusals.MessageNotFound, refusals.NotTheAuthor),

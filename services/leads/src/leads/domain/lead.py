@@ -76,7 +76,7 @@ def require_version(lead: Lead | None, version: int | None) -> None:
 def existing(lead: Lead | None) -> LeadSummary:
     """Return the summary of a lead that is there."""
     if lead is None or lead.deleted:
-        raise LeadNotFound
+        raise LeadNotFound(lead.merged_into if lead else None)
     return lead.summary
 
 

@@ -8,7 +8,14 @@ from contracts.events import LeadDeleted, LeadEvent, LeadMerged, LeadSummary, Va
 from leads.domain.assignment import may_have_leads
 from leads.domain.company import Company
 from leads.domain.lead import CUSTOM, Lead, after, changes_of, existing, get
-from leads.domain.refusals import BothConverted, LeadNotFound, MergeWithItself, OtherLeadNotFound, UnknownMergeField
+from leads.domain.refusals import (
+    BothConverted,
+    CustomValueMissing,
+    LeadNotFound,
+    MergeWithItself,
+    OtherLeadNotFound,
+    UnknownMergeField,
+)
 from leads.domain.tags import MOST
 
 Side: TypeAlias = Literal["survivor", "other"]
@@ -35,13 +42,14 @@ def merge(
     current = existing(survivor)
     try:
         merged = existing(other)
-    except LeadNotFound:
-        raise OtherLeadNotFound from None
+    except LeadNotFound as refusal:
+        raise OtherLeadNotFound(refusal.merged_into) from None
     if current.id == merged.id:
         raise MergeWithItself
     if current.converted_at and merged.converted_at and _references(current) != _references(merged):
         raise BothConverted
     wanted = _chosen(current, merged, choices)
+    _require(current, wanted, company)
     if wanted["assigned_to"] is not None and not may_have_leads(wanted["assigned_to"], company):
         wanted["assigned_to"] = current.assigned_to  # the other's assignee has left
     changes = changes_of(current, wanted)
@@ -60,7 +68,7 @@ def _chosen(current: LeadSummary, merged: LeadSummary, choices: Mapping[str, Sid
     groups = {name: (name,) for name in (*FIELDS, *own)} | dict(GROUPS)
     for name in choices:
         if name not in groups:
-            raise UnknownMergeField("/choose/" + name.replace("~", "~0").replace("/", "~1"))
+            raise UnknownMergeField(_pointer(name))
     wanted: dict[str, Value] = {}
     for name, fields in groups.items():
         if name == "tags" and name not in choices:
@@ -72,6 +80,18 @@ def _chosen(current: LeadSummary, merged: LeadSummary, choices: Mapping[str, Sid
     if wanted["name"] is None:
         wanted["name"] = current.name
     return wanted
+
+
+def _require(current: LeadSummary, wanted: Mapping[str, Value], company: Company) -> None:
+    """Refuse a choice that would clear what the company requires."""
+    for key, field in company.custom_fields.items():
+        name = CUSTOM + key
+        if field.required and field.active and get(current, name) is not None and wanted[name] is None:
+            raise CustomValueMissing(_pointer(name))
+
+
+def _pointer(name: str) -> str:
+    return "/choose/" + name.replace("~", "~0").replace("/", "~1")
 
 
 def _references(lead: LeadSummary) -> tuple[str | None, str | None]:

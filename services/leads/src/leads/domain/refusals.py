@@ -55,6 +55,11 @@ class LeadNotFound(LeadRefusal):
 
     code = "lead_not_found"
 
+    def __init__(self, merged_into: str | None = None) -> None:
+        super().__init__()
+        self.merged_into = merged_into
+        """The lead that took it in, if one did."""
+
 
 class OtherLeadNotFound(LeadNotFound):
     """There is no such lead to merge, or it was deleted."""

@@ -10,7 +10,7 @@ from leads.domain import figures
 from leads.domain.counters import Key
 from leads.domain.listing import LeadQuery
 from leads.store.database import Database
-from leads.store.tables import LeadRow
+from leads.store.tables import DeletedLeadRow, LeadRow
 from leads.views import chat, counting, facts, listing
 from leads.views.chat import DeletedLead
 from leads.views.facts import Moment
@@ -36,6 +36,12 @@ class Views:
         async with self._database.reading(company_id) as session:
             row = await session.get(LeadRow, (company_id, lead_id))
             return await of_now(session, row.summary() if row else None)
+
+    async def merged_into(self, company_id: UUID, lead_id: UUID) -> str | None:
+        """Return the lead that took in another one; None when none did."""
+        async with self._database.reading(company_id) as session:
+            row = await session.get(DeletedLeadRow, (company_id, lead_id))
+            return str(row.merged_into) if row and row.merged_into else None
 
     async def leads(self, company_id: UUID, query: LeadQuery, *, after: Mark | None, limit: int) -> Snapshot[LeadList]:
         """Return leads from below a mark."""
