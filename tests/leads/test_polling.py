@@ -220,6 +220,20 @@ async def test_one_look_serves_everybody_of_a_company(feeds: Feeds, watch: FeedW
     assert feeds.looks == before + 1
 
 
+async def test_a_fact_of_another_company_wakes_nobody(feeds: Feeds, watch: FeedWatch) -> None:
+    waiting = asyncio.create_task(watch.wait(ONE, USER, after=0, seconds=60))
+    await until(lambda: feeds.looks > 0, why="it looked")
+    await asyncio.sleep(0.01)
+    before = feeds.looks
+
+    watch.heard(f"crm.{TWO}.lead.x.created")
+    await asyncio.sleep(0.01)
+
+    assert feeds.looks == before
+    watch.close()
+    assert await waiting is None
+
+
 async def test_without_nats_the_feed_is_looked_at_by_the_clock(
     feeds: Feeds, watch: FeedWatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -302,6 +316,15 @@ async def test_thousands_who_ask_at_once_cost_two_reads_none_older_than_its_aske
     assert not coalesced._next
 
 
+async def test_settings_are_read_once_for_all_who_need_them_at_the_same_time(
+    directory: Directory, statements: list[str], acme: Company
+) -> None:
+    found = await asyncio.gather(*(directory.company(acme.id) for _ in range(500)))
+
+    assert {company.id for company in found} == {str(acme.id)}
+    assert len([statement for statement in statements if "FROM custom_fields" in statement]) == 1
+
+
 # Real processes.
 
 
@@ -331,12 +354,3 @@ async def test_facts_on_nats_wake_those_who_wait_and_leaving_frees_their_place(
 async def waits(client: httpx.AsyncClient, count: int) -> bool:
     metrics = (await client.get("/metrics")).text
     return f"leads_waiting_requests {float(count)}" in metrics
-
-
-async def test_settings_are_read_once_for_all_who_need_them_at_the_same_time(
-    directory: Directory, statements: list[str], acme: Company
-) -> None:
-    found = await asyncio.gather(*(directory.company(acme.id) for _ in range(500)))
-
-    assert {company.id for company in found} == {str(acme.id)}
-    assert len([statement for statement in statements if "FROM custom_fields" in statement]) == 1
