@@ -23,6 +23,8 @@ export interface LeadEvent extends Lead {
   position: number;
   /** User id, or null when no user did it. */
   actor: string | null;
+  /** Only on `lead.created`: it was deleted before, and is back. */
+  restored?: true;
 }
 
 export interface Stats {

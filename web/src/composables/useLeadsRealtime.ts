@@ -99,7 +99,7 @@ export function useLeadsRealtime({ api, echo, user, onCreated }: Options) {
 
   function onLeadCreated(event: LeadEvent): void {
     onEvent(event);
-    if (event.actor !== user.id) {
+    if (event.actor !== user.id && !event.restored) {
       onCreated(event);
     }
   }
