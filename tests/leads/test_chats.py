@@ -10,7 +10,8 @@ from contracts.events import LeadEvent, LeadMessageEdited, LeadMessagePosted, Me
 from leads import domain
 from leads.domain import LeadNotFound
 from leads.domain.lead import Lead, with_messages
-from leads.domain.refusals import InvalidText, MessageNotFound, NotTheAuthor, UnknownMention
+from leads.domain.messages import MOST
+from leads.domain.refusals import ChatFull, InvalidText, MessageNotFound, NotTheAuthor, UnknownMention
 
 from .specs import ACME, ADA, BOB, CLEO, GONE, ID, LATER, NOW, OTHER_ID, VERA, after, created, lead
 
@@ -54,6 +55,15 @@ def test_nobody_who_has_left_is_mentioned_or_told() -> None:
     for mentions in ((GONE,), ("nobody",), tuple(f"{number}" for number in range(21))):
         with pytest.raises(UnknownMention):
             post(given, mentions=mentions)
+
+
+def test_a_chat_has_an_end() -> None:
+    given = lead(*created())
+    assert given is not None
+    full = replace(given, summary=replace(given.summary, messages=MOST))
+
+    with pytest.raises(ChatFull):
+        post(full)
 
 
 @pytest.mark.parametrize("body", ["", " \n ", "x" * 4001, "\x00", "\x1b[31m"])

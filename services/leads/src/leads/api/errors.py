@@ -15,6 +15,7 @@ from leads.domain.listing import InvalidQuery
 from leads.domain.refusals import (
     AlreadyConverted,
     BothConverted,
+    ChatFull,
     DuplicateLead,
     IllegalTransition,
     InvalidValue,
@@ -43,6 +44,7 @@ REFUSALS: Final[Mapping[type[Exception], tuple[int, str]]] = {
     InvalidValue: (422, "A field does not take this value."),
     DuplicateLead: (409, "There are leads with the same e-mail address or phone number; allow_duplicate overrides."),
     OtherLeadNotFound: (404, "There is no such lead to merge."),
+    ChatFull: (409, "The lead has as many messages as a lead can have."),
     MessageNotFound: (404, "The lead has no such message."),
     NotTheAuthor: (403, "Only who wrote a message may change it."),
     AlreadyConverted: (409, "The lead was converted before, to another contact or deal."),

@@ -7,17 +7,20 @@ from typing import Final
 from contracts.events import LeadEvent, LeadMessageEdited, LeadMessagePosted, LeadSummary, Message
 from leads.domain.company import Company
 from leads.domain.lead import Lead, after, existing
-from leads.domain.refusals import MessageNotFound, NotTheAuthor, UnknownMention
+from leads.domain.refusals import ChatFull, MessageNotFound, NotTheAuthor, UnknownMention
 from leads.domain.text import lines
 
 LONGEST: Final = 4000
 MOST_MENTIONS: Final = 20
+MOST: Final = 5_000  # messages of a lead: who decides about it reads all of them
 
 
 def post(lead: Lead | None, message: Message, company: Company) -> Sequence[LeadEvent]:
     """Write a message on a lead; it comes with its id, author and time."""
     current = existing(lead)
     assert lead is not None  # it exists
+    if current.messages >= MOST:
+        raise ChatFull
     body = lines(message.body, "/body", longest=LONGEST)
     posted = replace(message, body=body, mentions=_mentions(message.mentions, company))
     return [

@@ -12,6 +12,7 @@
   - MergeWithItself
   - BothConverted
   - NobodyToAssign
+  - ChatFull
   - MessageNotFound
   - NotTheAuthor
   - InvalidValue
@@ -133,6 +134,12 @@ class NobodyToAssign(LeadRefusal):
     """No active user may be given leads in turn."""
 
     code = "nobody_to_assign"
+
+
+class ChatFull(LeadRefusal):
+    """The lead has no room for another message."""
+
+    code = "chat_full"
 
 
 class MessageNotFound(LeadRefusal):
