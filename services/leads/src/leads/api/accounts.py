@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request
 from pydantic import Field
 
 from contracts import tokens
+from leads.api.answers import READING
 from leads.api.context import OriginOf, ReadingOf, Services, ServicesOf
 from leads.api.schemas import Account, AccountAnswer, Body, Credentials, Login, Meta, example
 from leads.domain.company import Company, User
@@ -41,7 +42,7 @@ async def log_in(body: Credentials, services: ServicesOf, request: Request) -> L
     return await _login(services, company_id, user_id)
 
 
-@router.get("/me", summary="Read whom the access token stands for", responses=problems(409, 422))
+@router.get("/me", summary="Read whom the access token stands for", responses=READING)
 async def read_me(reading: ReadingOf) -> AccountAnswer:
     user = reading.caller.company.users[str(reading.caller.user_id)]
     return AccountAnswer(data=_account(reading.caller.company, user), meta=Meta(position=reading.feed.position))

@@ -8,6 +8,8 @@ from leads.api.schemas import LeadAnswer, Meta
 from leads.command import Answer
 from runtime.problems import problems
 
+READING: Final = problems(409, 422, 429)
+"""What a read may be refused with: it waits for `min_position` if asked to, and only so many do."""
 CHANGING: Final = problems(400, 403, 404, 409, 412, 413, 422)
 """What a change of an existing lead may be refused with."""
 

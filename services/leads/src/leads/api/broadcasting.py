@@ -13,6 +13,7 @@ from pydantic import BaseModel, StringConstraints, ValidationError
 
 from contracts import channels, signing
 from contracts.push import compact_json
+from leads.api.answers import READING
 from leads.api.context import SOCKET_ID, Caller, CallerOf, Services, ServicesOf
 from leads.api.resume import MEMBER, HeardField
 from leads.api.schemas import ChannelAuth
@@ -69,7 +70,7 @@ _BODY: Final[dict[str, Any]] = {
 @router.post(
     "/broadcasting/auth",
     summary="Sign a socket's way into a channel",
-    responses=problems(400, 403, 409, 413, 422),
+    responses=READING | problems(400, 403, 413),
     response_model_exclude_none=True,
     openapi_extra=_BODY,
 )

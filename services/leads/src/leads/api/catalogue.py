@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
 from leads.api import examples
+from leads.api.answers import READING
 from leads.api.context import OriginOf, ReadingOf, ServicesOf
 from leads.api.schemas import Answer, Body, Links, Meta, Page, example, text
 from leads.domain import catalogue
@@ -127,7 +128,7 @@ class FieldPatchBody(Body):
         return {**given, "choices": tuple(self.choices)} if "choices" in given else given
 
 
-@router.get("/sources", tags=["sources"], summary="List the sources", responses=problems(409, 422))
+@router.get("/sources", tags=["sources"], summary="List the sources", responses=READING)
 async def list_sources(reading: ReadingOf) -> SourcesPage:
     shown = [_source(source) for source in reading.caller.company.sources.values()]
     return SourcesPage(data=shown, meta=Meta(position=reading.feed.position), links=Links(next=None))
@@ -164,7 +165,7 @@ async def remove_source(key: SourceKeyOf, origin: OriginOf, services: ServicesOf
     return SourceAnswer(data=_source(source), meta=Meta(position=change.position))
 
 
-@router.get("/custom-fields", tags=["custom fields"], summary="List the custom fields", responses=problems(409, 422))
+@router.get("/custom-fields", tags=["custom fields"], summary="List the custom fields", responses=READING)
 async def list_custom_fields(reading: ReadingOf) -> FieldsPage:
     shown = [_field(field) for field in reading.caller.company.custom_fields.values()]
     return FieldsPage(data=shown, meta=Meta(position=reading.feed.position), links=Links(next=None))

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from contracts.events import Pipeline, Stage, StageKind
 from leads.api import examples
+from leads.api.answers import READING
 from leads.api.context import OriginOf, ReadingOf, RequiredIfMatchOf, ServicesOf
 from leads.api.lead_bodies import Name
 from leads.api.schemas import Answer, Body, Meta, example, text
@@ -90,7 +91,7 @@ class PipelineAnswer(Answer[Pipeline]):
     model_config = example(examples.answer({"stages": examples.STAGES, "version": 1}))
 
 
-@router.get("/company", summary="Read the company", responses=problems(409, 422))
+@router.get("/company", summary="Read the company", responses=READING)
 async def read_company(reading: ReadingOf) -> CompanyAnswer:
     return CompanyAnswer(data=_shown(reading.caller.company), meta=Meta(position=reading.feed.position))
 
@@ -105,7 +106,7 @@ async def change_company(body: CompanyPatchBody, origin: OriginOf, services: Ser
     return CompanyAnswer(data=shown, meta=Meta(position=change.position))
 
 
-@router.get("/pipeline", summary="Read the pipeline", responses=problems(409, 422))
+@router.get("/pipeline", summary="Read the pipeline", responses=READING)
 async def read_pipeline(reading: ReadingOf, response: Response) -> PipelineAnswer:
     return _answer(reading.caller.company.pipeline, reading.feed.position, response)
 

@@ -8,6 +8,7 @@ from starlette.requests import ClientDisconnect
 
 from contracts.envelope import Envelope
 from contracts.events import Change, Changes, Fact, LeadEvent, UserEvent, event_of, kind_of
+from leads.api.answers import READING
 from leads.api.conditional import IfNoneMatch, feed_etag, mark, matches, not_modified
 from leads.api.context import Reading, ReadingOf, ServicesOf, readmitted
 from leads.api.read_answers import FeedEntry, FeedPage, StatsAnswer
@@ -21,9 +22,7 @@ router = APIRouter(tags=["feed"], responses=problems(401, 503))
 LONGEST_WAIT: Final = 60
 
 
-@router.get(
-    "/changes", summary="Read the feed after a position", response_model=FeedPage, responses=problems(409, 422, 429)
-)
+@router.get("/changes", summary="Read the feed after a position", response_model=FeedPage, responses=READING)
 async def list_changes(
     reading: ReadingOf,
     services: ServicesOf,
@@ -80,7 +79,7 @@ def _page(found: Snapshot[list[Envelope]], root_path: str, limit: int) -> FeedPa
 @router.get(
     "/stats",
     summary="Read the company's figures",
-    responses={304: {"description": "Nothing changed since the answer with this `ETag`."}, **problems(409, 422)},
+    responses={304: {"description": "Nothing changed since the answer with this `ETag`."}, **READING},
     response_model=StatsAnswer,
 )
 async def read_stats(

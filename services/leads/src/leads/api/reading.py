@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, TypeAdapter
 from contracts.envelope import Envelope
 from contracts.events import LeadSummary
 from contracts.push import compact_json
+from leads.api.answers import READING
 from leads.api.conditional import IfNoneMatch, feed_etag, mark, matches, not_modified
 from leads.api.context import Reading, ReadingOf, Services, ServicesOf
 from leads.api.cursor import LONGEST as LONGEST_CURSOR
@@ -89,7 +90,8 @@ Include = Annotated[
     response_model_exclude_unset=True,
     responses={
         304: {"description": "Nothing changed since the answer with this `ETag`."},
-        **problems(400, 404, 409, 422),
+        **READING,
+        **problems(400, 404),
     },
     openapi_extra={"parameters": LIST_PARAMETERS},
 )
@@ -121,7 +123,7 @@ async def list_leads(
     return response
 
 
-@router.get("/deleted", summary="List deleted leads", responses=problems(400, 409, 422))
+@router.get("/deleted", summary="List deleted leads", responses=READING | problems(400))
 async def list_deleted_leads(
     reading: ReadingOf,
     services: ServicesOf,
@@ -159,7 +161,7 @@ MomentParameter = Annotated[int | datetime, BeforeValidator(_moment), AfterValid
     summary="Read a lead",
     response_model=ListedLeadAnswer,
     response_model_exclude_unset=True,
-    responses={304: {"description": "It still is at the version of this `ETag`."}, **problems(404, 409, 422)},
+    responses={304: {"description": "It still is at the version of this `ETag`."}, **READING, **problems(404)},
 )
 async def read_lead(
     lead_id: UUID,
@@ -188,7 +190,7 @@ async def read_lead(
     return response
 
 
-@router.get("/{lead_id}/diff", summary="Compare a lead at two moments", responses=problems(404, 409, 422))
+@router.get("/{lead_id}/diff", summary="Compare a lead at two moments", responses=READING | problems(404))
 async def read_diff(
     lead_id: UUID,
     reading: ReadingOf,
@@ -205,7 +207,7 @@ async def read_diff(
     return DiffAnswer(data=diff, meta=Meta(position=found.position))
 
 
-@router.get("/{lead_id}/history", summary="Read what happened to a lead", responses=problems(404, 409, 422))
+@router.get("/{lead_id}/history", summary="Read what happened to a lead", responses=READING | problems(404))
 async def read_history(
     lead_id: UUID,
     reading: ReadingOf,
@@ -227,7 +229,7 @@ async def read_history(
     return HistoryPage(data=entries, meta=Meta(position=found.position), links=Links(next=more))
 
 
-@router.get("/{lead_id}/messages", summary="Read a lead's chat", responses=problems(404, 409, 422))
+@router.get("/{lead_id}/messages", summary="Read a lead's chat", responses=READING | problems(404))
 async def list_messages(
     lead_id: UUID,
     reading: ReadingOf,

@@ -10,6 +10,7 @@ from pydantic import Field
 from leads import access
 from leads.access import NotAllowed
 from leads.api import examples
+from leads.api.answers import READING
 from leads.api.context import IdempotencyKeyOf, OriginOf, ReadingOf, ServicesOf
 from leads.api.schemas import Answer, Body, Links, Meta, Page, example, text
 from leads.command import IdempotencyKeyReused, keyed_command_id
@@ -63,7 +64,7 @@ class ViewPatchBody(Body):
     shared: bool = False
 
 
-@router.get("", summary="List saved views", responses=problems(409, 422))
+@router.get("", summary="List saved views", responses=READING)
 async def list_views(reading: ReadingOf, services: ServicesOf) -> ViewsPage:
     """One's own, and those that are shared."""
     views = await services.settings.views(reading.caller.company_id)
@@ -92,7 +93,7 @@ async def add_view(body: NewViewBody, origin: OriginOf, key: IdempotencyKeyOf, s
     return ViewAnswer(data=view, meta=Meta(position=change.position))
 
 
-@router.get("/{view_id}", summary="Read a saved view", responses=problems(404, 409, 422))
+@router.get("/{view_id}", summary="Read a saved view", responses=READING | problems(404))
 async def read_view(view_id: UUID, reading: ReadingOf, services: ServicesOf) -> ViewAnswer:
     found = await services.settings.view(reading.caller.company_id, view_id)
     view = saved_views.visible(found, str(reading.caller.user_id))

@@ -35,7 +35,10 @@ _OF_PARAMETERS: Final[Mapping[str, tuple[Problem, ...]]] = {
         Problem(400, "malformed_cursor", "The cursor is not one of ours."),
         Problem(400, "cursor_of_another_query", "The cursor belongs to another sort or other filters."),
     ),
-    "min_position": (Problem(409, "position_not_reached", "The company's feed has not come to `min_position` yet."),),
+    "min_position": (
+        Problem(409, "position_not_reached", "The company's feed has not come to `min_position` yet."),
+        Problem(429, "too_many_waiting", "You have as many waiting requests as can be; ask again without waiting."),
+    ),
 }
 _OF_WRITES: Final = (NotAllowed, VersionConflict, SettingsChanged, IdempotencyKeyReused)
 _OF_VALUES: Final = (
@@ -87,9 +90,6 @@ _OF_OPERATIONS: Final[Mapping[str, tuple[type[Exception] | Problem, ...]]] = {
         Problem(400, "malformed_body", "The body is neither a form nor JSON."),
         Problem(403, "channel_forbidden", "This channel is not for you."),
     ),
-    "list_changes": (
-        Problem(429, "too_many_waiting", "You have as many waiting requests as can be; ask again without waiting."),
-    ),
     "list_leads": (QueryTooSlow, saved_views.ViewNotFound),
     "create_lead": (*_OF_VALUES, refusals.DuplicateLead),
     "change_lead": (*_OF_VALUES, refusals.DuplicateLead, refusals.IllegalTransition),
@@ -117,6 +117,7 @@ _OF_OPERATIONS: Final[Mapping[str, tuple[type[Exception] | Problem, ...]]] = {
         refusals.CustomValueMissing,
         refusals.DuplicateLead,
     ),
+    "post_message": (refusals.ChatFull,),
     "edit_message": (refusals.MessageNotFound, refusals.NotTheAuthor),
     "add_user": (people.EmailTaken, TooMany, IdempotencyKeyReused),
     "change_user": (people.EmailTaken, people.LastAdmin),

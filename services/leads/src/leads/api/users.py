@@ -11,6 +11,7 @@ from leads import access
 from leads.access import may
 from leads.api import examples
 from leads.api.accounts import NewPassword
+from leads.api.answers import READING
 from leads.api.context import IdempotencyKeyOf, IfMatchOf, OriginOf, ReadingOf, ServicesOf
 from leads.api.lead_bodies import Name
 from leads.api.schemas import Answer, Body, Links, Meta, Page, example, text
@@ -96,7 +97,7 @@ class RolesPage(Page[RoleDescription]):
     model_config = example(examples.page({"role": "viewer", "operations": ["list_leads", "read_lead"]}))
 
 
-@router.get("/roles", summary="List the roles and what they may do", responses=problems(409, 422))
+@router.get("/roles", summary="List the roles and what they may do", responses=READING)
 async def list_roles(reading: ReadingOf) -> RolesPage:
     roles = [
         RoleDescription(role=role, operations=[name for name in access.OPERATIONS if may(role, name)])
@@ -105,7 +106,7 @@ async def list_roles(reading: ReadingOf) -> RolesPage:
     return RolesPage(data=roles, meta=Meta(position=reading.feed.position), links=Links(next=None))
 
 
-@router.get("/users", summary="List the company's users", responses=problems(409, 422))
+@router.get("/users", summary="List the company's users", responses=READING)
 async def list_users(reading: ReadingOf) -> PeoplePage:
     shown = [_person(user, reading.caller.role) for user in reading.caller.company.users.values()]
     return PeoplePage(data=shown, meta=Meta(position=reading.feed.position), links=Links(next=None))
@@ -131,7 +132,7 @@ async def add_user(
     return _answer(user, change.position, response)
 
 
-@router.get("/users/{user_id}", summary="Read a user", responses=problems(404, 409, 422))
+@router.get("/users/{user_id}", summary="Read a user", responses=READING | problems(404))
 async def read_user(user_id: UUID, reading: ReadingOf, response: Response) -> PersonAnswer:
     user = people.find(reading.caller.company, str(user_id))
     return _answer(user, reading.feed.position, response, role=reading.caller.role)
