@@ -70,6 +70,18 @@ def plan_of_the_feed(database: Databases, company: Company) -> str:
         return "\n".join(line for (line,) in plan)
 
 
+async def test_an_answer_to_one_company_is_not_anothers(
+    api: httpx.AsyncClient, connect: Connect, globex: Company
+) -> None:
+    other = connect(company=globex)
+    for client in (api, other):
+        await post(client)
+
+    for path in ("/leads", "/stats"):
+        ours = (await api.get(path)).headers["ETag"]
+        assert (await other.get(path, headers={"If-None-Match": ours})).status_code == 200
+
+
 async def test_any_change_makes_the_answer_a_new_one(api: httpx.AsyncClient, connect: Connect, clock: Clock) -> None:
     lead = await post(api)
     tags = {}

@@ -86,12 +86,14 @@ async def read_stats(
     reading: ReadingOf, services: ServicesOf, response: Response, if_none_match: IfNoneMatch = None
 ) -> StatsAnswer | Response:
     now = services.clock()
-    if matches(if_none_match, etag := feed_etag(reading.feed, f"{now:%Y-%m-%d}")):
-        return not_modified(etag)
     company_id = reading.caller.company_id
+    # A browser may have the figures of another company, whose user used it before.
+    asked = (company_id, f"{now:%Y-%m-%d}")
+    if matches(if_none_match, etag := feed_etag(reading.feed, *asked)):
+        return not_modified(etag)
     found = await services.views.counters(company_id, now=now)
     company = await services.directory.company(company_id, at_least=found.feed.settings_version)
-    mark(response, feed_etag(found.feed, f"{now:%Y-%m-%d}"))
+    mark(response, feed_etag(found.feed, *asked))
     return StatsAnswer(data=figures(found.data, company, now), meta=Meta(position=found.position))
 
 
