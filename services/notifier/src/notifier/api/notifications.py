@@ -21,6 +21,7 @@ from notifier.api.schemas import (
     ReadAll,
     StateAnswer,
 )
+from notifier.connections import Owner
 from notifier.inbox import ALL, Kept, State
 from notifier.notices import NOTICES
 from runtime.problems import FieldError, Problem, not_found, problems
@@ -48,10 +49,10 @@ async def list_notifications(  # noqa: PLR0913, PLR0917 - each is a parameter of
 ) -> NotificationPage | Response:
     """List the user's notifications, newest first."""
     below = ALL if cursor is None else _decoded(cursor)
-    if if_none_match is not None and if_none_match.strip() == _etag(state := await services.inbox.state(owner)):
-        return Response(status_code=304, headers={"ETag": _etag(state)})
+    if if_none_match is not None and if_none_match.strip() == _etag(owner, state := await services.inbox.state(owner)):
+        return Response(status_code=304, headers={"ETag": _etag(owner, state)})
     state, kept = await services.inbox.page(owner, below=below, unread=unread, limit=limit + 1)
-    response.headers["ETag"] = _etag(state)
+    response.headers["ETag"] = _etag(owner, state)
     response.headers["Cache-Control"] = "private, no-cache"
     return NotificationPage(
         data=[_notification(one) for one in kept[:limit]],
@@ -115,8 +116,9 @@ def _preferences(preferences: Preferences) -> PreferencesAnswer:
     return PreferencesAnswer(data=preferences, meta=Criticals(critical=critical))
 
 
-def _etag(state: State) -> str:
-    return f'"{state.revision}"'
+def _etag(owner: Owner, state: State) -> str:
+    # A browser may have the inbox of whoever used it before.
+    return f'"{owner.company_id}-{owner.user_id}-{state.revision}"'
 
 
 def _next(request: Request, last: Kept) -> str:
