@@ -86,6 +86,15 @@ def test_the_reason_of_a_loss_is_corrected() -> None:
         domain.change(given, {"lost_reason": None}, ACME, LATER)
 
 
+def test_a_reason_is_corrected_in_the_same_fact_as_anything_else() -> None:
+    given = lead(*created(status="lost", lost_reason="Too dear"))
+
+    facts = domain.change(given, {"lost_reason": "Too late", "name": "Bob"}, ACME, LATER)
+
+    assert [type(fact) for fact in facts] == [LeadUpdated]
+    assert told(facts) == {"name": ("Ada", "Bob"), "lost_reason": ("Too dear", "Too late")}
+
+
 def test_a_form_that_sends_all_it_shows_changes_what_was_changed() -> None:
     asleep = lead(*created(status="asleep", lost_reason="Quiet"))
     without = lead(*created(status="lost", company=BARE))

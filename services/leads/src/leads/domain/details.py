@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final, TypedDict
 
 from contracts.events import LeadEvent, LeadSummary, LeadUpdated, Value
@@ -43,10 +44,16 @@ LENGTHS: Final = {"name": 200, "organisation": 200, "title": 200, "source": 100,
 BEST_SCORE: Final = 100
 
 
-def update(lead: Lead | None, patch: LeadPatch, company: Company, now: datetime) -> Sequence[LeadEvent]:
-    """Change what is known of a lead; what has facts of its own is left out."""
+def update(
+    lead: Lead | None,
+    patch: LeadPatch,
+    company: Company,
+    now: datetime,
+    also: Mapping[str, Value] = MappingProxyType({}),
+) -> Sequence[LeadEvent]:
+    """Change what is known of a lead, and `also` what others have checked; what has facts of its own is left out."""
     current = existing(lead)
-    changes = changes_of(current, details(patch, current, company))
+    changes = changes_of(current, details(patch, current, company) | dict(also))
     return [LeadUpdated(lead=after(current, changes, now), changes=changes)] if changes else []
 
 

@@ -26,14 +26,22 @@ def change_status(
 def give_reason(lead: Lead | None, lost_reason: str | None, company: Company, now: datetime) -> Sequence[LeadEvent]:
     """Say why a lead was lost that is lost already."""
     current = existing(lead)
-    changes = changes_of(current, {"lost_reason": _text(lost_reason)})
-    if not changes:
-        return []  # also where the stage has come to need a reason since
+    changes = changes_of(current, corrected(current, lost_reason, company))
+    return [LeadUpdated(lead=after(current, changes, now), changes=changes)] if changes else []
+
+
+def corrected(current: LeadSummary, lost_reason: str | None, company: Company) -> dict[str, Value]:
+    """Return another reason for being in the stage where the lead is; nothing when it is the one it has.
+
+    Raises:
+        InvalidValue: see `reason`.
+    """
+    if _text(lost_reason) == current.lost_reason:
+        return {}  # also where the stage has come to need one since
     stage = company.stage(current.status)
     if stage is None:
         raise UnknownStage("/status")
-    reason(lost_reason, stage)
-    return [LeadUpdated(lead=after(current, changes, now), changes=changes)]
+    return {"lost_reason": reason(lost_reason, stage)}
 
 
 def moved(current: LeadSummary, wanted: dict[str, Value], now: datetime) -> LeadStatusChanged:
