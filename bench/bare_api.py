@@ -31,7 +31,9 @@ def lead_of(lead_id: str, email: str, phone: str, now: str) -> dict[str, Any]:
         "value": None, "currency": None, "score": None, "tags": [], "custom": {}, "messages": 0, "contact_id": None,
         "deal_id": None, "converted_at": None, "created_at": now, "updated_at": now, "version": 1,
         "name_key": "ada lovelace",
-        "lexemes": [phone[1:], f"<{phone[:0:-1]}", "ada", "lovelace", "example", "com"],
+        "lexemes": [
+            f"AAAA2611{word}" for word in (phone[1:], f"<{phone[:0:-1]}", email, "ada", "lovelace", "example", "com")
+        ],
     }  # fmt: skip
 
 

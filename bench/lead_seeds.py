@@ -3,14 +3,14 @@
 import random
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import psycopg
-from psycopg.rows import tuple_row
 
 from contracts.events import LeadSummary
-from leads.domain.search import fold, lexemes
+from leads.domain.search import fold, lexemes, scope, words
 
 STATUSES = ("new", "contacted", "qualified", "won", "lost")
 WEIGHTS = (30, 25, 20, 10, 15)
@@ -45,6 +45,9 @@ LAST = [
     for end in ("sa", "tes", "ves", "lho", "rin", "nde", "vão", "zes", "ques", "reia")
 ]
 ORGANISATIONS = 50_000
+PART = 1_000_000
+"""So many leads are written by one process."""
+PROCESSES = 3
 USERS = 200
 FIRST_DAY = datetime(2023, 1, 1, tzinfo=UTC)
 DAYS = 1400
@@ -58,52 +61,69 @@ def user_id(company_id: UUID, number: int) -> UUID:
     return UUID(int=(company_id.int & ~0xFFFF) | number)
 
 
-def fill(connection: psycopg.Connection, company_id: UUID, count: int, *, seed: int = 1) -> None:
-    """Write leads, oldest first; the connection is a superuser's."""
-    copied, started = 0, time.monotonic()
+def fill(url: str, company_id: UUID, numbers: range, total: int) -> None:
+    """Write some of a company's leads, oldest first; the connection is a superuser's."""
+    started = time.monotonic()
     with (
-        connection.cursor(row_factory=tuple_row) as cursor,
+        psycopg.connect(url, autocommit=True) as connection,
+        connection.cursor() as cursor,
         cursor.copy(f"COPY leads ({', '.join(COLUMNS.split())}) FROM STDIN") as copy,
     ):
-        for row in rows(company_id, count, seed):
+        for copied, row in enumerate(rows(company_id, numbers, total), 1):
             copy.write(row)
-            copied += 1
             if copied % 500_000 == 0:
-                print(f"{copied:,} leads after {time.monotonic() - started:.0f} s", flush=True)
+                print(
+                    f"{copied:,} leads from {numbers.start:,} on after {time.monotonic() - started:.0f} s", flush=True
+                )
 
 
-def rows(company_id: UUID, count: int, seed: int) -> Iterator[str]:
+def rows(company_id: UUID, numbers: range, total: int) -> Iterator[str]:
     """Return leads as lines of COPY's text format."""
-    chance = random.Random(seed)
+    chance = random.Random(1)
     users = [str(user_id(company_id, number)) for number in range(USERS)] + ["\\N"] * 20
     organisations = [f"{chance.choice(LAST)} {chance.choice(LAST)} {number}" for number in range(ORGANISATIONS)]
-    step = timedelta(days=DAYS) / count
-    at = FIRST_DAY
-    for number in range(count):
-        at += step
+    parts = {text: words(text) for text in (*FIRST, *LAST, *organisations, *TAGS, "Head of sales", "example.com")}
+    folded = {name: fold(name) for name in (*FIRST, *LAST)}
+    chance = random.Random(numbers.start)
+    step = timedelta(days=DAYS) / total
+    for number in numbers:
+        at = FIRST_DAY + step * (number + 1)
         first, last = chance.choice(FIRST), chance.choice(LAST)
         name = f"{first} {last}"
-        email = f"{fold(first)}.{fold(last)}.{number}@example.com"
+        email = f"{folded[first]}.{folded[last]}.{number}@example.com"
         phone = f"+55119{number:08d}"
         organisation = chance.choice(organisations)
         tags = tuple(sorted(chance.sample(TAGS, 2))) if chance.random() < 0.1 else ()
         status = chance.choices(STATUSES, WEIGHTS)[0]
         source = chance.choice(SOURCES)
         value = f"{chance.randint(100, 100_000)}.00" if chance.random() < 0.5 else None
-        summary = LeadSummary(
-            id="",
-            name=name,
-            email=email,
-            phone=phone,
-            organisation=organisation,
-            title="Head of sales",
-            tags=tags,
-            status=status,
-            created_at=at,
-            updated_at=at,
-            version=1,
-        )
-        vector = " ".join("'" + word + "'" for word in lexemes(summary))
+        found = [
+            *(f"#{tag}" for tag in tags),
+            *(phone[1:], f"<{phone[:0:-1]}", email, str(number)),
+            *parts[first],
+            *parts[last],
+            *parts["example.com"],
+            *parts[organisation],
+            *parts["Head of sales"],
+            *(word for tag in tags for word in parts[tag]),
+        ]
+        front = scope(company_id, at)
+        if number < numbers.start + 1000:  # put together like this it takes a third of the time; it is the same
+            summary = LeadSummary(
+                id="",
+                name=name,
+                email=email,
+                phone=phone,
+                organisation=organisation,
+                title="Head of sales",
+                tags=tags,
+                status=status,
+                version=1,
+                created_at=at,
+                updated_at=at,
+            )
+            assert {front + word for word in found} == set(lexemes(company_id, summary)), summary
+        vector = " ".join(f"'{front}{word}'" for word in found)
         time_text = at.isoformat()
         yield (
             "\t".join(
@@ -127,7 +147,7 @@ def rows(company_id: UUID, count: int, seed: int) -> Iterator[str]:
                     time_text,
                     time_text,
                     "1",
-                    fold(name),
+                    f"{folded[first]} {folded[last]}",
                     vector,
                 )
             )
@@ -151,8 +171,14 @@ def load(url: str, companies: dict[UUID, int]) -> None:
         ).fetchall()
         for name, _definition in indexes:
             connection.execute(f"DROP INDEX {name}")
-        for company_id, count in companies.items():
-            fill(connection, company_id, count)
+        with ProcessPoolExecutor(PROCESSES) as processes:
+            parts = [
+                processes.submit(fill, url, company_id, range(first, min(first + PART, count)), count)
+                for company_id, count in companies.items()
+                for first in range(0, count, PART)
+            ]
+            for part in parts:
+                part.result()
         connection.execute("SET maintenance_work_mem = '1GB'")
         for name, definition in indexes:
             started = time.monotonic()

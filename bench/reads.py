@@ -39,7 +39,7 @@ from lead_seeds import load as load_leads
 from leads.api import cursor
 from leads.domain import listing
 from leads.domain.company import Company
-from leads.domain.search import fold
+from leads.domain.search import SCOPE, fold, scope
 from leads.migrate import migrate_database
 from leads.provision import CompanySpec, Spec, UserSpec, provision
 from leads.views.listing import Mark, statement
@@ -52,6 +52,7 @@ RESULTS = Path(__file__).parent / "results"
 OTHERS = 20
 SECRET = "a secret of at least thirty-two bytes"
 HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+HALF_WAY = FIRST_DAY + timedelta(days=DAYS / 2)
 COMPANY = UUID("0195b1de-0000-7000-8000-000000000001")
 SETTINGS = {
     "max_connections": "50",
@@ -229,7 +230,7 @@ def timed(api: Api, query: str) -> str:
 
 
 def middle(leads: int) -> Mark:
-    return Mark(FIRST_DAY + timedelta(days=DAYS / 2), UUID(int=leads))
+    return Mark(HALF_WAY, UUID(int=leads))
 
 
 def plan(running: Server, parameters: list[tuple[str, str]], after: Mark | None = None) -> list[str]:
@@ -241,11 +242,13 @@ def plan(running: Server, parameters: list[tuple[str, str]], after: Mark | None 
         lines = explained(connection, text, values)
     if query.wanted is None:
         return lines
-    wanted = {"company": COMPANY, "ours": query.wanted}
+    front = scope(COMPANY, HALF_WAY)
+    terms = [term.replace(SCOPE, front) for term in (query.wanted.whole, query.wanted.beginning) if term]
+    wanted = {"company": COMPANY, "ours": " & ".join(terms)}
     with psycopg.connect(running.url("leads_owner")) as connection:
         return [
             *lines,
-            "-- inside matching_leads, if too few are new:",
+            "-- inside matching_leads, of one month:",
             *explained(connection, MATCHING, wanted),
         ]
 

@@ -61,7 +61,7 @@ def put(superuser: psycopg.Connection, company: Company, number: int, name: str,
     superuser.execute(
         f"INSERT INTO leads ({columns}, search) VALUES ({', '.join(f'%({column})s' for column in row)},"
         " array_to_tsvector(%(lexemes)s))".encode(),
-        {**row, "lexemes": lexemes(lead)},
+        {**row, "lexemes": lexemes(company.id, lead)},
     )
 
 

@@ -52,7 +52,7 @@ def test_companies_of_the_first_release_get_all_that_came_later(empty_database: 
 
 
 def expected_lexemes(lead: dict[str, Any]) -> list[str]:
-    return lexemes(TypeAdapter(LeadSummary).validate_python(lead))
+    return lexemes(COMPANIES[0], TypeAdapter(LeadSummary).validate_python(lead))
 
 
 def upgrade_to_the_first(database: Databases) -> None:

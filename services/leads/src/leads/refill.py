@@ -106,6 +106,6 @@ def _found_by(company_id: UUID, lead: Lead) -> dict[str, Any]:
         "company_id": company_id,
         "id": summary.id,
         "name_key": fold(summary.name),
-        "lexemes": lexemes(summary),
+        "lexemes": lexemes(company_id, summary),
         "status_since": summary.status_since,
     }

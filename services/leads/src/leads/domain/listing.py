@@ -16,7 +16,7 @@ from uuid import UUID
 from leads.domain.company import Company, CustomField
 from leads.domain.phone import phone
 from leads.domain.refusals import InvalidPhone
-from leads.domain.search import fold, tsquery
+from leads.domain.search import Wanted, fold, search
 
 Parameters: TypeAlias = Mapping[str, Sequence[str]]
 """Parameter → its values, one or more."""
@@ -130,8 +130,8 @@ class LeadQuery:
 
     conditions: tuple[Condition, ...] = ()
     """All of them hold."""
-    wanted: str | None = None
-    """Words and tags, as PostgreSQL's `tsquery` text."""
+    wanted: Wanted | None = None
+    """Words and tags."""
     sort: Sort = "newest"
     is_descending: bool = True
 
@@ -139,7 +139,7 @@ class LeadQuery:
     def digest(self) -> str:
         """What tells this query from any other: the continuation of another one is refused."""
         parts = [[type(condition).__name__, repr(condition)] for condition in self.conditions]
-        text = json.dumps([parts, self.wanted, self.sort, self.is_descending])
+        text = json.dumps([parts, repr(self.wanted), self.sort, self.is_descending])
         return sha256(text.encode()).hexdigest()[:16]
 
 
@@ -181,7 +181,7 @@ def parse(parameters: Parameters, company: Company, *, caller: str | None = None
     sort, is_descending = _order(parameters, errors)
     if errors:
         raise InvalidQuery(errors)
-    wanted = tsquery(
+    wanted = search(
         " ".join(parameters.get("q", ())),
         all_tags=[_tag(value) for value in parameters.get("tags_all", ())],
         any_tags=[_tag(value) for value in parameters.get("tags", ())],

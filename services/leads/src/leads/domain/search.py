@@ -1,16 +1,29 @@
-"""What a lead is found by: folded words, without accents and in lower case, on both sides of a search."""
+"""What a lead is found by: folded words, without accents and in lower case, on both sides of a search.
+
+Each word of a lead bears a scope: its company and the month in which it was created. So a search reads the words of one
+company alone, and those of its newest month first, however many leads there are.
+"""
 
 import re
 import unicodedata
+from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
+from uuid import UUID
 
 from contracts.events import LeadSummary
 
 LONGEST_WORD: Final = 64
+LONGEST_ADDRESS: Final = 254
 MOST_WORDS: Final = 400
+SCOPE: Final = "\x01"
+"""Stands where the scope goes; nothing that is searched for has it."""
 
+_ADDRESS: Final = re.compile(r"[^\W_][^\s@<>(),;]*@[^\s@<>(),;]*")
 _WORD: Final = re.compile(r"[^\W_]+")
+_ASKED: Final = re.compile(f"{_ADDRESS.pattern}|{_WORD.pattern}")
 _PHONE: Final = re.compile(r"[+(]?[0-9][0-9 ().\-/]{4,}")
 # Letters that no accent was added to, as Unicode sees it.
 _PLAIN: Final = str.maketrans(
@@ -30,12 +43,33 @@ def words(text: str) -> list[str]:
     return [word[:LONGEST_WORD] for word in _WORD.findall(fold(text))]
 
 
-def lexemes(lead: LeadSummary) -> list[str]:
-    """Return what a lead's search vector holds: its tags, its phone number and the words of its texts."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A search: two `tsquery` texts that both hold, either may be missing, with SCOPE in front of each lexeme."""
+
+    whole: str | None
+    """Of words and tags; they decide first."""
+    beginning: str | None
+    """Of what the last word, or a phone number, begins or ends with."""
+
+
+def scope(company_id: UUID, created_at: datetime) -> str:
+    """Return what each lexeme of a lead begins with; `matching_leads` makes the same."""
+    return f"{urlsafe_b64encode(company_id.bytes[-3:]).decode()}{created_at.astimezone(UTC):%y%m}"
+
+
+def lexemes(company_id: UUID, lead: LeadSummary) -> list[str]:
+    """Return what a lead's search vector holds: its tags, its phone number, the words and addresses of its texts."""
     texts = [lead.name, lead.email, lead.organisation, lead.title, *lead.tags, *_texts(lead.custom.values())]
-    found = dict.fromkeys(word for text in texts if text for word in words(text))
-    kept = [*_phone_words(lead.phone), *list(found)[:MOST_WORDS]]
-    return [*map(tag_lexeme, lead.tags), *kept]
+    found = dict.fromkeys(word for text in texts if text for word in [*addresses(text), *words(text)])
+    kept = [*map(tag_lexeme, lead.tags), *_phone_words(lead.phone), *list(found)[:MOST_WORDS]]
+    front = scope(company_id, lead.created_at)
+    return [f"{front}{lexeme}" for lexeme in kept]
+
+
+def addresses(text: str) -> list[str]:
+    """Return the e-mail addresses in a text, folded: as words they would be found by what very many of them share."""
+    return [_address(found) for found in _ADDRESS.findall(fold(text))] if "@" in text else []
 
 
 def tag_lexeme(tag: str) -> str:
@@ -43,29 +77,33 @@ def tag_lexeme(tag: str) -> str:
     return f"#{tag}"
 
 
-def tsquery(asked: str, *, all_tags: Sequence[str] = (), any_tags: Sequence[str] = ()) -> str | None:
-    """Return a search as PostgreSQL's `tsquery` text: every word, the last one also as the beginning of a longer one.
+def search(asked: str, *, all_tags: Sequence[str] = (), any_tags: Sequence[str] = ()) -> Wanted | None:
+    """Return a search for every word, the last one also as the beginning of a longer one; for tags as they are.
 
     Returns:
         None when nothing is asked for.
     """
-    terms = _asked_phone(asked) if _PHONE.fullmatch(asked.strip()) else _asked_words(asked)
-    terms += [_quoted(tag_lexeme(tag)) for tag in all_tags]
+    whole, beginning = _asked_phone(asked) if _PHONE.fullmatch(asked.strip()) else _asked_words(asked)
+    whole += [_quoted(tag_lexeme(tag)) for tag in all_tags]
     if any_tags:
-        terms.append(f"({' | '.join(_quoted(tag_lexeme(tag)) for tag in any_tags)})")
-    return " & ".join(terms) or None
+        whole.append(f"({' | '.join(_quoted(tag_lexeme(tag)) for tag in any_tags)})")
+    return Wanted(" & ".join(whole) or None, beginning) if whole or beginning else None
 
 
-def _asked_words(asked: str) -> list[str]:
-    found = list(map(_quoted, words(asked)))
-    return [*found[:-1], f"{found[-1]}:*"] if found else []
+def _asked_words(asked: str) -> tuple[list[str], str | None]:
+    found = [_address(term) if "@" in term else term[:LONGEST_WORD] for term in _ASKED.findall(fold(asked))]
+    return [_quoted(word) for word in found[:-1]], f"{_quoted(found[-1])}:*" if found else None
 
 
-def _asked_phone(asked: str) -> list[str]:
+def _asked_phone(asked: str) -> tuple[list[str], str]:
     """Return the search for a number by its beginning, or by its end: people leave out what stands before it."""
     digits = _digits(asked)
     end = digits.lstrip("0") or digits  # of nothing but zeros all are kept: every number ends in nothing
-    return [f"({_quoted(digits)}:* | {_quoted(_backwards(end))}:*)"]
+    return [], f"({_quoted(digits)}:* | {_quoted(_backwards(end))}:*)"
+
+
+def _address(found: str) -> str:
+    return found.rstrip(".")[:LONGEST_ADDRESS]
 
 
 def _phone_words(phone: str | None) -> list[str]:
@@ -92,4 +130,4 @@ def _texts(values: Iterable[object]) -> Iterable[str]:
 
 def _quoted(lexeme: str) -> str:
     escaped = lexeme.replace("\\", "\\\\").replace("'", "''")
-    return f"'{escaped}'"
+    return f"'{SCOPE}{escaped}'"

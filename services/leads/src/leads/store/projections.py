@@ -120,7 +120,7 @@ async def _list(connection: RawConnection, command: Command, leads: Sequence[Lea
         return
     rows = _SUMMARIES.dump_python(list(leads), mode="json")
     for row, lead in zip(rows, leads, strict=True):
-        row |= {"name_key": fold(lead.name), "lexemes": lexemes(lead)}
+        row |= {"name_key": fold(lead.name), "lexemes": lexemes(command.company_id, lead)}
     await connection.execute(LIST, {"company_id": command.company_id, "leads": _json(rows)})
 
 

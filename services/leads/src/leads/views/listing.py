@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any, Final, assert_never
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, bindparam, cast, func, or_, tuple_
-from sqlalchemy.dialects.postgresql import JSONB, TSQUERY
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, tuple_
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
@@ -27,6 +27,7 @@ from leads.domain.listing import (
     OneOf,
     SameText,
 )
+from leads.domain.search import Wanted
 from leads.store.tables import LeadRow
 
 _IDS: Final = frozenset({"assigned_to", "contact_id", "deal_id"})
@@ -63,7 +64,7 @@ def statement(company_id: UUID, query: LeadQuery, *, after: Mark | None, limit: 
     """Return the one statement of a page."""
     found = select(LeadRow).where(LeadRow.company_id == company_id, *map(_holds, query.conditions))
     if query.wanted is not None:
-        found = found.where(col(LeadRow.id).in_(_matching(query, after, limit)))
+        found = found.where(col(LeadRow.id).in_(_matching(query, query.wanted, after, limit)))
     if after is not None:
         found = found.where(_behind(query, after))
     column = _column(SORTS[query.sort])
@@ -74,12 +75,13 @@ def statement(company_id: UUID, query: LeadQuery, *, after: Mark | None, limit: 
     return found.order_by(order, by_id).limit(limit)
 
 
-def _matching(query: LeadQuery, after: Mark | None, limit: int) -> Any:  # noqa: ANN401 - a subquery
+def _matching(query: LeadQuery, wanted: Wanted, after: Mark | None, limit: int) -> Any:  # noqa: ANN401 - a subquery
     """Return the ids that match words and tags: only those of the page where nothing else chooses or sorts them."""
     is_all = query.sort == "newest" and query.is_descending and not query.conditions
     start = after if is_all else None
     ids = func.matching_leads(
-        cast(query.wanted, TSQUERY),
+        wanted.whole,
+        wanted.beginning,
         start.value if start else None,
         start.id if start else None,
         limit if is_all else None,

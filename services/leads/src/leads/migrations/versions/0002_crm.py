@@ -113,7 +113,8 @@ ALTER TABLE leads
     ADD COLUMN search tsvector;  -- of `leads.domain.search.lexemes`; none until `leads migrate` has filled it
 CREATE INDEX leads_unfilled ON leads (company_id, id) WHERE search IS NULL;
 CREATE INDEX leads_by_name ON leads (company_id, name_key, id);
-CREATE INDEX leads_search ON leads USING gin (search);
+-- Without a list of what is yet to be indexed: each month that is searched would read all of it.
+CREATE INDEX leads_search ON leads USING gin (search) WITH (fastupdate = off);
 CREATE INDEX leads_newest_by_assignee ON leads (company_id, assigned_to, created_at DESC, id DESC);
 CREATE INDEX leads_by_email ON leads (company_id, email) WHERE email IS NOT NULL;
 CREATE INDEX leads_by_phone ON leads (company_id, phone) WHERE phone IS NOT NULL;
@@ -177,42 +178,93 @@ CREATE OR REPLACE FUNCTION credentials(login_email text)
     AS $$ SELECT u.id, u.company_id, u.password_hash FROM public.users AS u WHERE u.email = login_email AND u.active $$;
 """
 
-SEARCH = """
+SEARCH = r"""
 -- The owner, as whom the function below runs, may look across companies; nobody else may.
 CREATE POLICY search ON leads FOR SELECT TO leads_owner USING (true);
 
 -- The company's leads that match, newest first. Below a policy `@@` could not use its index: it is not leakproof.
 -- Whoever asks gets ids of their own company only, and reads the rows under row-level security.
--- Words of many leads are met soon on the way from the newest, rare ones are in the index. The planner cannot tell
--- which they are, so that it is tried: whoever has not found enough among the newest ten thousand uses the index.
-CREATE FUNCTION matching_leads(wanted tsquery, before_at timestamptz, before_id uuid, at_most bigint)
+--
+-- Each lexeme begins with its company and the month of its lead (`leads.domain.search.scope`): in what is wanted,
+-- U&'\0001' stands for both. So the months are searched one by one, from the newest until there are enough
+-- leads. The planner cannot tell how many leads a word has, so that it is tried; what IS TRUE shall not use an index:
+-- 1. The newest ten thousand leads are looked at one by one: words of many leads are met soon.
+-- 2. If the whole words have few leads in the month, those are looked at: what begins like the last word may be much.
+-- 3. Else the index finds what has all of them.
+CREATE FUNCTION matching_leads(whole text, beginning text, before_at timestamptz, before_id uuid, at_most bigint)
     RETURNS TABLE (lead_id uuid)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan SET work_mem = '32MB'
+    SET search_path = pg_catalog, pg_temp SET work_mem = '32MB'
+    SET plan_cache_mode = force_generic_plan SET enable_seqscan = off  -- nothing is planned anew for each month
     AS $$
 DECLARE
-    company uuid := nullif(current_setting('app.company', true), '')::uuid;
-    near uuid[];
-    walked bigint;
+    few CONSTANT integer := 200;
+    company CONSTANT uuid := nullif(current_setting('app.company', true), '')::uuid;
+    scope CONSTANT text := translate(encode(substring(uuid_send(company) FROM 14), 'base64'), '+/', '-_');
+    mark_at timestamptz := coalesce(before_at, 'infinity');
+    mark_id uuid := coalesce(before_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
+    missing bigint := at_most;
+    to_walk integer := CASE WHEN at_most IS NULL THEN 0 ELSE 10000 END;
+    month timestamptz;
+    words tsquery;
+    starts tsquery;
+    wanted tsquery;
+    looked_up tsquery;
+    lead record;
+    counted bigint;
 BEGIN
-    IF at_most IS NOT NULL THEN
-        SELECT array_agg(n.id) FILTER (WHERE n.search @@ wanted), count(*) INTO near, walked FROM (
-            SELECT l.id, l.search FROM public.leads AS l
-            WHERE l.company_id = company AND (before_at IS NULL OR (l.created_at, l.id) < (before_at, before_id))
-            ORDER BY l.created_at DESC, l.id DESC LIMIT 10000
-        ) AS n;
-        IF walked < 10000 OR cardinality(near) >= at_most THEN
-            RETURN QUERY SELECT unnest(near) LIMIT at_most;
-            RETURN;
+    LOOP
+        SELECT date_trunc('month', l.created_at, 'UTC') INTO month FROM public.leads AS l
+        WHERE l.company_id = company AND (l.created_at, l.id) < (mark_at, mark_id)
+        ORDER BY l.created_at DESC, l.id DESC LIMIT 1;
+        EXIT WHEN month IS NULL;
+        words := replace(whole, U&'\0001', scope || to_char(month AT TIME ZONE 'UTC', 'YYMM'))::tsquery;
+        starts := replace(beginning, U&'\0001', scope || to_char(month AT TIME ZONE 'UTC', 'YYMM'))::tsquery;
+        wanted := coalesce(words && starts, words, starts);
+
+        IF to_walk > 0 THEN
+            FOR lead IN
+                SELECT l.id, l.created_at, l.search @@ wanted AS fits FROM public.leads AS l
+                WHERE l.company_id = company AND (l.created_at, l.id) < (mark_at, mark_id) AND l.created_at >= month
+                ORDER BY l.created_at DESC, l.id DESC LIMIT 10000
+            LOOP
+                mark_at := lead.created_at;
+                mark_id := lead.id;
+                to_walk := to_walk - 1;
+                IF lead.fits THEN
+                    lead_id := lead.id;
+                    RETURN NEXT;
+                    missing := missing - 1;
+                END IF;
+                EXIT WHEN to_walk = 0 OR missing = 0;
+            END LOOP;
+            EXIT WHEN missing = 0;
+            CONTINUE;
         END IF;
-    END IF;
-    RETURN QUERY
-    WITH matched AS MATERIALIZED (
-        SELECT l.id, l.created_at FROM public.leads AS l
-        WHERE l.company_id = company AND l.search @@ wanted
-            AND (before_at IS NULL OR (l.created_at, l.id) < (before_at, before_id))
-    )
-    SELECT m.id FROM matched AS m ORDER BY m.created_at DESC, m.id DESC LIMIT at_most;
+
+        looked_up := wanted;
+        IF words && starts IS NOT NULL THEN
+            SELECT count(*) INTO counted FROM (
+                SELECT FROM public.leads AS l
+                WHERE l.search @@ words AND (l.company_id = company) IS TRUE LIMIT few + 1
+            ) AS first_few;
+            looked_up := CASE WHEN counted <= few THEN words ELSE wanted END;
+        END IF;
+        RETURN QUERY
+        WITH matched AS MATERIALIZED (
+            SELECT l.id, l.created_at FROM public.leads AS l
+            WHERE l.search @@ looked_up AND (
+                l.company_id = company AND l.search @@ wanted
+                AND l.created_at >= month AND (l.created_at, l.id) < (mark_at, mark_id)
+            ) IS TRUE
+        )
+        SELECT m.id FROM matched AS m ORDER BY m.created_at DESC, m.id DESC LIMIT missing;
+        GET DIAGNOSTICS counted = ROW_COUNT;
+        missing := missing - counted;
+        EXIT WHEN missing = 0;
+        mark_at := month;
+        mark_id := '00000000-0000-0000-0000-000000000000';
+    END LOOP;
 END
 $$;
 REVOKE ALL ON FUNCTION matching_leads FROM PUBLIC;
