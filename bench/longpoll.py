@@ -97,19 +97,22 @@ async def measure(clients: int, rounds: int, directory: Path) -> dict[str, Any]:
         )
         for probed in (port, relay_port):
             await until(lambda probed=probed: answers(probed, b"/readyz"))
-        taken = [await one_round(http, port, token, clients, api) for _ in range(rounds)]
+        fresh = api.rss()
+        taken = [await one_round(http, port, token, clients, api, fresh) for _ in range(rounds)]
         await http.aclose()
     medians = {name: round(statistics.median(run[name] for run in taken), 2) for name in taken[0]}
     machine = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.0f}"
     return {"clients": clients, "rounds": rounds, "machine": machine, "medians": medians, "runs": taken}
 
 
-async def one_round(http: httpx.AsyncClient, port: int, token: str, clients: int, api: Child) -> dict[str, float]:
+async def one_round(
+    http: httpx.AsyncClient, port: int, token: str, clients: int, api: Child, fresh: int
+) -> dict[str, float]:
     after = (await http.get("/changes?limit=1")).json()["meta"]["position"]
     request = (
         f"GET /changes?after={after}&wait=60 HTTP/1.1\r\nHost: leads\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
     )
-    idle, cpu = api.rss(), api.cpu()
+    cpu = api.cpu()
     loop = asyncio.get_running_loop()
     waiters: list[Waiter] = []
     started = time.perf_counter()
@@ -127,7 +130,7 @@ async def one_round(http: httpx.AsyncClient, port: int, token: str, clients: int
     return {
         "seconds_to_join": joined,
         "cpu_us_to_join": joining / clients * 1e6,
-        "kb_per_waiting_client": (waiting - idle) / clients / 1024,
+        "kb_per_waiting_client": (waiting - fresh) / clients / 1024,
         "ms_from_request_to_commit": (committed - created) * 1000,
         "ms_from_commit_to_first": (times[0] - committed) * 1000,
         "ms_from_commit_to_median": (times[len(times) // 2] - committed) * 1000,
