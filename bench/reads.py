@@ -121,7 +121,17 @@ def load(directory: Path, leads: int) -> None:
         load_leads(running.url(SUPERUSER), counts)
 
 
-def named_queries(chance: random.Random, leads: int) -> dict[str, list[tuple[str, str]]]:
+def addresses_of(running: Server, chance: random.Random, leads: int) -> list[str]:
+    """Return e-mail addresses of some leads, anywhere in the list."""
+    phones = [f"+55119{chance.randrange(leads):08d}" for _ in range(500)]
+    with psycopg.connect(running.url(SUPERUSER)) as connection:
+        found = connection.execute(
+            "SELECT email FROM leads WHERE company_id = %s AND phone = ANY (%s)", [COMPANY, phones]
+        )
+        return [email for (email,) in found]
+
+
+def named_queries(chance: random.Random, leads: int, addresses: list[str]) -> dict[str, list[tuple[str, str]]]:
     """Return the parameters of one request each, with values of its own."""
     first, last = chance.choice(FIRST), chance.choice(LAST)
     user = str(user_id(COMPANY, chance.randrange(USERS)))
@@ -130,7 +140,9 @@ def named_queries(chance: random.Random, leads: int) -> dict[str, list[tuple[str
         "by status": [("status", chance.choice(STATUSES))],
         "by assignee": [("assigned_to", user)],
         "full text, a name": [("q", f"{first} {last[:4]}")],
-        "full text, an address": [("q", f"{fold(first)}.{chance.randrange(leads)}@example")],
+        "full text, an address": [("q", chance.choice(addresses).removesuffix(".com"))],
+        "full text, an address of nobody": [("q", f"{fold(first)}.{chance.randrange(leads)}@example")],
+        "full text, a rare word and the beginning of all": [("q", f"{chance.randrange(leads)} exam")],
         "full text, the end of a phone number": [("q", f"{chance.randrange(leads):08d}")],
         "full text, a word of very many": [("q", "sales")],
         "saved view": [("status", "new"), ("status", "contacted"), ("assigned_to", user), ("sort", "newest")],
@@ -173,15 +185,19 @@ class Api:
 def measure(directory: Path, leads: int, requests: int) -> None:
     chance = random.Random(3)
     taken: dict[str, list[float]] = {}
+    before = os.getloadavg()[0]
     with server(directory) as running:
-        plans = {name: plan(running, parameters) for name, parameters in named_queries(chance, leads).items()}
+        addresses = addresses_of(running, chance, leads)
+        plans = {
+            name: plan(running, parameters) for name, parameters in named_queries(chance, leads, addresses).items()
+        }
         plans["newest, a page in the middle"] = plan(running, [], middle(leads))
-        statements = timed_statements(running, chance, leads, requests)
+        statements = timed_statements(running, chance, leads, addresses, requests)
         half_way = cursor.encode(middle(leads), listing.parse({}, Company(id=str(COMPANY), name="")).digest)
         api = Api(running)
         try:
             for round_ in range(-10, requests):  # the first ones warm up
-                for name, parameters in named_queries(chance, leads).items():
+                for name, parameters in named_queries(chance, leads, addresses).items():
                     page = [("cursor", half_way)] if name.endswith("in the middle") else []
                     started = time.perf_counter()
                     answer = api.client.get("/leads", params=[*parameters, *page, ("limit", "50")])
@@ -198,7 +214,7 @@ def measure(directory: Path, leads: int, requests: int) -> None:
     result = {
         "leads": leads,
         "requests": requests,
-        "machine": f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.0f}",
+        "machine": f"{os.cpu_count()} cores, load {before:.0f} to {os.getloadavg()[0]:.0f}",
         "statement_milliseconds": statements,
         "milliseconds": {name: {"p50": round(cut[49], 2), "p99": round(cut[98], 2)} for name, cut in cuts.items()},
         "others": others,
@@ -258,13 +274,15 @@ SELECT l.id, l.created_at FROM public.leads AS l WHERE l.company_id = %(company)
 """
 
 
-def timed_statements(running: Server, chance: random.Random, leads: int, rounds: int) -> dict[str, dict[str, float]]:
+def timed_statements(
+    running: Server, chance: random.Random, leads: int, addresses: list[str], rounds: int
+) -> dict[str, dict[str, float]]:
     """Return how long PostgreSQL takes for the statements alone, as the api's role."""
     taken: dict[str, list[float]] = {}
     with psycopg.connect(running.url("leads_app"), autocommit=True) as connection:
         connection.execute("SELECT set_config('app.company', %s, false)", [str(COMPANY)])
         for round_ in range(-10, rounds):
-            for name, parameters in named_queries(chance, leads).items():
+            for name, parameters in named_queries(chance, leads, addresses).items():
                 query, values = compiled(parameters, middle(leads) if name.endswith("in the middle") else None)
                 started = time.perf_counter()
                 connection.execute(query, values).fetchall()
