@@ -237,19 +237,37 @@ class Intent:
         )
 
 
+KeyHeader = Annotated[
+    str | None, Header(description="Makes a repeated request safe: it is answered as the first time.")
+]
+SocketHeader = Annotated[str | None, Header(description="The author's Pusher socket, which hears no echo.")]
+TraceHeader = Annotated[str | None, Header(description="W3C trace context.")]
+
+
+def _check_key(key: str | None) -> None:
+    if key is not None and not _KEY.fullmatch(key):
+        raise malformed_header("Idempotency-Key", "Should be 1 to 255 printable ASCII characters")
+
+
+def _check_socket(socket_id: str | None) -> None:
+    if socket_id is not None and not SOCKET_ID.fullmatch(socket_id):
+        raise malformed_header("X-Socket-ID", "Should be two numbers with a dot between")
+
+
+def _understood(traceparent: str | None) -> str | None:
+    """Return a trace's parent; W3C wants one that nobody understands left out, not refused."""
+    return traceparent if traceparent and _TRACEPARENT.fullmatch(traceparent) else None
+
+
 async def _intent(
     request: Request,
     claim: Annotated[_Claim, Depends(_claim)],
-    idempotency_key: Annotated[
-        str | None, Header(description="Makes a repeated request safe: it is answered as the first time.")
-    ] = None,
-    x_socket_id: Annotated[str | None, Header(description="The author's Pusher socket, which hears no echo.")] = None,
-    traceparent: Annotated[str | None, Header(description="W3C trace context.")] = None,
+    idempotency_key: KeyHeader = None,
+    x_socket_id: SocketHeader = None,
+    traceparent: TraceHeader = None,
 ) -> Intent:
-    if idempotency_key is not None and not _KEY.fullmatch(idempotency_key):
-        raise malformed_header("Idempotency-Key", "Should be 1 to 255 printable ASCII characters")
-    if x_socket_id is not None and not SOCKET_ID.fullmatch(x_socket_id):
-        raise malformed_header("X-Socket-ID", "Should be two numbers with a dot between")
+    _check_key(idempotency_key)
+    _check_socket(x_socket_id)
     services = _services_of(request)
     return Intent(
         caller=await _let_in(services, claim),
@@ -258,7 +276,7 @@ async def _intent(
         expected_version=None,
         key=idempotency_key,
         socket_id=x_socket_id,
-        traceparent=traceparent if traceparent and _TRACEPARENT.fullmatch(traceparent) else None,
+        traceparent=_understood(traceparent),
     )
 
 
@@ -284,23 +302,19 @@ async def _required_intent(
 
 
 async def _idempotency_key(
-    idempotency_key: Annotated[
-        str | None, Header(description="Makes a repeated request safe: it is answered as the first time.")
-    ] = None,
+    idempotency_key: KeyHeader = None,
 ) -> str | None:
-    if idempotency_key is not None and not _KEY.fullmatch(idempotency_key):
-        raise malformed_header("Idempotency-Key", "Should be 1 to 255 printable ASCII characters")
+    _check_key(idempotency_key)
     return idempotency_key
 
 
 async def _origin(
     request: Request,
     claim: Annotated[_Claim, Depends(_claim)],
-    x_socket_id: Annotated[str | None, Header(description="The author's Pusher socket, which hears no echo.")] = None,
-    traceparent: Annotated[str | None, Header(description="W3C trace context.")] = None,
+    x_socket_id: SocketHeader = None,
+    traceparent: TraceHeader = None,
 ) -> Origin:
-    if x_socket_id is not None and not SOCKET_ID.fullmatch(x_socket_id):
-        raise malformed_header("X-Socket-ID", "Should be two numbers with a dot between")
+    _check_socket(x_socket_id)
     services = _services_of(request)
     caller = await _let_in(services, claim)
     return Origin(
@@ -311,7 +325,7 @@ async def _origin(
         at=services.clock(),
         correlation_id=structlog.contextvars.get_contextvars().get(CORRELATION_ID),
         socket_id=x_socket_id,
-        traceparent=traceparent if traceparent and _TRACEPARENT.fullmatch(traceparent) else None,
+        traceparent=_understood(traceparent),
     )
 
 

@@ -21,7 +21,7 @@ _DESCRIBED: Final[dict[str, tuple[str, dict[str, Any]]]] = {
         _TEXT,
     ),
     "email": ("The whole address.", _TEXT),
-    "phone": ("The whole number, as E.164.", _TEXT),
+    "phone": ("The whole number: E.164, or as it is written in the company's country.", _TEXT),
     "name": ("What the name begins with, accents and case left aside.", _TEXT),
     "organisation": ("The whole text, case left aside.", _TEXT),
     "title": ("The whole text, case left aside.", _TEXT),
