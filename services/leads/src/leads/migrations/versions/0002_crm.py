@@ -190,7 +190,7 @@ CREATE POLICY search ON leads FOR SELECT TO leads_owner USING (true);
 -- leads. The planner cannot tell how many leads a word has, so that it is tried; what IS TRUE shall not use an index:
 -- 1. The newest ten thousand leads are looked at one by one: words of many leads are met soon.
 -- 2. If the whole words have few leads in the month, those are looked at: what begins like the last word may be much.
--- 3. Else the index finds what has all of them.
+-- 3. Else the index finds what has all of them, also in earlier months: words that are many once are many often.
 CREATE FUNCTION matching_leads(whole text, beginning text, before_at timestamptz, before_id uuid, at_most bigint)
     RETURNS TABLE (lead_id uuid)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -211,6 +211,7 @@ DECLARE
     wanted tsquery;
     looked_up tsquery;
     lead record;
+    are_few boolean := true;
     counted bigint;
 BEGIN
     LOOP
@@ -242,14 +243,14 @@ BEGIN
             CONTINUE;
         END IF;
 
-        looked_up := wanted;
-        IF words && starts IS NOT NULL THEN
+        IF are_few AND words && starts IS NOT NULL THEN
             SELECT count(*) INTO counted FROM (
                 SELECT FROM public.leads AS l
                 WHERE l.search @@ words AND (l.company_id = company) IS TRUE LIMIT few + 1
             ) AS first_few;
-            looked_up := CASE WHEN counted <= few THEN words ELSE wanted END;
+            are_few := counted <= few;
         END IF;
+        looked_up := CASE WHEN are_few THEN coalesce(words, starts) ELSE wanted END;
         RETURN QUERY
         WITH matched AS MATERIALIZED (
             SELECT l.id, l.created_at FROM public.leads AS l
