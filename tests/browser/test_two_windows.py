@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 async def create_lead(page: Page, name: str) -> None:
     await page.get_by_test_id("new-lead").click()
     await page.get_by_test_id("field-name").fill(name)
-    await page.get_by_test_id("field-email").fill("ada@example.com")
+    await page.get_by_test_id("field-email").fill(f"{name.split(maxsplit=1)[0].lower()}@example.com")
     await page.get_by_test_id("save-lead").click()
 
 

@@ -32,6 +32,11 @@ NOTIFIER: Final = "notifier"
 SENDER: Final = "sender"
 """The durable consumer through which a gateway reads `WEBHOOKS`."""
 
+EXPECTED_LAST_HEADER: Final = "Nats-Expected-Last-Subject-Sequence"
+"""Store a message only if this is the number of the last one on its subject; 0: if there is none."""
+WRONG_LAST_SEQUENCE: Final = 10071
+"""nats-server's error code when it is not (JSStreamWrongLastSequenceErrF)."""
+
 DUPLICATE_WINDOW: Final = 120.0
 """Seconds in which a stream drops a message id it has seen."""
 

@@ -18,7 +18,6 @@ from contracts import streams
 SUBJECT: Final = "state.epoch"
 LIVE: Final = "roster.epoch"
 PATIENCE: Final = 1.0  # seconds for an answer
-_EXPECTED: Final = "Nats-Expected-Last-Subject-Sequence"
 _BEGIN: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -105,12 +104,9 @@ async def settle(nats: Client, epoch: Epoch) -> bool:
         if theirs >= epoch.generation:
             return epoch.hear(theirs)
         try:
-            await js.publish(SUBJECT, b"%d" % epoch.generation, headers={_EXPECTED: str(sequence)})
+            await js.publish(SUBJECT, b"%d" % epoch.generation, headers={streams.EXPECTED_LAST_HEADER: str(sequence)})
         except APIError as error:
-            if error.err_code != _CONFLICT:
+            if error.err_code != streams.WRONG_LAST_SEQUENCE:
                 raise
         else:
             return False
-
-
-_CONFLICT: Final = 10071  # JSStreamWrongLastSequenceErrF: somebody else was faster

@@ -7,6 +7,7 @@ from typing import Final
 import structlog
 from nats.aio.client import Client
 from nats.errors import Error
+from nats.js.errors import BadRequestError
 
 from contracts import streams
 from gateway import direct, metrics
@@ -45,6 +46,8 @@ class Publisher:
         self._returned = asyncio.Event()
         self._renewed_at: float | None = None
         self._highest = 0
+        self._lease_number = 0
+        """Of our last lease in the stream; 0: none that we know of."""
         self.put(records.process(node), b"{}")
 
     @property
@@ -85,13 +88,14 @@ class Publisher:
         while True:
             self._returned.clear()
             try:
-                stored = await self._publish_lease(nats, period)
+                known = self._lease_number
+                is_ours = await self._publish_lease(nats, period)
                 absent = self._renewed_at is not None and loop.time() - self._renewed_at > self._lease
                 self._renewed_at = loop.time()
-                if absent or stored < self._highest:
+                if absent or not is_ours or self._lease_number <= max(known, self._highest):
                     # What is older than our lease may be swept away at any moment, or is gone with its stream.
                     _log.warning("publishing everything again", records=len(self._desired))
-                    self._highest = stored
+                    self._highest = 0
                     self._desired.everything()
                     doubtful = True
                 if doubtful:
@@ -125,10 +129,27 @@ class Publisher:
         except TROUBLE as error:
             _log.warning("records left behind", reason=type(error).__name__)
 
-    async def _publish_lease(self, nats: Client, patience: float) -> int:
-        """Publish our lease; return its number in the stream."""
-        body = records.lease_body(self._connections())
+    async def _publish_lease(self, nats: Client, patience: float) -> bool:
+        """Publish our lease; return whether it follows the one before it.
+
+        A stream that was made anew may have come as far as the old one when we look: its numbers alone do not tell.
+        """
         headers = {records.EXPIRY_HEADER: f"{max(1, round(self._lease))}s"}
+        follows = True
+        try:
+            stored = await self._store_lease(
+                nats, patience, headers | {streams.EXPECTED_LAST_HEADER: str(self._lease_number)}
+            )
+        except BadRequestError as error:
+            if error.err_code != streams.WRONG_LAST_SEQUENCE:
+                raise
+            follows = self._lease_number == 0  # our very first one may be repeated
+            stored = await self._store_lease(nats, patience, headers)
+        self._lease_number = stored
+        return follows
+
+    async def _store_lease(self, nats: Client, patience: float, headers: dict[str, str]) -> int:
+        body = records.lease_body(self._connections())
         stored = await nats.jetstream().publish(records.lease(self._node), body, timeout=patience, headers=headers)
         return stored.seq
 

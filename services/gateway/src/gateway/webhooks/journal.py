@@ -93,7 +93,7 @@ class Journal:
     async def _finish(self, announcement: Announcement) -> None:
         for app_id in dict.fromkeys(story.app_id for story in announcement.stories):
             await self._tell(announcement, app_id)
-        fence = {lease.EXPECTED_HEADER: str(self._sequence), FENCE_HEADER: ANNOUNCING}
+        fence = {streams.EXPECTED_LAST_HEADER: str(self._sequence), FENCE_HEADER: ANNOUNCING}
         over = {EXPIRY_HEADER: OVER_EXPIRES}
         await self._publish(
             [Outgoing(subject, body, fence if body else fence | over) for subject, body in announcement.records.items()]

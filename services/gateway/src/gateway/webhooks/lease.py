@@ -10,14 +10,14 @@ from nats.aio.client import Client
 from nats.errors import Error
 from nats.js.errors import APIError
 
+from contracts import streams
+
 SUBJECT: Final = "state.leader"
 RENEWALS: Final = 3.3  # in the time of a lease
 MARGIN: Final = 0.1  # of the time of a lease, before its end, at which the holder stops by itself
 LOOK: Final = 1.0  # seconds between two attempts to get it
 PATIENCE: Final = 2.0  # seconds for an answer of NATS
-WRONG_SEQUENCE: Final = 10071  # JetStream's error code: the last message of the subject is another one
 
-EXPECTED_HEADER: Final = "Nats-Expected-Last-Subject-Sequence"
 TTL_HEADER: Final = "Nats-TTL"
 
 _log = structlog.stdlib.get_logger("gateway.webhooks.lease")
@@ -34,11 +34,13 @@ async def put(nats: Client, subject: str, body: bytes, *, expected: int, ttl: fl
         Taken: it has another one.
         nats.errors.Error, OSError, TimeoutError: nobody knows whether it is stored.
     """
-    headers = {EXPECTED_HEADER: str(expected)} | ({} if ttl is None else {TTL_HEADER: f"{max(1, round(ttl))}s"})
+    headers = {streams.EXPECTED_LAST_HEADER: str(expected)} | (
+        {} if ttl is None else {TTL_HEADER: f"{max(1, round(ttl))}s"}
+    )
     try:
         return (await nats.jetstream().publish(subject, body, timeout=PATIENCE, headers=headers)).seq
     except APIError as error:
-        if error.err_code == WRONG_SEQUENCE:
+        if error.err_code == streams.WRONG_LAST_SEQUENCE:
             raise Taken(subject) from error
         raise
 
