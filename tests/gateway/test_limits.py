@@ -324,11 +324,19 @@ def half_a_body(query):
         pytest.param(b"", id="nothing"),
         pytest.param(b"GET /app/x", id="a-part-of-the-line"),
         pytest.param(b"GET /app/x HTTP/1.1\r\nHost: test\r\nX-A: b\r\n", id="headers-without-end"),
-        pytest.param(half_a_body(signed_query("POST", EVENTS, b"{}")), id="half-a-signed-body"),
     ],
 )
 async def test_a_request_that_never_ends_is_cut(new_gateway, nats, first):
+    await never_ends(new_gateway(nats, handshake_seconds="1", idle_seconds="0.4"), first)
+
+
+async def test_a_signed_body_that_never_ends_is_cut(new_gateway, nats):
     gateway = new_gateway(nats, handshake_seconds="1", idle_seconds="0.4")
+
+    await never_ends(gateway, half_a_body(signed_query("POST", EVENTS, b"{}")))  # a signature is valid for ten minutes
+
+
+async def never_ends(gateway, first):
     async with Slowloris(gateway) as attacker:
         reader, _ = await attacker.open(first)
 
