@@ -50,6 +50,11 @@ async def test_figures_follow_a_new_lead(world: World) -> None:
         "by_source": {"web": 1},
         "by_assignee": {},
         "conversion": 0.0,
+        "new_last_month": 0,
+        "new_per_day": {},
+        "won": 0,
+        "lost": 0,
+        "funnel": [],
         "position": 1,
     }
     assert push.headers["Nats-Msg-Id"] == f"stats:1:private-cache-company=2E{ACME}=2Estats"
