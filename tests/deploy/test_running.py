@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from support.deployed import Deployment, Watcher, create_until, deployed, run, watching
+from support.deployed import Deployment, deployed, run
 from support.deploying import PROCESSES, SERVICES
 from support.waiting import until
+from support.watchers import Watcher, create_until, watching
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1200)]
 
@@ -56,7 +57,7 @@ async def everybody(deployment: Deployment, record_property: Callable[[str, obje
     _names.append(name)
     company = deployment.provision(name)
     async with deployment.client(name) as api, deployment.client(name, "manager") as other:
-        watchers = [Watcher(deployment, other, company) for _ in range(WATCHERS)]
+        watchers = [deployment.watcher(other, company) for _ in range(WATCHERS)]
         async with watching(watchers):
             await until(lambda: all(watcher.connections for watcher in watchers), why="all listen")
             yield Everybody(api, watchers, record_property)

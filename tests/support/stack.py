@@ -5,8 +5,8 @@ import contextlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ import httpx
 from contracts import tokens
 from leadwire import paths
 from leadwire.ports import LOOPBACK, reserve
+from leadwire.processes import Process
 from leadwire.topology import Endpoint, Topology
 from support.databases import Database, run
 from support.servers import NatsServer, OwnProcess, PostgresServer
@@ -86,13 +87,27 @@ def _token(user_id: str, company_id: str, role: str, secret: str) -> str:
 class Stack:
     """Running services. See the package's docstring for the usual calls."""
 
-    def __init__(self, topology: Topology, nats: NatsServer, companies: tuple[Company, Company], logs: Path) -> None:
-        self.topology = topology
+    def __init__(
+        self, topologies: Sequence[Topology], nats: NatsServer, companies: tuple[Company, Company], logs: Path
+    ) -> None:
+        self.topology = topologies[0]
         self.nats = nats
         self.acme, self.globex = companies
         self._processes = {
-            process.name: OwnProcess(process, logs / f"{process.name}.log") for process in topology.services()
+            process.name: OwnProcess(process, logs / f"{process.name}.log")
+            for number, topology in enumerate(topologies, start=1)
+            for process in _numbered(topology, number)
         }
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The services: api, relay, notifier, gateway; of replicas also api-2 and so on."""
+        return tuple(self._processes)
+
+    def urls(self, name: str) -> list[str]:
+        """Return the address of each replica of a service."""
+        own = [service.process for key, service in self._processes.items() if key.partition("-")[0] == name]
+        return [Endpoint(process.host, process.port).url for process in own]
 
     def client(self, role: str = "agent", company: Company | None = None, **options: Any) -> httpx.AsyncClient:
         """Return an HTTP client of the leads API, logged in as the user of this role (of Acme)."""
@@ -162,24 +177,29 @@ class Stack:
             service.forget()
 
 
+def _numbered(topology: Topology, number: int) -> Iterator[Process]:
+    """Name the processes of a second stack api-2, relay-2 and so on."""
+    for process in topology.services():
+        yield process if number == 1 else replace(process, name=f"{process.name}-{number}")
+
+
 @contextlib.contextmanager
 def running(
-    nats: NatsServer, leads: Database, notifier: Database, companies: tuple[Company, Company]
+    nats: NatsServer, leads: Database, notifier: Database, companies: tuple[Company, Company], *, replicas: int = 1
 ) -> Iterator[Stack]:
-    """Run the four services on these databases (of one server)."""
-    ports = [reserve() for _ in range(4)]
+    """Run the four services on these databases (of one server), each as often as wanted."""
+    ports = [reserve() for _ in range(4 * replicas)]
     directory = Path(tempfile.mkdtemp(prefix="leadwire-stack-"))
-    topology = plan(
-        leads.server,
-        nats,
-        [Endpoint(LOOPBACK, port.port) for port in ports],
-        directory / "apps.json",
-        (leads.name, notifier.name),
-    )
-    topology.apps_file.write_text(topology.apps())
-    stack = Stack(topology, nats, companies, directory)
+    endpoints = [Endpoint(LOOPBACK, port.port) for port in ports]
+    apps_file, databases = directory / "apps.json", (leads.name, notifier.name)
+    topologies = [
+        plan(leads.server, nats, endpoints[start : start + 4], apps_file, databases)
+        for start in range(0, len(endpoints), 4)
+    ]
+    apps_file.write_text(topologies[0].apps())
+    stack = Stack(topologies, nats, companies, directory)
     try:
-        stack.start(*(process.name for process in topology.services()))
+        stack.start(*stack.names)
         stack.wait_until_ready()
         yield stack
         assert not stack.ended(), f"Ended by themselves, with exit codes: {stack.ended()}"
