@@ -56,12 +56,12 @@ def test_orders_concern_those_who_were_there_before_them():
     wards.add("2.2", 20.0)
     assert wards.unknown_since == 10.0
     wards.know(10.0)
-    wards.order(15.0)
+    wards.order(15.0, returns=False)
     assert (wards.unknown_since, wards.overdue()) == (None, ["1.1"])
 
     wards.add("3.3", 12.0)  # established before the order, named after it
     assert wards.overdue() == ["1.1", "3.3"]
-    wards.order(14.0)  # read from the stream later, but older
+    wards.order(14.0, returns=True)  # read from the stream later, but older
     wards.add("4.4", 5.0)
     assert wards.unknown_since == 5.0
     for socket_id in ("1.1", "3.3", "4.4", "4.4"):

@@ -69,6 +69,13 @@ def test_an_admin_may_go_when_another_one_is_there() -> None:
     assert people.after(ADA, fact, NOW).tokens_since == NOW
 
 
+def test_who_signs_out_has_to_log_in_anew() -> None:
+    fact = people.sign_out(ADA)
+
+    assert (fact.user.active, fact.user.version) == (True, 4)
+    assert people.after(ADA, fact, NOW).tokens_since == NOW
+
+
 def test_who_comes_back_has_to_log_in_anew() -> None:
     fact = people.reactivate(GONE)
 

@@ -35,6 +35,7 @@ from contracts.events import (
     Stage,
     UnknownEvent,
     UserDeactivated,
+    UserSignedOut,
 )
 from contracts.push import Push, Termination
 from notifier.notices import EXCERPT, NOTICES, NoSuchUser
@@ -186,6 +187,13 @@ def test_a_deactivated_user_is_cut_off() -> None:
     [push] = react(wrapped(UserDeactivated(user=user(ANA)), id="e1"), APP_ID).pushes
 
     assert push == Termination(app_id=APP_ID, channel=f"#server-to-user-{ANA}", key="e1")
+
+
+def test_who_signed_out_is_cut_off_for_now() -> None:
+    reaction = react(wrapped(UserSignedOut(user=user(ANA)), id="e1"), APP_ID)
+
+    assert reaction.pushes == (Termination(app_id=APP_ID, channel=f"#server-to-user-{ANA}", key="e1", returns=True),)
+    assert reaction.shut_out is not None
 
 
 def test_the_author_does_not_hear_itself_and_the_request_is_traced() -> None:

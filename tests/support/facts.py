@@ -35,6 +35,7 @@ from contracts.events import (
     UserDeactivated,
     UserEvent,
     UserReactivated,
+    UserSignedOut,
     UserSummary,
 )
 
@@ -119,6 +120,7 @@ user_facts: st.SearchStrategy[UserEvent] = st.one_of(
     st.builds(UserChanged, user=users, changes=changes),
     st.builds(UserDeactivated, user=users),
     st.builds(UserReactivated, user=users),
+    st.builds(UserSignedOut, user=users),
 )
 stages = st.builds(
     Stage,

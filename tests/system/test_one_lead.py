@@ -3,6 +3,7 @@
 import asyncio
 import json
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -145,6 +146,33 @@ async def test_a_deactivated_user_loses_every_screen_and_gets_none_again(stack: 
     assert client.events("lead.created") == []
     assert refusal["status"] == 401
     assert again.events("subscribed") == []
+
+
+async def test_a_user_who_signs_out_everywhere_is_let_in_again_with_a_new_token_alone(stack: Stack) -> None:
+    left, stays = stack.acme.users["agent"], stack.acme.users["manager"]
+    async with (
+        screen("echo", stack, left, stack.acme) as client,
+        screen("echo", stack, stays, stack.acme) as colleague,
+        stack.client("agent") as api,
+    ):
+        for each in (client, colleague):
+            await each.hears("subscribed")
+        assert (await api.post("/auth/logout")).status_code == 204
+        error = await client.hears("connection-error")
+        refusal = await client.hears("refused")
+        login = await api.post("/auth/login", json={"email": left.email, "password": left.password})
+        token = login.json()["access_token"]
+        async with screen("echo", stack, replace(left, token=token), stack.acme) as again:
+            await again.hears("subscribed")
+            await api.post("/leads", json={"name": "After"}, headers={"Authorization": f"Bearer {token}"})
+            await again.hears("lead.created")
+        await colleague.hears("lead.created")
+
+    assert error["error"]["data"]["code"] == 4200
+    assert refusal["status"] == 401
+    assert client.events("lead.created") == []
+    assert len(client.events("connected")) == 2
+    assert len(colleague.events("connected")) == 1
 
 
 async def test_the_official_python_sdk_triggers_to_the_same_clients(stack: Stack) -> None:

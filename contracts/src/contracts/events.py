@@ -249,7 +249,14 @@ class UserReactivated:
     user: UserSummary
 
 
-UserEvent: TypeAlias = UserAdded | UserChanged | UserDeactivated | UserReactivated
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserSignedOut:
+    """A user has to log in anew, everywhere: they logged out, or have another password. Tokens and sockets end."""
+
+    user: UserSummary
+
+
+UserEvent: TypeAlias = UserAdded | UserChanged | UserDeactivated | UserReactivated | UserSignedOut
 
 
 StageKind: TypeAlias = Literal["open", "won", "lost"]
@@ -348,6 +355,7 @@ NAMES: Final[Mapping[type[Fact], str]] = MappingProxyType(
         UserChanged: "crm.user.changed.v1",
         UserDeactivated: "crm.user.deactivated.v1",
         UserReactivated: "crm.user.reactivated.v1",
+        UserSignedOut: "crm.user.signed_out.v1",
         PipelineChanged: "crm.pipeline.changed.v1",
         ImportStarted: "crm.import.started.v1",
         ImportFinished: "crm.import.finished.v1",

@@ -25,7 +25,9 @@ PREDECESSOR_HEADER: Final = "Nats-Last-Sequence"
 CONTROL_HEADER: Final = "Control"
 """On a message that is no event but an order to the gateways; it reaches no client. Its value is the order."""
 TERMINATE: Final = "terminate"
-"""On a user's channel: close every connection that is signed in as this user."""
+"""On a user's channel: close every connection that is this user's; an official client does not come back."""
+SEND_BACK: Final = "send_back"
+"""The same, but the client comes back at once and has to be let into its channels anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,7 +293,7 @@ class Push:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Termination:
-    """The order to close every connection that is signed in as a user.
+    """The order to close every connection that is a user's.
 
     It is stored where the user's events are, so that a gateway which is cut off gets it as soon as it catches up.
     """
@@ -301,6 +303,8 @@ class Termination:
     """The user's: `#server-to-user-<id>`."""
     key: str
     """What makes it unique, as with a push."""
+    returns: bool = False
+    """Whether clients come back at once."""
 
     @property
     def subject(self) -> str:
@@ -308,7 +312,8 @@ class Termination:
 
     @property
     def headers(self) -> dict[str, str]:
-        return {MESSAGE_ID_HEADER: f"{self.key}:{subjects.token(self.channel)}", CONTROL_HEADER: TERMINATE}
+        order = SEND_BACK if self.returns else TERMINATE
+        return {MESSAGE_ID_HEADER: f"{self.key}:{subjects.token(self.channel)}", CONTROL_HEADER: order}
 
     @property
     def body(self) -> bytes:

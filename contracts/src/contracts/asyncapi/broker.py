@@ -110,7 +110,9 @@ def messages() -> Json:
         "order": {
             "summary": "An order to the gateways, not to clients: close the connections of the user of this channel.",
             "contentType": "application/octet-stream",
-            "headers": entire({MESSAGE_ID_HEADER: _TEXT, push.CONTROL_HEADER: {"enum": [push.TERMINATE]}}),
+            "headers": entire(
+                {MESSAGE_ID_HEADER: _TEXT, push.CONTROL_HEADER: {"enum": [push.TERMINATE, push.SEND_BACK]}}
+            ),
         },
         "deadLetter": {
             "summary": "The body of the message as it came, the cause in its headers.",

@@ -38,6 +38,7 @@ from contracts.events import (
     UserChanged,
     UserDeactivated,
     UserReactivated,
+    UserSignedOut,
     UserSummary,
 )
 from contracts.push import (
@@ -117,6 +118,7 @@ FACTS: Final[tuple[Fact, ...]] = (
     UserChanged(user=_USER, changes={"role": Change(old="viewer", new="agent")}),
     UserDeactivated(user=replace(_USER, active=False)),
     UserReactivated(user=_USER),
+    UserSignedOut(user=_USER),
     PipelineChanged(
         pipeline=Pipeline(
             stages=(

@@ -25,6 +25,7 @@ from contracts.push import (
     CORRELATION_HEADER,
     EXCEPT_SOCKET_HEADER,
     PREDECESSOR_HEADER,
+    SEND_BACK,
     SEQUENCE_HEADER,
     TERMINATE,
     Push,
@@ -50,6 +51,7 @@ AWAY: Final = 0.05  # seconds between looks whether NATS is back
 FILLERS: Final = 16  # channels that fetch at once what they missed, or their last event
 STORED_AT: Final = "Nats-Time-Stamp"  # of a message from a stream, RFC 3339
 NO_HEADERS: Final[Mapping[str, str]] = {}
+_ORDERS: Final = frozenset({TERMINATE, SEND_BACK})
 NO_BOUNDS: Final = Bounds()
 
 _log = structlog.stdlib.get_logger("gateway.bus")
@@ -63,7 +65,7 @@ class Bus:
         self,
         url: str,
         *,
-        terminate: Callable[[Sequence[str]], None],
+        terminate: Callable[[Sequence[str], bool], None],
         linger: float = LINGER,
         check: float = PERIOD,
         bounds: Bounds = NO_BOUNDS,
@@ -72,7 +74,7 @@ class Bus:
 
         Args:
             url: of NATS, with user and password.
-            terminate: closes the connections with these socket ids, because an application wants it.
+            terminate: closes the connections with these socket ids, because an application wants it; whether they come back.
             linger: seconds a channel without listeners stays subscribed.
             check: seconds between two looks whether a channel misses its end.
             bounds: of a replay.
@@ -308,13 +310,13 @@ class Bus:
                         self._nats, streams.PUSH, subject, since=datetime.fromtimestamp(since, UTC)
                     ):
                         headers = message.headers or NO_HEADERS
-                        if headers.get(CONTROL_HEADER) == TERMINATE:
-                            wards.order(_time(headers[STORED_AT]))
+                        if (order := headers.get(CONTROL_HEADER)) in _ORDERS:
+                            wards.order(_time(headers[STORED_AT]), returns=order == SEND_BACK)
             except (Error, OSError, TimeoutError):  # away again: as long as it takes
                 await asyncio.sleep(AWAY)
                 continue
             wards.know(since)
-        self._send_away(room, wards.overdue())
+        self._send_away(room, wards.overdue(), returns=wards.returns)
 
     def _release(self, room: Room, tail: Tail[Msg]) -> None:
         for message in tail.release():
@@ -358,14 +360,16 @@ class Bus:
 
     def _obey(self, room: Room, headers: Mapping[str, str]) -> None:
         """Carry out an order; one of a newer version means nothing here."""
-        if headers[CONTROL_HEADER] == TERMINATE:
+        order = headers[CONTROL_HEADER]
+        if order in _ORDERS:
+            returns = order == SEND_BACK
             if room.wards is not None and STORED_AT in headers:
-                room.wards.order(_time(headers[STORED_AT]))
-            self._send_away(room, room.sockets())
+                room.wards.order(_time(headers[STORED_AT]), returns=returns)
+            self._send_away(room, room.sockets(), returns=returns)
 
-    def _send_away(self, room: Room, sockets: Sequence[str]) -> None:
+    def _send_away(self, room: Room, sockets: Sequence[str], *, returns: bool) -> None:
         if sockets:
-            self._terminate(sockets)
+            self._terminate(sockets, returns)
             _log.info("terminated", app=room.app_id, connections=len(sockets))
 
     def _expire(self, room: Room) -> None:

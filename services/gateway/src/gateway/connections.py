@@ -22,8 +22,8 @@ class Established(Timed, Protocol):
     def refuse(self, refusal: Refusal) -> None:
         """Close it, telling why."""
 
-    def send_away(self) -> None:
-        """Close it: the application ends its user's connections."""
+    def send_away(self, *, returns: bool) -> None:
+        """Close it: the application ends its user's connections, and its client comes back at once or not."""
 
     def reconsider(self, apps: Apps) -> None:
         """Go on under the rules that its app has now, or end with it."""
@@ -82,10 +82,10 @@ class Connections:
         """Forget such a connection."""
         self._parting.pop(connection, None)
 
-    def send_away(self, socket_ids: Iterable[str]) -> None:
-        """Close some connections: the application ends their user's."""
+    def send_away(self, socket_ids: Iterable[str], returns: bool) -> None:
+        """Close some connections: the application ends their user's; clients come back at once or not."""
         for socket_id in socket_ids:
-            self._established[socket_id].send_away()
+            self._established[socket_id].send_away(returns=returns)
 
     async def reconsider(self, apps: Apps) -> None:
         """Put every connection under the rules that its app has now."""

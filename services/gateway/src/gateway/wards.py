@@ -15,6 +15,8 @@ class Wards:
         self._since: dict[str, float] = {}
         self._ordered_at: float | None = None
         self._known_since: float | None = None
+        self.returns = False
+        """Whether, by the last order, the clients come back at once."""
 
     def __len__(self) -> int:
         return len(self._since)
@@ -41,9 +43,10 @@ class Wards:
         """Take note that all orders after a moment are known, and those to come will be."""
         self._known_since = since if self._known_since is None else min(self._known_since, since)
 
-    def order(self, at: float) -> None:
+    def order(self, at: float, *, returns: bool) -> None:
         """Take note that the user was sent away at a moment."""
-        self._ordered_at = at if self._ordered_at is None else max(self._ordered_at, at)
+        if self._ordered_at is None or at >= self._ordered_at:
+            self._ordered_at, self.returns = at, returns
 
     def overdue(self) -> list[str]:
         """Return the socket ids of those who were there when the user was sent away."""

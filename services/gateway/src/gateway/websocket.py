@@ -218,9 +218,9 @@ class Connection(asyncio.Protocol):
         self._cut_later()
         metrics.REFUSALS.labels(refusal.code).inc()
 
-    def send_away(self) -> None:
+    def send_away(self, *, returns: bool) -> None:
         assert self._session is not None  # only established connections have a user
-        self.refuse(TERMINATED_FOR_NOW if self._session.app.returns_terminated else TERMINATED)
+        self.refuse(TERMINATED_FOR_NOW if returns or self._session.app.returns_terminated else TERMINATED)
 
     def cut(self) -> None:
         """End the connection without waiting for anything."""

@@ -14,7 +14,7 @@ from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
 from contracts import streams
-from contracts.push import MESSAGE_ID_HEADER, TERMINATE, Push, Termination
+from contracts.push import CONTROL_HEADER, MESSAGE_ID_HEADER, Push, Termination
 from notifier import metrics
 from runtime.broker import Outgoing
 from runtime.windows import WindowPublisher
@@ -117,7 +117,7 @@ class Leftovers:
 
 
 def _event(push: Push | Termination) -> str:
-    return push.event if isinstance(push, Push) else TERMINATE
+    return push.event if isinstance(push, Push) else push.headers[CONTROL_HEADER]
 
 
 def windows(items: Sequence[_T]) -> Iterator[Sequence[_T]]:

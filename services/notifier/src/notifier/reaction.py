@@ -21,6 +21,8 @@ class Rule:
     """Whether the company's figures may be others now: always, never, or when this field changed."""
     terminates: bool = False
     """Whether the user's sockets and access tokens end."""
+    returns: bool = False
+    """Whether those sockets' clients come back at once, to be let in anew if they may."""
 
     @property
     def is_about_leads(self) -> bool:

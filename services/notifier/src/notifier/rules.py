@@ -30,6 +30,7 @@ from contracts.events import (
     UserChanged,
     UserDeactivated,
     UserReactivated,
+    UserSignedOut,
 )
 from notifier.notices import notifications
 from notifier.reaction import Reaction, Rule, ShutOut
@@ -57,6 +58,7 @@ RULES: Final[Mapping[type[Fact], Rule]] = MappingProxyType(
         ImportFinished:    Rule(company="import.progress", notices=("import_finished",)),
         ImportReverted:    Rule(company="import.progress"),
         UserDeactivated:   Rule(terminates=True),
+        UserSignedOut:     Rule(terminates=True, returns=True),
         UserAdded:         Rule(),
         UserChanged:       Rule(),
         UserReactivated:   Rule(),

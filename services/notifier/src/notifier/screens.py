@@ -35,7 +35,8 @@ STATES: Final[Mapping[type[ImportEvent], ImportState]] = MappingProxyType(
 def pushes(rule: Rule, fact: Fact, envelope: Envelope, app_id: str) -> Iterator[Push | Termination]:
     """Return what a fact stores in `PUSH`, in order."""
     if isinstance(fact, UserEvent) and rule.terminates:
-        yield Termination(app_id=app_id, channel=f"{USER_CHANNEL}{fact.user.id}", key=envelope.id)
+        channel = f"{USER_CHANNEL}{fact.user.id}"
+        yield Termination(app_id=app_id, channel=channel, key=envelope.id, returns=rule.returns)
     elif isinstance(fact, ImportEvent) and rule.company is not None:
         channel = str(CompanyChannel(envelope.companyid))
         yield _push(channel, rule.company, _import_data(fact, envelope), envelope, app_id)

@@ -50,7 +50,7 @@ async def read_me(reading: ReadingOf) -> AccountAnswer:
 
 @router.post("/password", summary="Change one's own password", responses=problems(400, 413, 422, 429))
 async def change_password(body: PasswordBody, origin: OriginOf, services: ServicesOf, request: Request) -> Login:
-    """Ends all access tokens of the user; the answer holds a new one."""
+    """Ends all access tokens of the user; the answer holds a new one. Sockets end soon after, and come back with it."""
     company = await services.directory.company(origin.company_id)
     email = company.users[str(origin.actor)].email
     if await _verified(services, request, email, body.current_password) is None:
@@ -58,15 +58,15 @@ async def change_password(body: PasswordBody, origin: OriginOf, services: Servic
         raise Problem(422, "wrong_password", "The current password is wrong.", errors=errors)
     password_hash = await services.passwords.hash(body.new_password)
     async with services.settings.changing(origin) as change:
-        await change.set_password(str(origin.actor), password_hash)
+        await change.set_password(change.company.users[str(origin.actor)], password_hash)
     return await _login(services, origin.company_id, origin.actor)
 
 
 @router.post("/logout", status_code=204, summary="Log out everywhere", responses=problems(400, 422))
 async def log_out(origin: OriginOf, services: ServicesOf) -> None:
-    """Ends all access tokens of the user, wherever they are."""
+    """Ends all access tokens of the user, wherever they are, and soon after the sockets."""
     async with services.settings.changing(origin) as change:
-        await change.end_tokens(str(origin.actor))
+        await change.end_tokens(change.company.users[str(origin.actor)])
 
 
 async def _verified(services: Services, request: Request, email: str, password: str) -> tuple[UUID, UUID] | None:

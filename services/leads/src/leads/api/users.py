@@ -142,14 +142,14 @@ async def read_user(user_id: UUID, reading: ReadingOf, response: Response) -> Pe
 async def change_user(
     user_id: UUID, body: UserPatchBody, origin: OriginOf, version: IfMatchOf, services: ServicesOf, response: Response
 ) -> PersonAnswer:
-    """A new role counts from the next request on. A new password ends all access tokens of the user."""
+    """A new role counts from the next request on. A new password ends all access tokens and sockets of the user."""
     password_hash = await services.passwords.hash(body.password) if body.password else None
     async with services.settings.changing(origin) as change:
         user = people.find(change.company, str(user_id), version)
         if fact := people.change(change.company, user, body.patch()):
             user = await change.change_user(user, fact)
         if password_hash is not None:
-            await change.set_password(user.id, password_hash)
+            user = await change.set_password(user, password_hash)
     return _answer(user, change.position, response)
 
 

@@ -13,6 +13,7 @@ from contracts.events import (
     UserDeactivated,
     UserEvent,
     UserReactivated,
+    UserSignedOut,
     UserSummary,
 )
 from leads.domain.company import Company, SettingsRefusal, TooMany, User
@@ -115,10 +116,15 @@ def reactivate(user: User) -> UserReactivated | None:
     return None if user.active else UserReactivated(user=_next(user, active=True))
 
 
+def sign_out(user: User) -> UserSignedOut:
+    """End all access tokens that somebody has."""
+    return UserSignedOut(user=_next(user))
+
+
 def after(user: User | None, fact: UserEvent, now: datetime) -> User:
-    """Return the user after a fact. Who leaves, or comes back, has to log in anew."""
+    """Return the user after a fact. Who leaves, comes back or signs out has to log in anew."""
     tokens_since = user.tokens_since if user else None
-    if isinstance(fact, UserDeactivated | UserReactivated):
+    if isinstance(fact, UserDeactivated | UserReactivated | UserSignedOut):
         tokens_since = now
     shown = fact.user
     return User(

@@ -44,7 +44,6 @@ UPDATE users SET
 WHERE company_id = :company_id AND id = :id
 """)
 PASSWORD: Final = text("UPDATE users SET password_hash = :password_hash WHERE company_id = :company_id AND id = :id")
-END_TOKENS: Final = text("UPDATE users SET tokens_since = :since WHERE company_id = :company_id AND id = :id")
 IN_STAGE: Final = text("""
 SELECT count(*) FROM (SELECT FROM leads WHERE company_id = :company_id AND status = :key LIMIT :most) AS counted
 """)
@@ -136,6 +135,15 @@ class Change:
         await self._run(CHANGE_USER, **_columns(changed))
         return changed
 
+    async def set_password(self, user: User, password_hash: str) -> User:
+        """Give somebody another password. Whoever knew the old one has to log in anew."""
+        await self._run(PASSWORD, id=UUID(user.id), password_hash=password_hash)
+        return await self.end_tokens(user)
+
+    async def end_tokens(self, user: User) -> User:
+        """Make the access tokens that a user has void."""
+        return await self.change_user(user, people.sign_out(user))
+
     async def change_pipeline(self, fact: PipelineChanged) -> None:
         self.facts.append(fact)
         stages = Jsonb([asdict(stage) for stage in fact.pipeline.stages])
@@ -145,15 +153,6 @@ class Change:
 
     async def change_company(self, name: str, region: str | None, currency: str | None) -> None:
         await self._run(COMPANY, name=name, region=region, currency=currency)
-
-    async def set_password(self, user_id: str, password_hash: str) -> None:
-        """Give somebody another password. Whoever knew the old one has to log in anew."""
-        await self._run(PASSWORD, id=UUID(user_id), password_hash=password_hash)
-        await self.end_tokens(user_id)
-
-    async def end_tokens(self, user_id: str) -> None:
-        """Make the access tokens that a user has void."""
-        await self._run(END_TOKENS, id=UUID(user_id), since=self._origin.at)
 
     async def put_source(self, source: Source) -> None:
         await self._put(SourceRow(company_id=self._origin.company_id, **asdict(source)))
