@@ -74,7 +74,8 @@ class Bus:
 
         Args:
             url: of NATS, with user and password.
-            terminate: closes the connections with these socket ids, because an application wants it; whether they come back.
+            terminate: closes the connections with these socket ids, because an application wants it; the other
+                argument says whether their clients come back at once.
             linger: seconds a channel without listeners stays subscribed.
             check: seconds between two looks whether a channel misses its end.
             bounds: of a replay.
