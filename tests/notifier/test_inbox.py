@@ -301,6 +301,21 @@ async def test_a_deactivated_users_tokens_end_and_later_ones_count(
         assert (await elsewhere.get("/notifications")).status_code == 200
 
 
+async def test_an_inbox_keeps_as_many_as_it_may_and_screens_hear_what_goes(world: World) -> None:
+    async with world.leads.answering():
+        before = await world.running_notifier()
+        await assign(world, 5)
+        await heard(world, 5)
+        before.kill()
+        notifier = await world.running_notifier(NOTIFIER_KEPT_NOTIFICATIONS="2")
+        *_created, gone = await heard(world, 6)
+        async with world.client(notifier, BEN) as ben:
+            answer = await ben.get("/notifications")
+
+    assert (gone["event"], gone["all_before"], gone["unread"]) == ("notification.read", 4, 2)
+    assert (numbers(answer), answer.json()["meta"]["unread"]) == ([5, 4], 2)
+
+
 async def test_it_describes_itself(notifier: NotifierProcess) -> None:
     async with httpx.AsyncClient(base_url=notifier.url) as http:
         document = (await http.get("/openapi.json")).json()

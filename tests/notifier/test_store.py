@@ -182,3 +182,39 @@ async def test_what_is_asked_meanwhile_is_no_part_of_a_batch(store: Store) -> No
     await asyncio.gather(commit(), ask(), ask())
 
     assert [one.data["number"] for one in await store.waiting(100)] == list(range(1, 51))
+
+
+async def test_an_inbox_keeps_its_newest_and_what_goes_counts_as_read(
+    store: Store, notifier_database: Database
+) -> None:
+    await store.commit(batch(6, *map(telling, range(1, 7)), telling(7, EVA)))
+    await store.sent([one.id for one in await store.waiting(10)])
+    with psycopg.connect(notifier_database.url("postgres"), autocommit=True) as connection:
+        connection.execute("UPDATE notifications SET read_at = now() WHERE user_id = %s AND number = 1", [BEN])
+        connection.execute("UPDATE inboxes SET unread = 5 WHERE user_id = %s", [BEN])
+
+        assert [await store.forget_notifications(kept=2), await store.forget_notifications(kept=2)] == [4, 0]
+
+        left = connection.execute("SELECT user_id::text, number FROM notifications ORDER BY user_id, number").fetchall()
+        counts = connection.execute("SELECT number, unread, revision FROM inboxes WHERE user_id = %s", [BEN]).fetchone()
+    assert left == [(BEN, 5), (BEN, 6), (EVA, 1)]
+    assert counts == (6, 2, 7)
+    [push] = await store.waiting(10)
+    assert (push.user_id, push.event) == (BEN, "notification.read")
+    assert push.data == {"all_before": 5, "read": True, "unread": 2, "revision": 7}
+
+
+async def test_finished_jobs_and_old_dead_letters_are_forgotten(store: Store, notifier_database: Database) -> None:
+    jobs = [JobPart(company_id=ACME, job_id=job, count=1, position=9) for job in ("done", "owed", "new")]
+    passing = Advance(company_id=ACME, position=9, passed_over=[2, 3])
+    await store.commit(Changes(push_sequence=0, advances=[passing], jobs=jobs))
+    for job in ("done", "new"):
+        await store.job_was_signalled(ACME, JobState(job, 1, 9))
+    with psycopg.connect(notifier_database.url("postgres"), autocommit=True) as connection:
+        connection.execute("UPDATE jobs SET since = now() - interval '40 days' WHERE job_id <> 'new'")
+        connection.execute("UPDATE passed_over SET since = now() - interval '40 days' WHERE position = 2")
+
+        assert (await store.forget_jobs(), await store.forget_passed_over()) == (1, 1)
+
+        assert connection.execute("SELECT job_id FROM jobs ORDER BY job_id").fetchall() == [("new",), ("owed",)]
+    assert [await store.is_passed_over(ACME, position) for position in (2, 3)] == [False, True]

@@ -70,6 +70,7 @@ async def serve(settings: Settings) -> None:
         database_url=settings.writer_database_url.get_secret_value(),
         nats_url=settings.nats_url.get_secret_value(),
         app_id=settings.pusher_app_id,
+        kept_notifications=settings.kept_notifications,
         clock=time.monotonic,
         chance=random.random,
     )

@@ -21,6 +21,7 @@ from notifier.leads_client import LeadsClient
 from notifier.outflow import Outflow
 from notifier.published import PushStream
 from notifier.pulse import Spawn
+from notifier.retention import Retention
 from notifier.retries import Retries
 from notifier.stats import StatsPusher
 from notifier.store import Store
@@ -47,6 +48,7 @@ class Notifier:
         database_url: str,
         nats_url: str,
         app_id: str,
+        kept_notifications: int,
         clock: Callable[[], float],
         chance: Callable[[], float],
     ) -> None:
@@ -62,6 +64,7 @@ class Notifier:
         self._leader = Leader(database_url)
         self._watch = ConsumerWatch(clock)
         self._app_id = app_id
+        self._kept_notifications = kept_notifications
         self._clock = clock
         self._chance = chance
         self._nats_url = nats_url
@@ -122,6 +125,7 @@ class Notifier:
         stats = StatsPusher(js, leads, store, app_id=self._app_id, spawn=spawn, backoff=self._backoff())
         jobs = JobSignals(js, store, app_id=self._app_id, spawn=spawn, backoff=self._backoff())
         outflow = Outflow(effects, backoff=self._backoff())
+        retention = Retention(store, kept=self._kept_notifications)
         handler = BatchHandler(
             Outlets(effects=effects, store=store, stats=stats, jobs=jobs),
             leads,
@@ -140,7 +144,7 @@ class Notifier:
         await stats.resume()
         await jobs.resume()
         starting = spawn(self._start(handler))
-        flowing = spawn(outflow.run())
+        flowing, forgetting = spawn(outflow.run()), spawn(retention.run())
         stop_answering = await retries.listen(client)
         try:
             yield
@@ -149,8 +153,9 @@ class Notifier:
                 await stop_answering()
             handler.stop()
             outflow.stop()
+            retention.stop()
             starting.cancel()
-            await asyncio.wait([starting, flowing])
+            await asyncio.wait([starting, flowing, forgetting])
             await self._facts.stop()
             stats.stop()
             jobs.stop()

@@ -33,6 +33,8 @@ class Settings(DatabaseSettings):
     """Path under which a proxy serves the API, such as `/api/notifier`."""
     pool_size: int = Field(default=5, ge=1, le=1000)
     """Database connections for requests."""
+    kept_notifications: int = Field(default=1000, ge=1, le=100_000)
+    """How many of its newest notifications an inbox keeps."""
 
 
 class OperatorSettings(FileSettings):

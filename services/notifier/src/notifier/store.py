@@ -119,6 +119,58 @@ _STATS_OWED = "SELECT company_id::text FROM cursors WHERE stats_due > stats_push
 _STATS_PUSHED = """
 UPDATE cursors SET stats_pushed = %(position)s WHERE company_id = %(company)s AND stats_pushed < %(position)s
 """
+# Locks the inboxes first, in one order, as everybody does. What goes is told as read: it counts as unread no more.
+_FORGET_NOTIFICATIONS = """
+WITH full_inbox AS MATERIALIZED (
+    SELECT company_id, user_id, number - %(kept)s AS last FROM inboxes AS inbox
+    WHERE number > %(kept)s AND EXISTS (
+        SELECT FROM notifications AS old
+        WHERE (old.company_id, old.user_id) = (inbox.company_id, inbox.user_id)
+          AND old.number <= inbox.number - %(kept)s
+    )
+    ORDER BY company_id, user_id LIMIT %(inboxes)s FOR UPDATE
+), gone AS (
+    DELETE FROM notifications USING (
+        SELECT oldest.id
+        FROM full_inbox AS inbox, LATERAL (
+            SELECT id FROM notifications AS old
+            WHERE (old.company_id, old.user_id) = (inbox.company_id, inbox.user_id) AND old.number <= inbox.last
+            ORDER BY old.number LIMIT %(each)s
+        ) AS oldest
+    ) AS old
+    WHERE notifications.id = old.id
+    RETURNING notifications.company_id, notifications.user_id, notifications.number, notifications.read_at
+), lost AS (
+    SELECT company_id, user_id, max(number) AS last, count(*) FILTER (WHERE read_at IS NULL) AS unread
+    FROM gone GROUP BY company_id, user_id
+), changed AS (
+    UPDATE inboxes AS inbox SET revision = inbox.revision + 1, unread = inbox.unread - lost.unread
+    FROM lost WHERE (inbox.company_id, inbox.user_id) = (lost.company_id, lost.user_id) AND lost.unread > 0
+    RETURNING inbox.company_id, inbox.user_id, inbox.unread, inbox.revision, lost.last
+), told AS (
+    INSERT INTO outbox (company_id, user_id, key, event, data)
+    SELECT company_id, user_id, 'inbox:' || revision, 'notification.read',
+           jsonb_build_object('all_before', last + 1, 'read', true, 'unread', unread, 'revision', revision)
+    FROM changed
+)
+SELECT count(*) FROM gone
+"""
+# A job that goes on after so long is counted from nothing again: its signal says only that there is something new.
+_FORGET_JOBS = """
+WITH gone AS (
+    DELETE FROM jobs WHERE signalled >= position AND since < now() - make_interval(days => %(days)s) RETURNING job_id
+) SELECT count(*) FROM gone
+"""
+_FORGET_PASSED_OVER = """
+WITH gone AS (
+    DELETE FROM passed_over WHERE since < now() - make_interval(days => %(days)s) RETURNING position
+) SELECT count(*) FROM gone
+"""
+JOB_DAYS: Final = 30
+PASSED_OVER_DAYS: Final = 31
+"""A day longer than a dead letter is kept: without its row it could not be applied."""
+_INBOXES_AT_ONCE: Final = 20
+_NOTIFICATIONS_AT_ONCE: Final = 200  # of each inbox: a step is short, since facts wait for it
 
 
 _BODIES: Final = TypeAdapter(list[Notification])
@@ -277,6 +329,23 @@ class Store:
     async def stats_were_pushed(self, company_id: str, position: int) -> None:
         """Remember the position that the pushed figures reflect."""
         await self._execute(_STATS_PUSHED, {"company": company_id, "position": position})
+
+    async def forget_notifications(self, *, kept: int) -> int:
+        """Take a step towards inboxes of no more than `kept` notifications, oldest first; return how many went."""
+        values = {"kept": kept, "inboxes": _INBOXES_AT_ONCE, "each": _NOTIFICATIONS_AT_ONCE}
+        return await self._count(_FORGET_NOTIFICATIONS, values)
+
+    async def forget_jobs(self) -> int:
+        """Forget bulk jobs that were finished long ago; return how many."""
+        return await self._count(_FORGET_JOBS, {"days": JOB_DAYS})
+
+    async def forget_passed_over(self) -> int:
+        """Forget positions whose dead letters are not kept any more; return how many."""
+        return await self._count(_FORGET_PASSED_OVER, {"days": PASSED_OVER_DAYS})
+
+    async def _count(self, statement: str, values: Mapping[str, Any]) -> int:
+        [(count,)] = await self._rows(statement, values)
+        return int(count)
 
     async def _execute(self, statement: str, values: Mapping[str, Any] | None = None) -> None:
         async with self._turn:
