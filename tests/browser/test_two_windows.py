@@ -32,8 +32,8 @@ async def test_what_one_window_does_the_other_shows_at_once(stack: Stack) -> Non
         await expect(row(author, "Ada Lovelace")).to_have_count(1)
         await expect(row(colleague, "Ada Lovelace")).to_have_count(1)
         await expect(colleague.get_by_test_id("toast").first).to_contain_text("Ada Lovelace")
-        await expect(colleague.get_by_test_id("stat-total")).to_contain_text("1")
-        await expect(author.get_by_test_id("stat-total")).to_contain_text("1")
+        await expect(colleague.get_by_test_id("page-count")).to_contain_text("1")
+        await expect(author.get_by_test_id("page-count")).to_contain_text("1")
 
         await row(colleague, "Ada Lovelace").get_by_test_id("edit-lead").click()
         await colleague.get_by_test_id("field-name").fill("Countess of Lovelace")
@@ -52,7 +52,7 @@ async def test_what_one_window_does_the_other_shows_at_once(stack: Stack) -> Non
         await author.get_by_test_id("confirm-delete").click()
         await expect(row(colleague, "Grace Hopper")).to_have_count(0)
         await expect(row(author, "Grace Hopper")).to_have_count(0)
-        await expect(colleague.get_by_test_id("stat-total")).to_contain_text("1")
+        await expect(colleague.get_by_test_id("page-count")).to_contain_text("1")
 
 
 async def test_another_companys_window_sees_nothing(stack: Stack) -> None:
@@ -66,7 +66,7 @@ async def test_another_companys_window_sees_nothing(stack: Stack) -> None:
 
         assert len(await shown_ids(spy)) == 1
         assert len(await shown_ids(author)) == 1
-        await expect(spy.get_by_test_id("stat-total")).to_contain_text("1")
+        await expect(spy.get_by_test_id("page-count")).to_contain_text("1")
 
 
 async def test_a_stale_edit_is_explained_and_changes_nothing(stack: Stack) -> None:
@@ -103,7 +103,7 @@ async def test_a_window_whose_gateway_was_killed_catches_up_without_loading_anyt
         await create_lead(page, "Ada Lovelace")
         await expect(row(page, "Ada Lovelace")).to_have_count(1)
         (lead,) = (await api.get("/leads")).json()["data"]
-        await expect(page.get_by_test_id("stat-total")).to_contain_text("1")
+        await expect(page.get_by_test_id("page-count")).to_contain_text("1")
         loaded: list[str] = []
         page.on("request", lambda request: loaded.append(request.url) if "/leads" in request.url else None)
 
@@ -118,7 +118,7 @@ async def test_a_window_whose_gateway_was_killed_catches_up_without_loading_anyt
 
         await expect(page.locator(ROWS)).to_have_count(4)
         await expect(row(page, "Countess of Lovelace")).to_have_count(1)
-        await expect(page.get_by_test_id("stat-total")).to_contain_text("4")
+        await expect(page.get_by_test_id("page-count")).to_contain_text("4")
         assert await shown_ids(page) == [one["id"] for one in (await api.get("/leads")).json()["data"]]
         assert not loaded
 

@@ -97,7 +97,8 @@ def test_a_process_runs_as_nobody_on_a_root_that_it_cannot_write(deployment: Dep
         refusal = run("docker", "exec", container["Id"], "sh", "-c", "touch /opt/leadwire/x 2>&1 || true")
         assert "Read-only" in refusal
         shown = {variable.partition("=")[0] for variable in container["Config"]["Env"]}
-        assert not {name for name in shown if name.endswith(("_SECRET", "_URL"))} - {"GATEWAY_WEB_API_URL"}
+        told_openly = {"GATEWAY_WEB_API_URL", "GATEWAY_WEB_NOTIFIER_URL"}
+        assert not {name for name in shown if name.endswith(("_SECRET", "_URL"))} - told_openly
 
 
 @pytest.mark.parametrize("service", SERVICES)

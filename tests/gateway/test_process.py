@@ -149,6 +149,10 @@ async def test_without_a_screen_its_paths_do_not_exist(gateway):
             assert (answer.status_code, answer.text) == (404, "Not Found\n")
 
 
+API = "https://api.example.org/v1"
+INBOX = "https://inbox.example.org"
+
+
 class TestScreen:
     """The built web screen, by a gateway of its own."""
 
@@ -158,7 +162,7 @@ class TestScreen:
         (tmp_path / "assets").mkdir()
         (tmp_path / "assets/index-4f2a.js").write_text("1")
         (tmp_path / "favicon.svg").write_text("<svg/>")
-        self.gateway = new_gateway(nats, web_dir=str(tmp_path), web_api_url="https://api.example.org/v1")
+        self.gateway = new_gateway(nats, web_dir=str(tmp_path), web_api_url=API, web_notifier_url=INBOX)
         async with httpx.AsyncClient(base_url=self.gateway.url) as http:
             yield http
 
@@ -171,7 +175,7 @@ class TestScreen:
             assert answer.headers["x-content-type-options"] == "nosniff"
             policy = answer.headers["content-security-policy"]
             assert f"ws://127.0.0.1:{self.gateway.port}" in policy
-            assert " https://api.example.org;" in policy
+            assert " https://api.example.org https://inbox.example.org;" in policy
             assert "frame-ancestors 'none'" in policy
 
         script = await http.get("/assets/index-4f2a.js")
@@ -188,7 +192,7 @@ class TestScreen:
         assert (await http.post("/leads")).status_code == 405
 
         config = await http.get("/config.json")
-        assert config.json() == {"apiUrl": "https://api.example.org/v1", "appKey": APP["key"]}
+        assert config.json() == {"apiUrl": API, "notifierUrl": INBOX, "appKey": APP["key"]}
         assert config.headers["cache-control"] == "no-store"
 
         async with self.gateway.connect() as client:

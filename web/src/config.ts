@@ -3,6 +3,8 @@
 export interface Config {
   /** Leads service, without trailing slash; '' when it shares the page's origin. */
   apiUrl: string;
+  /** Notifier, likewise. */
+  notifierUrl: string;
   appKey: string;
 }
 
@@ -11,6 +13,10 @@ export async function loadConfig(): Promise<Config> {
   if (!response.ok) {
     throw new Error(`/config.json answered ${response.status}`);
   }
-  const { apiUrl, appKey } = (await response.json()) as Config;
-  return { apiUrl: apiUrl.replace(/\/+$/, ''), appKey };
+  const { apiUrl, notifierUrl, appKey } = (await response.json()) as Config;
+  return { apiUrl: withoutSlash(apiUrl), notifierUrl: withoutSlash(notifierUrl), appKey };
+}
+
+function withoutSlash(url: string): string {
+  return url.replace(/\/+$/, '');
 }

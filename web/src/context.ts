@@ -4,11 +4,19 @@ import { inject, type InjectionKey } from 'vue';
 
 import type { LiveEcho } from './echo';
 import type { Api } from './lib/api';
+import type { Http } from './lib/http';
+import type { Trace } from './lib/trace';
 import type { Session } from './session';
+import type { Toasts } from './composables/useToasts';
 
 export interface Context {
   api: Api;
+  /** The notifier: the inbox. */
+  inbox: Http;
   session: Session;
+  toasts: Toasts;
+  /** What went over the wire, for the debug drawer. */
+  trace: Trace;
   connect: (token: string) => LiveEcho;
 }
 

@@ -5,6 +5,7 @@ import Pusher from 'pusher-js';
 
 import type { Config } from './config';
 import { resume } from './lib/resume';
+import type { Trace } from './lib/trace';
 
 export type LiveEcho = Echo<'pusher'>;
 
@@ -16,7 +17,7 @@ declare global {
 }
 
 /** Connect, and leave the client at `window.Echo`, where Laravel developers look for it. */
-export function connectEcho(config: Config, token: string): LiveEcho {
+export function connectEcho(config: Config, token: string, trace: Trace): LiveEcho {
   const secure = location.protocol === 'https:';
   const port = Number(location.port) || (secure ? 443 : 80);
 
@@ -38,6 +39,20 @@ export function connectEcho(config: Config, token: string): LiveEcho {
       paramsProvider: resuming.paramsProvider,
     },
   });
-  resuming.attach(window.Echo.connector.pusher);
+  const { pusher } = window.Echo.connector;
+  resuming.attach(pusher);
+  traceInto(pusher, trace);
   return window.Echo;
+}
+
+function traceInto({ connection }: Pusher, trace: Trace): void {
+  connection.bind('state_change', ({ current }: { current: string }) =>
+    trace.turned(current, current === 'connected' ? connection.socket_id : ''),
+  );
+  connection.bind('error', ({ error }: { error?: { data?: { code?: number; message?: string } } }) =>
+    trace.turned('error', [error?.data?.code, error?.data?.message].filter(Boolean).join(' ')),
+  );
+  connection.bind('message', ({ event, channel, data }: { event: string; channel?: string; data?: unknown }) =>
+    trace.heard(event, channel ?? null, data),
+  );
 }

@@ -1,15 +1,20 @@
-/** Languages: the browser's choice at first, the person's choice from then on. */
+/** Languages: the browser's choice at first, the person's choice from then on. Only the one in use is loaded. */
 
+import type { WritableComputedRef } from 'vue';
 import { createI18n } from 'vue-i18n';
 
-import en from './locales/en';
-import ptBR from './locales/pt-BR';
+import type { Messages } from './locales/en';
 
 export const LOCALES = { 'pt-BR': 'Português', en: 'English' } as const;
 
 export type Locale = keyof typeof LOCALES;
 
 const STORAGE_KEY = 'leadwire.locale';
+
+const LOADERS: Record<Locale, () => Promise<{ default: Messages }>> = {
+  en: () => import('./locales/en'),
+  'pt-BR': () => import('./locales/pt-BR'),
+};
 
 export function preferredLocale(remembered: string | null, browser: readonly string[]): Locale {
   if (remembered !== null && remembered in LOCALES) {
@@ -19,13 +24,23 @@ export function preferredLocale(remembered: string | null, browser: readonly str
   return known === 'pt' ? 'pt-BR' : 'en';
 }
 
-export function createTranslations() {
+export async function createTranslations() {
   const locale = preferredLocale(localStorage.getItem(STORAGE_KEY), navigator.languages);
+  const i18n = createI18n({ legacy: false, locale, messages: { [locale]: (await LOADERS[locale]()).default } });
   document.documentElement.lang = locale;
-  return createI18n({ legacy: false, locale, fallbackLocale: 'en', messages: { en, 'pt-BR': ptBR } });
+  return i18n;
 }
 
-export function rememberLocale(locale: Locale): void {
-  localStorage.setItem(STORAGE_KEY, locale);
+/** As much of what `useI18n` returns as it takes to switch. */
+interface Translations {
+  locale: WritableComputedRef<string>;
+  setLocaleMessage: (locale: string, messages: Messages) => void;
+}
+
+/** Show another language, once its words are here. */
+export async function switchLocale(i18n: Translations, locale: Locale): Promise<void> {
+  i18n.setLocaleMessage(locale, (await LOADERS[locale]()).default);
+  i18n.locale.value = locale;
   document.documentElement.lang = locale;
+  localStorage.setItem(STORAGE_KEY, locale);
 }

@@ -1,32 +1,51 @@
-/** Builds the application: configuration, session, api, translations; hands them to the components. */
+/** Builds the application: configuration, session, services, translations; hands them to the components. */
 
 import { createApp } from 'vue';
 
 import App from './App.vue';
-import StartFailure from './components/StartFailure.vue';
+import { createToasts } from './composables/useToasts';
 import { loadConfig, type Config } from './config';
 import { contextKey } from './context';
 import { connectEcho } from './echo';
 import { createTranslations } from './i18n';
+import StartFailure from './layout/StartFailure.vue';
 import { createApi } from './lib/api';
+import { createHttp } from './lib/http';
+import { createTrace } from './lib/trace';
+import { createAppRouter } from './router';
 import { createSession } from './session';
 import './styles/main.css';
+import { startTheme } from './theme';
 
 function build(config: Config) {
   const session = createSession(sessionStorage);
-  const api = createApi({
-    baseUrl: config.apiUrl,
-    fetch: (...request) => fetch(...request),
-    token: () => session.login.value?.access_token ?? null,
-    socketId: () => window.Echo?.socketId(),
-    onUnauthorized: session.expire,
-  });
-  const connect = (token: string) => connectEcho(config, token);
-  return createApp(App).provide(contextKey, { api, session, connect });
+  const trace = createTrace();
+  const service = (baseUrl: string) =>
+    createHttp({
+      baseUrl,
+      fetch: (...request) => fetch(...request),
+      token: () => session.login.value?.access_token ?? null,
+      socketId: () => window.Echo?.socketId(),
+      onUnauthorized: session.expire,
+      onExchange: trace.asked,
+    });
+  const context = {
+    api: createApi(service(config.apiUrl)),
+    inbox: service(config.notifierUrl),
+    session,
+    toasts: createToasts(),
+    trace,
+    connect: (token: string) => connectEcho(config, token, trace),
+  };
+  return createApp(App).provide(contextKey, context).use(createAppRouter());
 }
 
-const app = await loadConfig().then(build, (error: unknown) => {
-  console.error(error);
-  return createApp(StartFailure);
-});
-app.use(createTranslations()).mount('#app');
+startTheme();
+const [app, translations] = await Promise.all([
+  loadConfig().then(build, (error: unknown) => {
+    console.error(error);
+    return createApp(StartFailure);
+  }),
+  createTranslations(),
+]);
+app.use(translations).mount('#app');

@@ -115,6 +115,7 @@ class Topology:
         web = {
             "GATEWAY_WEB_DIR": str(self.web_dir),
             "GATEWAY_WEB_API_URL": self.public_leads_url,
+            "GATEWAY_WEB_NOTIFIER_URL": self.public_notifier_url,
         }
         return self._service(
             GATEWAY,

@@ -8,8 +8,7 @@ import { changed, extended, filtered, hydrated, loading, opened, type LeadPage }
 import { persistent, type LoadFailure } from '../lib/persistent';
 import { Problem } from '../lib/problem';
 import type { Position } from '../lib/resume';
-import { newer } from '../lib/stats';
-import type { Colleague, LeadEvent, PositionedStats, Source, Status, User } from '../types';
+import type { LeadEvent, User } from '../types';
 
 const RESUBSCRIBE_DELAY = 3_000; // ms; pusher-js itself retries a refused subscription only on its next connection
 
@@ -23,9 +22,6 @@ interface Options {
 
 export function useLeadsRealtime({ api, echo, user, onCreated }: Options) {
   const list = shallowRef(opened(null));
-  const stats = shallowRef<PositionedStats | null>(null);
-  const colleagues = shallowRef<readonly Colleague[]>([]);
-  const sources = shallowRef<readonly Source[]>([]);
   /** Why the list could not be loaded, or null. It goes when the list is loaded after all. */
   const failure = shallowRef<LoadFailure | null>(null);
   /** Why a channel could not be joined, or null. */
@@ -35,10 +31,6 @@ export function useLeadsRealtime({ api, echo, user, onCreated }: Options) {
 
   const hydration = persistent(hydrate, report);
   const older = persistent(extend, report);
-  const figures = persistent(async (signal) => show(await api.stats(signal)));
-  const people = persistent(async (signal) => {
-    [colleagues.value, sources.value] = await Promise.all([api.users(signal), api.sources(signal)]);
-  });
 
   function report(error: LoadFailure | null): void {
     failure.value = error;
@@ -49,7 +41,7 @@ export function useLeadsRealtime({ api, echo, user, onCreated }: Options) {
     older.stop();
     list.value = loading(list.value);
     const wanted = list.value.rows.length;
-    const pages: [LeadPage, ...LeadPage[]] = [await api.leads(list.value.filter, signal)];
+    const pages: [LeadPage, ...LeadPage[]] = [await api.leads({ limit: 50, ...(list.value.filter !== null && { status: list.value.filter }) }, signal)];
     let last = pages[0];
     let count = last.rows.length;
     while (last.next !== null && count < wanted) {
@@ -64,7 +56,7 @@ export function useLeadsRealtime({ api, echo, user, onCreated }: Options) {
     touched.clear();
   }
 
-  function setFilter(filter: Status | null): void {
+  function setFilter(filter: string | null): void {
     list.value = filtered(list.value, filter);
     hydration.run();
   }
@@ -104,10 +96,6 @@ export function useLeadsRealtime({ api, echo, user, onCreated }: Options) {
     }
   }
 
-  function show(incoming: PositionedStats): void {
-    stats.value = newer(stats.value, incoming);
-  }
-
   /** A channel that was resumed has brought everything since; one that begins anew has not. */
   function onPosition(load: () => void) {
     return ({ resumed }: Position) => resumed === false && load();
@@ -121,15 +109,8 @@ export function useLeadsRealtime({ api, echo, user, onCreated }: Options) {
     .listen('.leadwire:position', onPosition(hydration.run))
     .subscribed(() => {
       refused.value = null;
-      people.run();
     })
     .error((error: unknown) => onRefused(error, company));
-
-  const tiles = echo.private(`cache-company.${user.company_id}.stats`);
-  tiles
-    .listen('.stats.updated', show)
-    .listen('.leadwire:position', onPosition(figures.run))
-    .error((error: unknown) => onRefused(error, tiles));
 
   const resubscriptions = new Set<ReturnType<typeof setTimeout>>();
 
@@ -139,7 +120,6 @@ export function useLeadsRealtime({ api, echo, user, onCreated }: Options) {
     if (status !== 403) {
       resubscriptions.add(setTimeout(() => channel.subscribe(), RESUBSCRIBE_DELAY));
     }
-    people.run(); // a token that has expired is refused here too, and that ends the session
     loadUnlessLoaded();
   }
 
@@ -147,7 +127,6 @@ export function useLeadsRealtime({ api, echo, user, onCreated }: Options) {
   function loadUnlessLoaded(): void {
     if (list.value.base === null) {
       hydration.run();
-      figures.run();
     }
   }
 
@@ -159,10 +138,10 @@ export function useLeadsRealtime({ api, echo, user, onCreated }: Options) {
     resubscriptions.forEach(clearTimeout);
     connection.unbind('unavailable', loadUnlessLoaded);
     connection.unbind('failed', loadUnlessLoaded);
-    for (const work of [hydration, older, figures, people]) {
+    for (const work of [hydration, older]) {
       work.stop();
     }
   });
 
-  return { list, stats, colleagues, sources, failure, refused, touched, setFilter, loadMore, applyOwn };
+  return { list, failure, refused, touched, setFilter, loadMore, applyOwn };
 }

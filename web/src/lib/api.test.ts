@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { createApi, type Api } from './api';
+import { createHttp } from './http';
 import { Problem, Unreachable } from './problem';
 
 interface Received {
@@ -32,13 +33,14 @@ beforeEach(async () => {
     response.end(JSON.stringify(reply.body));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  api = createApi({
+  const http = createHttp({
     baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     fetch,
     token: () => token,
     socketId: () => '12.34',
     onUnauthorized: () => (unauthorized += 1),
   });
+  api = createApi(http);
 });
 
 afterEach(() => new Promise((resolve) => server.close(resolve)));
@@ -100,7 +102,7 @@ test('an error page of something in between is a refusal without details', async
 test('a refused token is reported, a refused password is not', async () => {
   reply = { status: 401, type: 'application/problem+json', body: {} };
 
-  await expect(api.users(signal)).rejects.toBeInstanceOf(Problem);
+  await expect(api.people(signal)).rejects.toBeInstanceOf(Problem);
   token = null;
   await expect(api.login('ana@example.com', 'wrong')).rejects.toBeInstanceOf(Problem);
 

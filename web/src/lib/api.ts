@@ -1,16 +1,25 @@
 /** The leads service over HTTP. */
 
-import type { Colleague, Lead, LeadInput, PositionedStats, Source, Stats, Status, User } from '../types';
+import type {
+  CompanyAnswer,
+  FieldsPage,
+  LeadAnswer,
+  LeadPage as LeadsAnswer,
+  ListedLeadAnswer,
+  PeoplePage,
+  PipelineAnswer,
+  SourcesPage,
+  StatsAnswer,
+  ViewAnswer,
+  ViewsPage,
+} from '../api/leads';
+import type { Lead, LeadPatchBody, Login, NewLeadBody, NewViewBody, PositionedStats } from '../types';
+import type { Http, Query } from './http';
 import type { LeadPage } from './leadList';
-import { problemOf, Unreachable } from './problem';
 
-const PAGE_SIZE = 50;
+export type { Login };
 
-interface Envelope<T> {
-  data: T;
-  meta: { position: number };
-  links?: { next: string | null };
-}
+export type LeadInput = Partial<LeadPatchBody>;
 
 /** What a command came to. */
 export interface Outcome {
@@ -22,114 +31,59 @@ export interface Outcome {
   facts: number;
 }
 
-export interface Login {
-  access_token: string;
-  user: User;
-}
-
-export interface ApiOptions {
-  /** No trailing slash; '' for the page's own origin. */
-  baseUrl: string;
-  fetch: typeof fetch;
-  token: () => string | null;
-  /** This tab's socket: the server does not push a command's event back to it. */
-  socketId: () => string | undefined;
-  /** A token was sent and refused. */
-  onUnauthorized: () => void;
-}
-
 export type Api = ReturnType<typeof createApi>;
 
-export function createApi(options: ApiOptions) {
-  async function request<T>(path: string, init: RequestInit = {}): Promise<T> {
-    const token = options.token();
-    const headers = new Headers(init.headers);
-    headers.set('Accept', 'application/json');
-    if (token !== null) {
-      headers.set('Authorization', `Bearer ${token}`);
-    }
-    const { response, body } = await exchange(options.baseUrl + path, { ...init, headers });
-    if (response.status === 401 && token !== null) {
-      options.onUnauthorized();
-    }
-    if (!response.ok) {
-      throw problemOf(response.status, response.headers.get('content-type'), body);
-    }
-    return JSON.parse(body) as T;
-  }
+export function createApi(request: Http) {
+  const outcome = ({ data, meta }: LeadAnswer, facts: number): Outcome => ({ lead: data, position: meta.position, facts });
 
-  async function exchange(url: string, init: RequestInit): Promise<{ response: Response; body: string }> {
-    try {
-      const response = await options.fetch(url, init);
-      return { response, body: await response.text() };
-    } catch (error) {
-      throw init.signal?.aborted ? error : new Unreachable();
-    }
-  }
-
-  async function command(
-    method: string,
-    path: string,
-    key: string,
-    body?: Partial<LeadInput>,
-    version?: number,
-  ): Promise<Envelope<Lead>> {
-    const headers = new Headers({ 'Idempotency-Key': key });
-    const socketId = options.socketId();
-    if (socketId !== undefined) {
-      headers.set('X-Socket-ID', socketId);
-    }
-    if (version !== undefined) {
-      headers.set('If-Match', `"${version}"`);
-    }
-    const init: RequestInit = { method, headers };
-    if (body !== undefined) {
-      headers.set('Content-Type', 'application/json');
-      init.body = JSON.stringify(body);
-    }
-    return request(path, init);
-  }
-
-  const outcome = ({ data, meta }: Envelope<Lead>, facts: number): Outcome => ({ lead: data, position: meta.position, facts });
-
-  async function page(query: string, signal: AbortSignal): Promise<LeadPage> {
-    const { data, meta, links } = await request<Envelope<Lead[]>>(`/leads${query}`, { signal });
-    return { rows: data, position: meta.position, next: links?.next ?? null };
+  async function page(path: string, signal: AbortSignal): Promise<LeadPage> {
+    const { data, meta, links } = await request<LeadsAnswer>(path, { signal });
+    return { rows: data, position: meta.position, next: links.next };
   }
 
   return {
-    login: (email: string, password: string) =>
-      request<Login>('/auth/login', {
-        method: 'POST',
-        headers: { 'Content-Type': 'application/json' },
-        body: JSON.stringify({ email, password }),
-      }),
+    request,
 
-    leads(filter: Status | null, signal: AbortSignal): Promise<LeadPage> {
-      const query = new URLSearchParams({ limit: String(PAGE_SIZE), ...(filter && { status: filter }) });
-      return page(`?${query}`, signal);
+    login: (email: string, password: string) => request<Login>('/auth/login', { body: { email, password } }),
+
+    leads: async (query: Query, signal: AbortSignal): Promise<LeadPage> => {
+      const { data, meta, links } = await request<LeadsAnswer>('/leads', { query, signal });
+      return { rows: data, position: meta.position, next: links.next };
     },
 
     /** Follow a page's `next`. Only its query is taken: the token never goes to an address found in an answer. */
-    leadsAfter: (next: string, signal: AbortSignal) => page(new URL(next, 'http://unused').search, signal),
+    leadsAfter: (next: string, signal: AbortSignal) => page(`/leads${new URL(next, 'http://unused').search}`, signal),
 
-    lead: (id: string) => request<Envelope<Lead>>(`/leads/${id}`).then(({ data }) => data),
+    lead: (id: string) => request<ListedLeadAnswer>(`/leads/${id}`).then(({ data }) => data as Lead),
 
-    users: (signal: AbortSignal) => request<Envelope<Colleague[]>>('/users', { signal }).then(({ data }) => data),
+    company: (signal?: AbortSignal) => request<CompanyAnswer>('/company', asking(signal)).then(({ data }) => data),
+    pipeline: (signal?: AbortSignal) => request<PipelineAnswer>('/pipeline', asking(signal)).then(({ data }) => data.stages),
+    customFields: (signal?: AbortSignal) => request<FieldsPage>('/custom-fields', asking(signal)).then(({ data }) => data),
+    people: (signal?: AbortSignal) => request<PeoplePage>('/users', asking(signal)).then(({ data }) => data),
+    sources: (signal?: AbortSignal) => request<SourcesPage>('/sources', asking(signal)).then(({ data }) => data),
 
-    sources: (signal: AbortSignal) => request<Envelope<Source[]>>('/sources', { signal }).then(({ data }) => data),
+    views: (signal?: AbortSignal) => request<ViewsPage>('/views', asking(signal)).then(({ data }) => data),
+    addView: (view: NewViewBody) => request<ViewAnswer>('/views', { body: view }).then(({ data }) => data),
+    changeView: (id: string, change: Partial<NewViewBody>) =>
+      request<ViewAnswer>(`/views/${id}`, { method: 'PATCH', body: change }).then(({ data }) => data),
+    removeView: (id: string) => request<ViewAnswer>(`/views/${id}`, { method: 'DELETE' }),
 
-    stats: (signal: AbortSignal): Promise<PositionedStats> =>
-      request<Envelope<Stats>>('/stats', { signal }).then(({ data, meta }) => ({ ...data, ...meta })),
+    stats: (signal?: AbortSignal): Promise<PositionedStats> =>
+      request<StatsAnswer>('/stats', asking(signal)).then(({ data, meta }) => ({ ...data, ...meta })),
 
-    create: async (input: Partial<LeadInput>, key: string) => outcome(await command('POST', '/leads', key, input), 1),
+    create: async (input: Partial<NewLeadBody>, key: string) => outcome(await request('/leads', { body: input, key }), 1),
 
     /** Throws a Problem of status 412 when the lead is no longer at `version`. */
-    async update(id: string, version: number, input: Partial<LeadInput>, key: string): Promise<Outcome> {
-      const answer = await command('PATCH', `/leads/${id}`, key, input, version);
+    async update(id: string, version: number, input: LeadInput, key: string): Promise<Outcome> {
+      const answer = await request<LeadAnswer>(`/leads/${id}`, { method: 'PATCH', body: input, key, version });
       return outcome(answer, answer.data.version - version);
     },
 
-    remove: async (id: string, key: string) => outcome(await command('DELETE', `/leads/${id}`, key), 1),
+    remove: async (id: string, key: string) => outcome(await request(`/leads/${id}`, { method: 'DELETE', key }), 1),
+    restore: async (id: string, key: string) => outcome(await request(`/leads/${id}/restore`, { method: 'POST', key }), 1),
   };
+}
+
+function asking(signal: AbortSignal | undefined): { signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
 }

@@ -1,20 +1,9 @@
 import { expect, test } from 'vitest';
 
-import type { Lead } from '../types';
+import { aLead } from '../given';
 import { creation, difference, draftOf } from './leadForm';
 
-const ana: Lead = {
-  id: 'lead-1',
-  name: 'Ana',
-  email: 'ana@example.com',
-  phone: null,
-  organisation: null,
-  source: 'site',
-  status: 'contacted',
-  assigned_to: null,
-  created_at: '2026-01-01T00:00:00Z',
-  version: 4,
-};
+const ana = aLead({ name: 'Ana', email: 'ana@example.com', source: 'site', status: 'contacted', version: 4 });
 
 test('a new lead is sent without what was left empty', () => {
   const draft = { ...draftOf(null), name: '  Ana ', phone: ' ' };
@@ -27,7 +16,7 @@ test('an untouched form changes nothing', () => {
 });
 
 test('an edit sends only what differs, and null for what was emptied', () => {
-  const draft = { ...draftOf(ana), email: '', phone: '+55 11 99999-0000', status: 'won' as const };
+  const draft = { ...draftOf(ana), email: '', phone: '+55 11 99999-0000', status: 'won' };
 
   expect(difference(ana, draft)).toEqual({ email: null, phone: '+55 11 99999-0000', status: 'won' });
 });

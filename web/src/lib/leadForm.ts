@@ -1,8 +1,10 @@
 /** Between a lead and the strings of its form. */
 
-import type { Lead, LeadInput } from '../types';
+import type { Lead } from '../types';
 
-export type Field = keyof LeadInput;
+export type Field = 'name' | 'email' | 'phone' | 'organisation' | 'source' | 'status' | 'assigned_to';
+
+type LeadInput = Pick<Lead, Field>;
 
 export type Draft = Record<Exclude<Field, 'status'>, string> & Pick<LeadInput, 'status'>;
 
@@ -19,8 +21,9 @@ export function draftOf(lead: Lead | null): Draft {
 }
 
 /** The body that creates a lead: what was left empty is left out. */
-export function creation(draft: Draft): Partial<LeadInput> {
-  return Object.fromEntries(Object.entries(inputOf(draft)).filter(([, value]) => value !== null));
+export function creation(draft: Draft): Partial<LeadInput> & { name: string } {
+  const filled = Object.entries(inputOf(draft)).filter(([, value]) => value !== null);
+  return { ...Object.fromEntries(filled), name: draft.name.trim() };
 }
 
 /** The body that changes `lead` into the draft: only the fields that differ, so that other people's edits survive. */

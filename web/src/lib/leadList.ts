@@ -6,7 +6,7 @@
  * once per lead and version, whichever side brings it first, and never below the position of the loaded page.
  */
 
-import type { Lead, Status } from '../types';
+import type { Lead } from '../types';
 
 export interface LeadPage {
   rows: readonly Lead[];
@@ -26,7 +26,7 @@ export interface Change {
 }
 
 export interface LeadList {
-  filter: Status | null;
+  filter: string | null;
   /** Newest first. */
   rows: readonly Lead[];
   /** Position of the first loaded page: changes at or below it are already in the rows. Null until loaded. */
@@ -46,7 +46,7 @@ export interface LeadList {
 }
 
 /** A list that waits for its first page. */
-export function opened(filter: Status | null): LeadList {
+export function opened(filter: string | null): LeadList {
   return {
     filter,
     rows: [],
@@ -67,7 +67,7 @@ export function loading(list: LeadList): LeadList {
 }
 
 /** Show another status from now on; the rows already here narrow at once, the rest needs new pages. */
-export function filtered(list: LeadList, filter: Status | null): LeadList {
+export function filtered(list: LeadList, filter: string | null): LeadList {
   return { ...loading(list), filter, rows: list.rows.filter((row) => matches(filter, row)) };
 }
 
@@ -144,7 +144,7 @@ function advanced(list: LeadList, change: Change): LeadList {
   return { ...list, position, ahead: new Set([...ahead].filter((waiting) => waiting > position)) };
 }
 
-function matches(filter: Status | null, lead: Lead): boolean {
+function matches(filter: string | null, lead: Lead): boolean {
   return filter === null || lead.status === filter;
 }
 

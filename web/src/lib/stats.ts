@@ -1,7 +1,5 @@
-/** Stats come by REST and by push, in no fixed order; the feed position decides which is newer. */
+/** Figures come by REST and by push, in no fixed order; the feed position decides which are newer. */
 
-import type { PositionedStats } from '../types';
-
-export function newer(current: PositionedStats | null, incoming: PositionedStats): PositionedStats {
+export function newer<T extends { position: number }>(current: T | null, incoming: T): T {
   return current !== null && incoming.position <= current.position ? current : incoming;
 }

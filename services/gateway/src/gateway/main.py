@@ -185,7 +185,7 @@ async def serve(settings: Settings, tenants: Apps, sockets: list[socket.socket],
     app = build(
         {"/apps": of_apps, "/users": [users.short_routes()]},
         checks=readiness(bus, cluster, door),
-        screen=screen(settings.web_dir, settings.web_api_url, tenants),
+        screen=screen(settings.web_dir, settings.web_api_url, settings.web_notifier_url, tenants),
         path_prefix=settings.path_prefix,
         new_id=new_id,
     )
@@ -269,7 +269,7 @@ def readiness(bus: Bus, cluster: Cluster, door: Door) -> dict[str, Check]:
     return {"nats": nats, "lease": lease, "accepting": accepting}
 
 
-def screen(directory: Path | None, api_url: str, tenants: Apps) -> list[BaseRoute]:
+def screen(directory: Path | None, api_url: str, notifier_url: str, tenants: Apps) -> list[BaseRoute]:
     """Return the routes of the web screen, if there is one."""
     if directory is None:
         return []
@@ -278,7 +278,7 @@ def screen(directory: Path | None, api_url: str, tenants: Apps) -> list[BaseRout
         app = tenants.first_enabled()
         return None if app is None else app.key
 
-    return web.routes(directory, api_url=api_url, app_key=app_key)
+    return web.routes(directory, api_url=api_url, notifier_url=notifier_url, app_key=app_key)
 
 
 def limit(number: int) -> int | None:

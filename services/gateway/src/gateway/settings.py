@@ -47,6 +47,8 @@ class Settings(FileSettings):
     """The built web screen, served at `/`."""
     web_api_url: str = ""
     """The leads api as browsers reach it."""
+    web_notifier_url: str = ""
+    """The notifier as browsers reach it."""
 
     idle_seconds: Annotated[float, Field(gt=0)] = 45.0
     """Silence of a connection before it is probed."""

@@ -1,7 +1,7 @@
 """The built web screen, served from the gateway's own port: one origin for the page and its socket."""
 
 import re
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -19,27 +19,29 @@ HASHED: Final = "assets"  # the folder of hashed files
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:\d+)?|\[[0-9A-Fa-f:]+\](:\d+)?")
 
 
-def routes(directory: Path, *, api_url: str, app_key: Callable[[], str | None]) -> list[BaseRoute]:
+def routes(directory: Path, *, api_url: str, notifier_url: str, app_key: Callable[[], str | None]) -> list[BaseRoute]:
     """Return the routes of the screen; the last one takes every path that is left.
 
     Args:
         directory: the build.
         api_url: the leads api as browsers reach it.
+        notifier_url: the notifier as browsers reach it.
         app_key: returns the public key of the app whose channels the screen joins.
     """
 
     async def config(_request: Request) -> Response:
-        return JSONResponse({"apiUrl": api_url, "appKey": app_key()}, headers={"Cache-Control": "no-store"})
+        places = {"apiUrl": api_url, "notifierUrl": notifier_url, "appKey": app_key()}
+        return JSONResponse(places, headers={"Cache-Control": "no-store"})
 
-    return [Route("/config.json", config), Mount("/", _Screen(directory, api_url))]
+    return [Route("/config.json", config), Mount("/", _Screen(directory, (api_url, notifier_url)))]
 
 
 class _Screen(StaticFiles):
     """Files, and `index.html` for every path that a person navigates to: the screen routes those itself."""
 
-    def __init__(self, directory: Path, api_url: str) -> None:
+    def __init__(self, directory: Path, services: Iterable[str]) -> None:
         super().__init__(directory=directory, html=True)
-        self._api_origin = _origin(api_url)
+        self._origins = "".join(sorted(set(map(_origin, services))))
 
     async def get_response(self, path: str, scope: MutableMapping[str, Any]) -> Response:
         headers = Headers(scope=scope)
@@ -61,7 +63,7 @@ class _Screen(StaticFiles):
         sockets = f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else ""
         return (
             "default-src 'self'; "
-            f"connect-src 'self'{sockets}{self._api_origin}; "
+            f"connect-src 'self'{sockets}{self._origins}; "
             "img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
             "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
         )

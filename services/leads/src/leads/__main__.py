@@ -1,4 +1,4 @@
-"""`python -m leads api|relay|migrate|wait|provision|access`."""
+"""`python -m leads api|relay|migrate|wait|provision|access|openapi`."""
 
 import argparse
 from typing import Final
@@ -10,6 +10,7 @@ _HELP: Final = {
     "wait": "end when the database is migrated for this release",
     "provision": "create the company and users described by JSON on standard input, then end",
     "access": "print the table of docs/access.md: who may do what",
+    "openapi": "print what /openapi.json answers",
 }
 
 
@@ -44,6 +45,10 @@ def run() -> None:
             from leads.main import access
 
             access.run()
+        case "openapi":
+            from leads.main import openapi
+
+            openapi.run()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The composition root: the only place that reads settings, owns the clock and makes ids."""
 
 import asyncio
+import json
 import random
 import signal
 import sys
@@ -18,7 +19,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings
 
 from notifier import dead
-from notifier.api.app import build
+from notifier.api.app import build, openapi
 from notifier.api.context import Services
 from notifier.connections import Connections
 from notifier.inbox import Inbox
@@ -28,7 +29,7 @@ from notifier.settings import DatabaseSettings, OperatorSettings, Settings
 from runtime import logs
 from runtime.http import probe_routes
 
-USAGE: Final = f"usage: python -m notifier serve|migrate|wait|dead\n{dead.USAGE}"
+USAGE: Final = f"usage: python -m notifier serve|migrate|wait|openapi|dead\n{dead.USAGE}"
 USAGE_ERROR: Final = 2
 
 _S = TypeVar("_S", bound=BaseSettings)
@@ -50,6 +51,8 @@ def main(arguments: Sequence[str]) -> int:
                 database = _read(DatabaseSettings)
                 logs.configure("notifier", database.log_level)
                 wait_for_migration(database.database_url.get_secret_value())
+            case ["openapi"]:
+                _write(json.dumps(openapi(), indent=1))
             case ["dead", *rest] if (command := dead.parse(rest)) is not None:
                 operator = _read(OperatorSettings)
                 logs.configure("notifier", "ERROR")

@@ -66,19 +66,10 @@ def build(
     lifespan: Lifespan | None = None,
 ) -> FastAPI:
     """Return the API, ready to be served."""
-    app = _Leadwire(
-        title="Leadwire leads",
-        version="0.1.0",
-        description="A company's leads. Every change is a fact in its feed, and every answer says which it reflects.",
-        root_path=root_path,
-        lifespan=lifespan,
-        redirect_slashes=False,
-        generate_unique_id_function=_operation_id,
-    )
+    app = _described(root_path, lifespan)
     app.state.services = services
     app.router.routes.extend((*probes, asyncapi_route()))
-    for module in MODULES:
-        app.include_router(_guarded(module.router))
+    _include_routes(app)
     errors.install(app)
     # Outermost last.
     app.add_middleware(BodyLimit)
@@ -93,6 +84,30 @@ def build(
     )
     app.add_middleware(CorrelationMiddleware, new_id=lambda: str(services.new_id()))
     return app
+
+
+def openapi() -> dict[str, Any]:
+    """Return what `/openapi.json` answers."""
+    app = _described()
+    _include_routes(app)
+    return app.openapi()
+
+
+def _described(root_path: str = "", lifespan: Lifespan | None = None) -> FastAPI:
+    return _Leadwire(
+        title="Leadwire leads",
+        version="0.1.0",
+        description="A company's leads. Every change is a fact in its feed, and every answer says which it reflects.",
+        root_path=root_path,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        generate_unique_id_function=_operation_id,
+    )
+
+
+def _include_routes(app: FastAPI) -> None:
+    for module in MODULES:
+        app.include_router(_guarded(module.router))
 
 
 class _Leadwire(FastAPI):

@@ -27,14 +27,7 @@ def build(
     root_path: str = "",
 ) -> FastAPI:
     """Return what the port answers."""
-    app = _Leadwire(
-        title="Leadwire notifier",
-        version="0.1.0",
-        description="A user's inbox: what they were told, once each, and what of it they have read.",
-        root_path=root_path,
-        redirect_slashes=False,
-        generate_unique_id_function=_operation_id,
-    )
+    app = _described(root_path)
     app.state.services = services
     app.router.routes.extend(probes)
     app.include_router(notifications.router)
@@ -60,6 +53,24 @@ def build(
     )
     app.add_middleware(CorrelationMiddleware, new_id=new_id)
     return app
+
+
+def openapi() -> dict[str, Any]:
+    """Return what `/openapi.json` answers."""
+    app = _described()
+    app.include_router(notifications.router)
+    return app.openapi()
+
+
+def _described(root_path: str = "") -> FastAPI:
+    return _Leadwire(
+        title="Leadwire notifier",
+        version="0.1.0",
+        description="A user's inbox: what they were told, once each, and what of it they have read.",
+        root_path=root_path,
+        redirect_slashes=False,
+        generate_unique_id_function=_operation_id,
+    )
 
 
 class _Leadwire(FastAPI):

@@ -1,0 +1,104 @@
+/** JSON over HTTP to one service: who asks, what went wrong, and what each request was for those who look. */
+
+import { problemOf, Unreachable } from './problem';
+
+export interface HttpOptions {
+  /** No trailing slash; '' for the page's own origin. */
+  baseUrl: string;
+  fetch: typeof fetch;
+  token: () => string | null;
+  /** This tab's socket: the server does not push a command's event back to it. */
+  socketId: () => string | undefined;
+  /** A token was sent and refused. */
+  onUnauthorized: () => void;
+  /** Hears of each exchange when it is over. */
+  onExchange?: (exchange: Exchange) => void;
+}
+
+/** One request and what came of it. Never holds a token. */
+export interface Exchange {
+  method: string;
+  url: string;
+  body: string | null;
+  /** 0: no answer came. */
+  status: number;
+  milliseconds: number;
+  at: number;
+}
+
+export interface Asked {
+  method?: string;
+  /** A parameter with several values is repeated; undefined leaves it out. */
+  query?: Query;
+  body?: unknown;
+  signal?: AbortSignal;
+  /** Makes it safe to send again. */
+  key?: string;
+  /** Only if the thing is still at this version. */
+  version?: number;
+}
+
+export type Query = Readonly<Record<string, string | number | readonly string[] | undefined>>;
+
+export type Http = ReturnType<typeof createHttp>;
+
+export function createHttp(options: HttpOptions) {
+  return async function request<T>(path: string, asked: Asked = {}): Promise<T> {
+    const token = options.token();
+    const { method = asked.body === undefined ? 'GET' : 'POST', signal = null } = asked;
+    const body = asked.body === undefined ? null : JSON.stringify(asked.body);
+    const url = options.baseUrl + path + search(asked.query ?? {});
+    const { response, text } = await exchange(url, { method, body, signal, headers: headers(token, method, asked) });
+    if (response.status === 401 && token !== null) {
+      options.onUnauthorized();
+    }
+    if (!response.ok) {
+      throw problemOf(response.status, response.headers.get('content-type'), text);
+    }
+    return JSON.parse(text) as T;
+  };
+
+  function headers(token: string | null, method: string, asked: Asked): Headers {
+    const socketId = method === 'GET' ? undefined : options.socketId();
+    return new Headers({
+      Accept: 'application/json',
+      ...(token !== null && { Authorization: `Bearer ${token}` }),
+      ...(asked.body !== undefined && { 'Content-Type': 'application/json' }),
+      ...(asked.key !== undefined && { 'Idempotency-Key': asked.key }),
+      ...(asked.version !== undefined && { 'If-Match': `"${asked.version}"` }),
+      ...(socketId !== undefined && { 'X-Socket-ID': socketId }),
+    });
+  }
+
+  async function exchange(url: string, init: RequestInit & { body: string | null }): Promise<{ response: Response; text: string }> {
+    const at = Date.now();
+    const started = performance.now();
+    let status = 0;
+    try {
+      const response = await options.fetch(url, init);
+      const text = await response.text();
+      ({ status } = response);
+      return { response, text };
+    } catch (error) {
+      throw init.signal?.aborted ? error : new Unreachable();
+    } finally {
+      if (!init.signal?.aborted) {
+        const milliseconds = performance.now() - started;
+        options.onExchange?.({ method: init.method!, url, body: init.body, status, milliseconds, at });
+      }
+    }
+  }
+}
+
+export function search(query: Query): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    for (const one of Array.isArray(value) ? (value as readonly string[]) : [value]) {
+      if (one !== undefined) {
+        parameters.append(name, String(one));
+      }
+    }
+  }
+  const text = parameters.toString();
+  return text === '' ? '' : `?${text}`;
+}

@@ -1,0 +1,9 @@
+import leads from './leads';
+import shell from './shell';
+
+/** One file an area. This is the shape that every other language has to fill. */
+const en = { ...shell, ...leads };
+
+export default en;
+
+export type Messages = typeof en;

@@ -1,0 +1,38 @@
+/** Around every page. */
+export default {
+  brand: { tagline: 'Every change, on every screen.' },
+  language: 'Language',
+  theme: { label: 'Appearance', system: 'Like the system', light: 'Light', dark: 'Dark' },
+  login: {
+    title: 'Sign in',
+    email: 'Email',
+    password: 'Password',
+    submit: 'Sign in',
+    refused: 'Wrong email or password.',
+    expired: 'Your session has ended. Please sign in again.',
+  },
+  logout: 'Sign out',
+  debug: { title: 'Connection details' },
+  nav: { label: 'Main', skip: 'Skip to content', leads: 'Leads', views: 'Saved views', account: 'Account of {name}' },
+  connection: {
+    live: 'Live',
+    connecting: 'Connecting…',
+    offline: 'Offline',
+    details: 'Show what the connection does',
+    banner: 'No live connection. What you see may be out of date; it catches up by itself.',
+    retry: 'Try now',
+  },
+  lost: { title: 'Nothing here', text: 'This address leads nowhere. It may have been mistyped, or moved.' },
+  ui: { close: 'Close', dismiss: 'Dismiss', messages: 'Messages' },
+  error: {
+    unreachable: 'The server cannot be reached.',
+    retrying: 'Trying again…',
+    gone: 'This lead no longer exists.',
+    invalid: 'Please correct the marked fields.',
+    forbidden: 'Your role does not allow this.',
+    server: 'Something went wrong on the server.',
+    reference: 'Reference: {id}',
+    channel: 'Live updates were refused for this account.',
+    start: 'Leadwire could not start: its configuration is missing. Reload the page to try again.',
+  },
+};

@@ -1,0 +1,24 @@
+/** Which address shows which page. Each page is a file of its own, loaded when it is first asked for. */
+
+import type { Component } from 'vue';
+import { createRouter, createWebHistory, type RouteRecordRaw } from 'vue-router';
+import { Table2 } from '@lucide/vue';
+
+/** What the sidebar and the phone's bottom bar show, in this order; `title` is a key of the translations. */
+export interface Destination {
+  name: string;
+  title: string;
+  icon: Component;
+}
+
+export const DESTINATIONS: readonly Destination[] = [{ name: 'leads', title: 'nav.leads', icon: Table2 }];
+
+const routes: RouteRecordRaw[] = [
+  { path: '/', redirect: { name: 'leads' } },
+  { path: '/leads', name: 'leads', component: () => import('./pages/LeadsPage.vue') },
+  { path: '/:rest(.*)*', name: 'lost', component: () => import('./pages/LostPage.vue') },
+];
+
+export function createAppRouter() {
+  return createRouter({ history: createWebHistory(), routes });
+}
