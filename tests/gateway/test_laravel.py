@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pusher
 import pytest
 
+from leadwire import paths, web
 from support import node_clients
 from support.gateways import APP, SUCCEEDED
 
@@ -105,3 +106,22 @@ async def test_073_another_tab_of_the_same_user_hears_a_whisper(gateway):
         heard = await other.frame()
         assert (heard["event"], heard["user_id"]) == ("client-typing", "7")
         await tab.hears_nothing()
+
+
+async def test_the_laravel_example_keeps_a_page_of_leads_live(node, gateway, tmp_path):
+    for project in (paths.WEB, paths.CHECKOUT / "examples"):
+        await web.install(project, tmp_path)
+    configuration = {"port": gateway.port, "app": APP, "company": 7}
+    async with node_clients.running(node, "laravel-app.mjs", json.dumps(configuration)) as page:
+        assert (await page.said("loads"))["times"] == 1
+        lead = {"id": 1, "name": "Ada", "status": "new"}
+
+        await trigger(gateway, "private-company.7", "lead.created", lead)
+        await trigger(gateway, "private-company.7", "lead.updated", lead | {"status": "won"})
+        await trigger(gateway, "private-company.7", "lead.deleted", lead)
+
+        shown = [await page.said("shows") for _ in range(6)]
+        assert [[one["status"] for one in said["leads"]] for said in shown] == [["new"]] * 3 + [["won"], [], []]
+        assert shown[-1]["stats"] == {"total": 0, "new_this_month": 1}
+        page.tell("leave")
+        assert (await page.said("left"))["channels"] == []

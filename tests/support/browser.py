@@ -10,7 +10,13 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 from leadwire.chromium import find_chromium
 from support.stack import Stack, User
 
-_FLAGS = ("--disable-gpu", "--no-sandbox", "--disable-background-networking", "--disable-component-update")
+_FLAGS = (
+    "--disable-gpu",
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-features=LocalNetworkAccessChecks",  # a page that a test answers itself may call the API
+)
 ROWS = "[data-testid=lead-row]"
 PATIENCE = 30  # seconds for what must appear
 

@@ -1,0 +1,1 @@
+../../../../web/src/lib/resume.js
