@@ -11,11 +11,13 @@ from nats.aio.client import Client
 from nats.errors import Error
 from nats.js import JetStreamContext
 from nats.js.api import PubAck
+from prometheus_client import Counter
 
 from runtime.live import LiveClient
 
 PUBLISH_TIMEOUT: Final = 5.0  # seconds; a publish without an answer by then may or may not be stored
 _log = structlog.stdlib.get_logger("runtime.broker")
+_disconnects = Counter("nats_disconnects_total", "Times that a connection of this process to NATS was lost")
 
 
 def connection_options(url: str, name: str) -> dict[str, Any]:
@@ -57,6 +59,7 @@ async def connect(url: str, name: str, *, on_return: Callable[[], None] = lambda
         _log.warning("nats error", error=str(error) or type(error).__name__)
 
     async def on_disconnect() -> None:
+        _disconnects.inc()
         _log.warning("nats disconnected")
 
     async def on_reconnect() -> None:

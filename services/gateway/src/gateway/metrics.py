@@ -28,6 +28,10 @@ WEBHOOKS_FAILED: Final = Counter("gateway_webhooks_failed_total", "Webhook event
 WEBHOOKS_GIVEN_UP: Final = Counter("gateway_webhooks_given_up_total", "Webhook events no longer tried", ["app", "kind"])
 WEBHOOKS_LOST: Final = Counter("gateway_webhooks_lost_total", "Webhook events that were never queued", ["app", "kind"])
 
+WEBHOOKS_WAITING: Final = Gauge(
+    "gateway_webhook_requests_waiting", "Webhook requests in the queue, as the gateway that sends them sees it"
+)
+
 
 def count(counter: Counter, app: str, kinds: Iterable[str]) -> None:
     """Count the events of one webhook request."""

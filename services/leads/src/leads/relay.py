@@ -8,18 +8,19 @@ ahead of it. Only below the floor nobody looks: no transaction that could still 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from time import monotonic
+from time import monotonic, time
 from typing import Any, Final, Literal, NoReturn, TypeAlias
 
 import psycopg
 import structlog
 from nats.aio.client import Client
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, Histogram
 
 from contracts import subjects
 from contracts.push import CORRELATION_HEADER, MESSAGE_ID_HEADER
 from leads.store.facts import COLUMNS, Recorded
 from runtime.broker import Outgoing, PublishFailed, publish_window
+from runtime.buckets import DELAYS
 
 WINDOW: Final = 256  # messages between two barriers
 IDLE: Final = 0.01  # seconds between two looks at an empty outbox: an index scan of nothing
@@ -64,6 +65,12 @@ _log = structlog.stdlib.get_logger("leads.relay")
 _published = Counter("relay_published_total", "Facts that the stream has stored")
 _size = Gauge("relay_outbox_rows", "Facts that are not yet on the stream; counted up to 100,000")
 _age = Gauge("relay_outbox_oldest_seconds", "For how long the oldest of them has waited")
+_delay = Histogram(
+    "relay_publish_delay_seconds",
+    "From recording a fact to the stream's acknowledgement; of the oldest of each window",
+    buckets=DELAYS,
+)
+_failures = Counter("relay_publish_failures_total", "Windows that the stream did not acknowledge as a whole")
 _active = Gauge("relay_active", "1 in the process that publishes, 0 in a standby")
 
 Connection: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
@@ -172,6 +179,7 @@ class Relay:
                 async with self.between_windows:
                     count = await publish_next(outbox, nats)
             except PublishFailed as failure:
+                _failures.inc()
                 _log.warning("publishing failed", error=str(failure))
                 await asyncio.sleep(BACKOFF[min(failures, len(BACKOFF) - 1)])
                 failures += 1
@@ -220,4 +228,6 @@ async def publish_next(outbox: Outbox, nats: Client) -> int:
 
 async def _account_for(outbox: Outbox, stored: Sequence[Pending]) -> None:
     await outbox.delete(stored)
-    _published.inc(len(stored))
+    if stored:
+        _published.inc(len(stored))
+        _delay.observe(max(0.0, time() - stored[0].event.recorded_at.timestamp()))

@@ -1,6 +1,7 @@
 """Doing what follows from a batch of facts, company by company in the order of its feed."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -95,7 +96,9 @@ class BatchHandler:
         planned = await asyncio.gather(
             *(self._plan(company_id, cursors[company_id], entries[company_id]) for company_id in entries)
         )
+        repeats = sum(entry.position <= cursors[entry.company_id] for run in entries.values() for entry in run)
         plans = await self._done(letters, planned)
+        metrics.REPEATS.inc(repeats)
         self._cursors.update((plan.company_id, plan.end) for plan in plans)
         self._record(plans)
         await self._acknowledge(letters, plans)
@@ -163,6 +166,8 @@ class BatchHandler:
         for plan in plans:
             for event, count in Counter(entry.event for entry in plan.run).items():
                 metrics.FACTS_APPLIED.labels(event).inc(count)
+            if plan.run and (recorded_at := plan.run[-1].recorded_at) is not None:
+                metrics.DELAY.observe(max(0.0, time.time() - recorded_at.timestamp()))
             _log_applied(plan)
             for event in {entry.event for entry in plan.run if not entry.is_known} - self._passed_over:
                 self._passed_over.add(event)

@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any, Final
 from uuid import UUID
 
 import psycopg
 from psycopg.pq import TransactionStatus
+
+from runtime.pools import ACQUIRE_SECONDS
 
 PATIENCE: Final = 5.0  # seconds a request waits for a connection before it is told to come back
 
@@ -37,9 +40,16 @@ class Connections:
     def __init__(self, database_url: str, *, size: int) -> None:
         self._database_url = database_url
         self._idle: asyncio.LifoQueue[RawConnection | None] = asyncio.LifoQueue()
-        self._size = size
+        self.size = size
+        self.waiting = 0
+        """How many wait for a connection."""
         for _ in range(size):
             self._idle.put_nowait(None)
+
+    @property
+    def in_use(self) -> int:
+        """How many connections work for somebody now."""
+        return self.size - self._idle.qsize()
 
     async def close(self) -> None:
         """Close those that are idle."""
@@ -68,13 +78,18 @@ class Connections:
 
     @asynccontextmanager
     async def _checkout(self) -> AsyncIterator[RawConnection]:
+        asked = perf_counter()
+        self.waiting += 1
         try:
             connection = await asyncio.wait_for(self._idle.get(), PATIENCE)
         except TimeoutError as error:
             raise DatabaseAway from error
+        finally:
+            self.waiting -= 1
         try:
             if connection is None or connection.closed:
                 connection = await self._connect()
+            ACQUIRE_SECONDS.observe(perf_counter() - asked)
             yield connection
         except psycopg.OperationalError as error:
             raise DatabaseAway from error

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
@@ -30,6 +31,8 @@ class Entry:
     event: str
     event_id: str | None = None
     correlation_id: str | None = None
+    recorded_at: datetime | None = None
+    """None where it cannot be read."""
     reaction: Reaction = SILENCE
     is_known: bool = True
     """False for a fact of a later release, which is passed over."""
@@ -86,6 +89,7 @@ def _entry(body: bytes, envelope: Envelope, reaction: Reaction) -> Entry:
         event=envelope.type,
         event_id=envelope.id,
         correlation_id=envelope.correlationid,
+        recorded_at=envelope.time,
         reaction=reaction,
     )
 

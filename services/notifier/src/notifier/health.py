@@ -64,6 +64,7 @@ class ConsumerWatch:
             pending, unacknowledged = info.num_pending or 0, info.num_ack_pending or 0
             metrics.LAG.set(pending)
             metrics.UNACKNOWLEDGED.set(unacknowledged)
+            metrics.REDELIVERED.set(info.num_redelivered or 0)
             self._waiting = pending + unacknowledged
             if not self._waiting:
                 self.progressed()

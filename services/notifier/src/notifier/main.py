@@ -26,7 +26,7 @@ from notifier.inbox import Inbox
 from notifier.migrate import migrate, wait_for_migration
 from notifier.service import Notifier
 from notifier.settings import DatabaseSettings, OperatorSettings, Settings
-from runtime import logs
+from runtime import logs, pools
 from runtime.http import probe_routes
 
 USAGE: Final = f"usage: python -m notifier serve|migrate|wait|openapi|dead\n{dead.USAGE}"
@@ -78,6 +78,7 @@ async def serve(settings: Settings) -> None:
         chance=random.random,
     )
     connections = Connections(settings.database_url.get_secret_value(), size=settings.pool_size)
+    pools.tell(connections)
     config = uvicorn.Config(
         application(settings, notifier, connections),
         host=settings.host,

@@ -83,7 +83,7 @@ class Sender:
         subscription = await nats.jetstream().pull_subscribe_bind(streams.SENDER, streams.WEBHOOKS)
         cancelled: asyncio.CancelledError | None = None
         async with asyncio.TaskGroup() as attempts:
-            beating = attempts.create_task(self._beat())
+            beating = attempts.create_task(self._beat(subscription))
             try:
                 while True:
                     message = await _next(subscription)
@@ -93,6 +93,7 @@ class Sender:
                 cancelled = error  # the group now waits for the attempts
             self._ending = True
             beating.cancel()
+        metrics.WEBHOOKS_WAITING.set(0)  # another's business now
         for held in self._held.values():
             await _tell(held.message.nak())
         with contextlib.suppress(Error, OSError):
@@ -178,10 +179,13 @@ class Sender:
         """Return the seconds since a request was made."""
         return self._now() - held.contents.time_ms / 1000
 
-    async def _beat(self) -> None:
-        """Keep NATS from giving to others what waits here."""
+    async def _beat(self, subscription: JetStreamContext.PullSubscription) -> None:
+        """Keep NATS from giving to others what waits here, and tell how much waits."""
         while True:
             await asyncio.sleep(BEAT)
+            with contextlib.suppress(Error, OSError, TimeoutError):
+                queue = await subscription.consumer_info()
+                metrics.WEBHOOKS_WAITING.set((queue.num_pending or 0) + (queue.num_ack_pending or 0))
             for held in list(self._held.values()):
                 await _tell(held.message.in_progress())
 

@@ -28,7 +28,8 @@ from leads.api import (
     users,
 )
 from leads.api.asyncapi import asyncapi_route
-from leads.api.context import Services, guards
+from leads.api.commands import CountCommands
+from leads.api.context import Services, changes, guards
 from runtime.body import BodyLimit
 from runtime.http import CORRELATION_HEADER, CorrelationMiddleware
 from runtime.problems import CatchUnexpected, as_problems
@@ -72,6 +73,7 @@ def build(
     _include_routes(app)
     errors.install(app)
     # Outermost last.
+    app.add_middleware(CountCommands, commands=_commands())
     app.add_middleware(BodyLimit)
     app.add_middleware(CatchUnexpected)
     app.add_middleware(
@@ -123,6 +125,11 @@ def _guarded(router: APIRouter) -> APIRouter:
     if open_routes:
         raise ValueError(f"no operation of leads.access is checked by {open_routes}")
     return router
+
+
+def _commands() -> frozenset[str]:
+    routes = (route for module in MODULES for route in module.router.routes)
+    return frozenset(route.name for route in routes if isinstance(route, APIRoute) and changes(route))
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -194,6 +194,11 @@ def guards(route: APIRoute) -> bool:
     return route.name in access.PUBLIC or (route.name in access.OPERATIONS and _depends_on(route.dependant, _claim))
 
 
+def changes(route: APIRoute) -> bool:
+    """Whether a route is for changing something."""
+    return _depends_on(route.dependant, _intent) or _depends_on(route.dependant, _origin)
+
+
 def _depends_on(dependant: Dependant, call: object) -> bool:
     return dependant.call is call or any(_depends_on(part, call) for part in dependant.dependencies)
 

@@ -27,7 +27,7 @@ from leads.store.log import PostgresEventStore
 from leads.store.settings import Settings
 from leads.views import Views
 from leads.watch import FeedWatch
-from runtime import broker, logs
+from runtime import broker, logs, pools
 from runtime.http import probe_routes
 
 _nats_connected = Gauge("leads_nats_connected", "1 while questions over NATS reach this process")
@@ -76,6 +76,7 @@ def run() -> None:
     def details() -> dict[str, object]:
         return {"nats": "connected" if responder.is_connected else "not connected"}
 
+    pools.tell(database)
     _nats_connected.set_function(lambda: responder.is_connected)
     _waiting.set_function(lambda: watch.count)
     app = build(

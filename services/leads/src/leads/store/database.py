@@ -1,9 +1,10 @@
 """The only way to a connection: every transaction belongs to one company, and row-level security sees which."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any, Final
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from time import perf_counter
+from typing import Any, Final, cast
 from uuid import UUID
 from weakref import WeakValueDictionary
 
@@ -13,7 +14,10 @@ from sqlalchemy import URL, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import QueuePool
 from sqlmodel.ext.asyncio.session import AsyncSession
+
+from runtime.pools import ACQUIRE_SECONDS
 
 READ_TIMEOUT: Final = 5.0  # seconds one statement of a read may take
 POOL_TIMEOUT: Final = 5.0  # seconds a request waits for a connection before it is told to come back
@@ -65,7 +69,9 @@ class Database:
         self._read_timeout = f"{round(read_timeout * 1000)}ms"
         self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._turns = turns
-        self._waiting: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
+        self._queues: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
+        self.waiting = 0
+        """How many wait for a connection, or for their company's turn."""
 
     @classmethod
     def connect(cls, database_url: str, *, pool_size: int, read_timeout: float = READ_TIMEOUT) -> "Database":
@@ -81,6 +87,20 @@ class Database:
 
     async def close(self) -> None:
         await self._engine.dispose()
+
+    @property
+    def size(self) -> int:
+        """How many connections there may be."""
+        return self._pool.size()
+
+    @property
+    def in_use(self) -> int:
+        """How many connections work for somebody now."""
+        return self._pool.checkedout()
+
+    @property
+    def _pool(self) -> QueuePool:
+        return cast("QueuePool", self._engine.pool)  # another one after each `dispose`
 
     @asynccontextmanager
     async def writing(self, company_id: UUID) -> AsyncIterator[RawConnection]:
@@ -146,12 +166,21 @@ class Database:
         async with self._checkout(self._engine) as connection:
             await connection.execute(text("SELECT 1"))
 
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        self.waiting += 1
+        try:
+            yield
+        finally:
+            self.waiting -= 1
+
     @asynccontextmanager
     async def _turn(self, company_id: UUID) -> AsyncIterator[None]:
-        turns = self._waiting.setdefault(company_id, asyncio.Semaphore(self._turns))
+        turns = self._queues.setdefault(company_id, asyncio.Semaphore(self._turns))
         try:
-            async with asyncio.timeout(POOL_TIMEOUT):
-                await turns.acquire()
+            with self._counted():
+                async with asyncio.timeout(POOL_TIMEOUT):
+                    await turns.acquire()
         except TimeoutError as error:
             raise DatabaseAway from error
         try:
@@ -161,13 +190,18 @@ class Database:
 
     @asynccontextmanager
     async def _checkout(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+        asked = perf_counter()
         try:
-            async with engine.connect() as connection:
-                try:
-                    yield connection
-                except BaseException:
-                    await self._discard_if_broken(connection)
-                    raise
+            with ExitStack() as queue:
+                queue.enter_context(self._counted())
+                async with engine.connect() as connection:
+                    queue.close()
+                    ACQUIRE_SECONDS.observe(perf_counter() - asked)
+                    try:
+                        yield connection
+                    except BaseException:
+                        await self._discard_if_broken(connection)
+                        raise
         except (psycopg.OperationalError, PoolTimeout, OSError) as error:
             raise DatabaseAway from error
         except DBAPIError as error:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Final, cast
 from uuid import UUID
 
+from prometheus_client import Histogram
 from psycopg.errors import UniqueViolation
 
 from contracts import envelope
@@ -49,6 +50,12 @@ RETURNING last_user
 """
 
 
+_append_seconds = Histogram(
+    "leads_append_duration_seconds",
+    "Time to append a command's facts, with the wait for the company's turn",
+)
+
+
 class PostgresEventStore:
     """`leads.handle.EventStore` on PostgreSQL."""
 
@@ -80,6 +87,12 @@ class PostgresEventStore:
 
     async def append(
         self, command: Command, facts: Sequence[LeadEvent], *, before: Mapping[UUID, Lead | None], settings: int
+    ) -> Answer:
+        with _append_seconds.time():
+            return await self._append(command, facts, before, settings)
+
+    async def _append(
+        self, command: Command, facts: Sequence[LeadEvent], before: Mapping[UUID, Lead | None], settings: int
     ) -> Answer:
         contacts = new_contacts(facts)
         try:
