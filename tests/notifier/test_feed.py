@@ -34,6 +34,7 @@ def test_a_fact_says_its_place_and_what_follows() -> None:
         event="crm.lead.created.v1",
         event_id=fact.id,
         correlation_id="request-3",
+        recorded_at=fact.time,
         reaction=feed.react(fact, APP_ID),
     )
 
