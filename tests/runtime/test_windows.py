@@ -1,6 +1,7 @@
 """Windows are stored in order and counted; what is not stored is said."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -8,7 +9,7 @@ from nats.js.errors import APIError, NoStreamResponseError
 
 from contracts import streams
 from runtime import broker
-from runtime.broker import Outgoing, PublishFailed
+from runtime.broker import PUBLISH_TIMEOUT, Outgoing, PublishFailed
 from runtime.live import LiveClient, read_headers_plainly
 from runtime.windows import PIECE, WindowPublisher, acknowledge, command, pieces
 from support.servers import NatsServer
@@ -81,6 +82,27 @@ async def test_away_it_fails_at_once_and_back_it_works(nats: NatsServer, client:
     nats.start()
     await until(lambda: client.is_connected)
     assert len(await publisher.publish(messages(3))) == 3
+
+
+async def test_what_a_lost_connection_left_unsent_is_never_sent(nats: NatsServer, client: LiveClient) -> None:
+    publisher = WindowPublisher(client)
+    await publisher.publish(messages(1))
+    started = time.monotonic()
+    publishing = asyncio.create_task(publisher.publish(messages(3000, body=b"x" * 10_000)))
+    await until(lambda: client.pending_data_size > 0)
+    nats.kill()
+
+    with pytest.raises(PublishFailed):
+        await publishing
+    assert time.monotonic() - started < PUBLISH_TIMEOUT
+    assert client.pending_data_size == 0
+
+    nats.start()
+    await until(lambda: client.is_connected)
+    js = client.jetstream()
+    state = (await js.stream_info(streams.PUSH)).state
+    held = [(await js.get_msg(streams.PUSH, number)).headers for number in range(1, state.last_seq + 1)]
+    assert held == [{"Nats-Msg-Id": f"m{number}"} for number in range(state.last_seq)]
 
 
 async def test_messages_are_acknowledged_at_once(nats: NatsServer, client: LiveClient) -> None:

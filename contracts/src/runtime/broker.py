@@ -61,14 +61,15 @@ async def connect(url: str, name: str, *, on_return: Callable[[], None] = lambda
     async def on_disconnect() -> None:
         _disconnects.inc()
         _log.warning("nats disconnected")
+        client.lost()
 
     async def on_reconnect() -> None:
         _log.info("nats reconnected")
         on_return()
 
+    client = LiveClient()
     options = connection_options(url, name)
     options["inbox_prefix"] = options["inbox_prefix"].encode()
-    client = LiveClient()
     await client.connect(**options, error_cb=on_error, disconnected_cb=on_disconnect, reconnected_cb=on_reconnect)
     return client
 

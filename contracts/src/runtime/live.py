@@ -19,12 +19,27 @@ _END: Final = b"\r\n\r\n"
 
 
 class LiveClient(Client):
-    """A client with one more way to subscribe."""
+    """A client with one more way to subscribe, and with something to do when its connection is lost."""
 
     def __init__(self) -> None:
         super().__init__()
         self._listeners: dict[int, Deliver] = {}
         self._unused: asyncio.Queue[Msg] = asyncio.Queue()
+        self._at_loss: list[Callable[[], None]] = []
+
+    def at_loss(self, act: Callable[[], None]) -> None:
+        """Have something done each time the connection is lost, before the next one is tried."""
+        self._at_loss.append(act)
+
+    def lost(self) -> None:
+        """Say that it is; `runtime.broker.connect` sees to that."""
+        for act in self._at_loss:
+            act()
+
+    def drop_unsent(self) -> None:
+        """Forget what waits to be sent."""
+        self._pending.clear()
+        self._pending_data_size = 0
 
     async def listen(self, subject: str, deliver: Deliver) -> Subscription:
         """Subscribe; each message is given to a function, which must be quick and never waits.

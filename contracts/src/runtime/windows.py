@@ -26,10 +26,15 @@ _SEQUENCE: Final = re.compile(rb'"seq": *([0-9]+)')
 
 
 class WindowPublisher:
-    """Publishes windows to streams, in order, as `runtime.broker.publish_window` does."""
+    """Publishes windows to streams, in order, as `runtime.broker.publish_window` does.
+
+    With the connection, a window is lost at once. What of it waits to be sent is forgotten, whoever sent it: nats-py
+    would send it over the next connection, where it overtakes what the lost one took along.
+    """
 
     def __init__(self, client: LiveClient) -> None:
         self.client = client
+        client.at_loss(self._lose)
         self._numbers = itertools.count()
         self._windows: dict[str, _Window] = {}
         self._inbox: str | None = None
@@ -49,15 +54,32 @@ class WindowPublisher:
             await self.client.listen(f"{self._inbox}.*.*", self._on_answer)
         number = str(next(self._numbers))
         window = self._windows[number] = _Window(len(messages))
+        sending = asyncio.create_task(self._send(messages, number, window))
         try:
-            for piece in pieces(messages, f"{self._inbox}.{number}"):
-                await send(self.client, piece)
-            await asyncio.wait_for(window.complete, PUBLISH_TIMEOUT)
-        except TimeoutError as error:
-            raise PublishFailed(window.acknowledged, error) from error
+            await asyncio.wait({sending, window.complete}, timeout=PUBLISH_TIMEOUT, return_when=asyncio.FIRST_EXCEPTION)
+            sequences, refusal = window.outcome()
+            if len(sequences) == len(messages):
+                return sequences
+            if sending.done():
+                sending.result()
+            cause = refusal or window.failure()
+            raise PublishFailed(len(sequences), cause) from cause
         finally:
             del self._windows[number]
-        return window.sequences()
+            window.complete.cancel()
+            sending.cancel()
+
+    async def _send(self, messages: Sequence[Outgoing], number: str, window: "_Window") -> None:
+        for piece in pieces(messages, f"{self._inbox}.{number}"):
+            # It waits for the connection when much is unsent; once the window is lost, there may be another one.
+            await send(self.client, piece)
+            if window.complete.done():
+                return
+
+    def _lose(self) -> None:
+        self.client.drop_unsent()
+        for window in self._windows.values():
+            window.lose()
 
     def _on_answer(self, answer: Msg) -> None:
         _inbox, number, index = answer.subject.rsplit(".", 2)
@@ -73,11 +95,6 @@ class _Window:
         self._missing = size
         self.complete: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    @property
-    def acknowledged(self) -> int:
-        """How many leading messages have an answer."""
-        return next((index for index, answer in enumerate(self._answers) if answer is None), len(self._answers))
-
     def take(self, index: int, answer: Msg) -> None:
         """Take the answer to a message."""
         if self._answers[index] is None:
@@ -86,20 +103,27 @@ class _Window:
             if not self._missing and not self.complete.done():
                 self.complete.set_result(None)
 
-    def sequences(self) -> list[int]:
-        """Return what the stream says of each message.
+    def lose(self) -> None:
+        """Expect no more answers."""
+        if not self.complete.done():
+            self.complete.set_exception(ConnectionReconnectingError())
 
-        Raises:
-            PublishFailed: it refused one, or there is no stream.
-        """
+    def failure(self) -> Exception:
+        """Return why not all answers came."""
+        error = self.complete.exception() if self.complete.done() else None
+        return error if isinstance(error, Error) else TimeoutError()
+
+    def outcome(self) -> tuple[list[int], Error | None]:
+        """Return the sequences of the leading messages that are stored, and what was said of the next one."""
         found: list[int] = []
         for answer in self._answers:
-            assert answer is not None
+            if answer is None:
+                break
             try:
                 found.append(_sequence(answer))
             except Error as error:
-                raise PublishFailed(len(found), error) from error
-        return found
+                return found, error
+        return found, None
 
 
 def _sequence(answer: Msg) -> int:
