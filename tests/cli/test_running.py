@@ -93,6 +93,13 @@ def test_the_demo_leads_went_through_the_log_and_nats(running: Any) -> None:
         )
 
 
+def test_the_facts_are_published_once_more_when_asked(running: Any) -> None:
+    done = running.run("reseed", "--all", "--company", running.environment()["DEMO_COMPANY_ID"])
+
+    assert done.returncode == 0, done.stderr
+    assert "facts published once more, generation 1" in done.stderr
+
+
 def test_the_gateway_serves_the_screen(running: Any) -> None:
     page = httpx.get(running.environment()["GATEWAY_URL"])
 

@@ -46,6 +46,14 @@ def test_every_fact_returns_from_the_wire_as_it_was(fact: Fact, time: datetime, 
 
 
 @given(facts, times, ATTRIBUTES)
+def test_a_sealed_envelope_says_the_same(fact: Fact, time: datetime, attributes: Attributes) -> None:
+    sent = json.loads(envelope.wrap(fact, time=time, **attributes).to_json())
+    data = json.dumps(sent.pop("data"))
+
+    assert json.loads(envelope.seal(sent, data)) == {**sent, "data": json.loads(data)}
+
+
+@given(facts, times, ATTRIBUTES)
 def test_every_envelope_is_a_cloud_event(fact: Fact, time: datetime, attributes: Attributes) -> None:
     event = json.loads(envelope.wrap(fact, time=time, **attributes).to_json())
 

@@ -4,19 +4,19 @@ import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, cast
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from nats.aio.client import Client
 
 from contracts import envelope, streams
 from leads.relay import Connection, Outbox, Pending, Relay, publish_next
 from leads.store.facts import COLUMNS, Recorded
 from leads.store.log import PostgresEventStore
 from runtime import broker
-from runtime.broker import PublishFailed
+from runtime.broker import Outgoing, PublishFailed
+from runtime.live import LiveClient
+from runtime.windows import WindowPublisher
 from support.databases import Database
 from support.servers import NatsServer
 from support.waiting import until
@@ -49,14 +49,14 @@ def outbox_is_empty(superuser: psycopg.Connection) -> bool:
 
 
 @pytest.fixture
-async def nats_client(nats: NatsServer) -> AsyncIterator[Client]:
+async def nats_client(nats: NatsServer) -> AsyncIterator[LiveClient]:
     client = await broker.connect(nats.url("leads-relay"), "test relay")
     yield client
     await client.close()
 
 
 @contextlib.asynccontextmanager
-async def running(database: Database, client: Client) -> AsyncIterator[Relay]:
+async def running(database: Database, client: LiveClient) -> AsyncIterator[Relay]:
     working = Relay(database.url("leads_relay"))
     task = asyncio.create_task(working.run(client))
     try:
@@ -72,7 +72,7 @@ async def test_many_writers_and_every_fact_once_and_in_order(
     leads_database: Database,
     store: PostgresEventStore,
     nats: NatsServer,
-    nats_client: Client,
+    nats_client: LiveClient,
     superuser: psycopg.Connection,
 ) -> None:
     companies = [provisioned(leads_database, name) for name in ("Acme", "Globex", "Initech", "Umbrella")]
@@ -139,20 +139,20 @@ async def test_what_commits_late_is_neither_skipped_nor_overtaken(
     leads_database: Database,
     store: PostgresEventStore,
     nats: NatsServer,
-    nats_client: Client,
+    nats_client: LiveClient,
     superuser: psycopg.Connection,
     acme: Company,
     globex: Company,
 ) -> None:
     async with await psycopg.AsyncConnection.connect(leads_database.url("leads_relay"), autocommit=True) as connection:
-        reader = outbox(connection)
+        reader, publisher = outbox(connection), WindowPublisher(nats_client)
         with psycopg.connect(leads_database.url("leads_app")) as late:
             append(late, acme)  # draws the first outbox id, and is not committed yet
             await create_lead(store, globex)
-            assert await publish_next(reader, nats_client) == 1
+            assert await publish_next(reader, publisher) == 1
         await create_lead(store, acme)
 
-        while await publish_next(reader, nats_client):
+        while await publish_next(reader, publisher):
             pass
 
     if is_right:
@@ -163,14 +163,14 @@ async def test_what_commits_late_is_neither_skipped_nor_overtaken(
 
 
 async def test_the_floor_follows_what_is_published(
-    leads_database: Database, store: PostgresEventStore, nats_client: Client, acme: Company
+    leads_database: Database, store: PostgresEventStore, nats_client: LiveClient, acme: Company
 ) -> None:
     async with await psycopg.AsyncConnection.connect(leads_database.url("leads_relay"), autocommit=True) as connection:
         outbox = Outbox(connection)
         for number in range(3):
             await create_lead(store, acme)
             if number < 2:
-                await publish_next(outbox, nats_client)
+                await publish_next(outbox, WindowPublisher(nats_client))
         await outbox.raise_floor()
 
         await until(lambda: raised(outbox))
@@ -198,7 +198,7 @@ async def test_a_broker_that_dies_in_the_middle_loses_nothing(
     leads_database: Database,
     store: PostgresEventStore,
     nats: NatsServer,
-    nats_client: Client,
+    nats_client: LiveClient,
     superuser: psycopg.Connection,
     acme: Company,
     globex: Company,
@@ -223,7 +223,7 @@ async def test_a_lost_database_connection_is_a_lost_lock_and_work_goes_on(
     leads_database: Database,
     store: PostgresEventStore,
     nats: NatsServer,
-    nats_client: Client,
+    nats_client: LiveClient,
     superuser: psycopg.Connection,
     acme: Company,
 ) -> None:
@@ -239,31 +239,19 @@ async def test_a_lost_database_connection_is_a_lost_lock_and_work_goes_on(
     await assert_complete_and_in_order(nats, superuser)
 
 
-class LosesAcknowledgements:
+class LosesAcknowledgements(WindowPublisher):
     """A connection over which only the first acknowledgements arrive."""
 
-    is_connected = True
-
-    def __init__(self, client: Client, arriving: int) -> None:
-        self._jetstream = client.jetstream()
-        self._arriving = arriving
-
-    def jetstream(self) -> "LosesAcknowledgements":
-        return self
-
-    async def publish(self, subject: str, payload: bytes, **options: Any) -> None:
-        self._arriving -= 1
-        is_lost = self._arriving < 0
-        await self._jetstream.publish(subject, payload, **options)
-        if is_lost:
-            raise TimeoutError
+    async def publish(self, messages: Sequence[Outgoing]) -> list[int]:
+        await super().publish(messages)
+        raise PublishFailed(2, TimeoutError())
 
 
 async def test_only_what_the_stream_is_known_to_have_stored_leaves_the_outbox(
     leads_database: Database,
     store: PostgresEventStore,
     nats: NatsServer,
-    nats_client: Client,
+    nats_client: LiveClient,
     superuser: psycopg.Connection,
     acme: Company,
 ) -> None:
@@ -272,9 +260,9 @@ async def test_only_what_the_stream_is_known_to_have_stored_leaves_the_outbox(
 
     async with await psycopg.AsyncConnection.connect(leads_database.url("leads_relay"), autocommit=True) as connection:
         with pytest.raises(PublishFailed):
-            await publish_next(Outbox(connection), cast("Client", LosesAcknowledgements(nats_client, 2)))
+            await publish_next(Outbox(connection), LosesAcknowledgements(nats_client))
         assert superuser.execute("SELECT count(*) FROM outbox").fetchone() == (3,)
-        assert await publish_next(Outbox(connection), nats_client) == 3
+        assert await publish_next(Outbox(connection), WindowPublisher(nats_client)) == 3
 
     await assert_complete_and_in_order(nats, superuser)
 

@@ -65,6 +65,10 @@ class ContainerNats(NatsServer):
     def restore(self, place: Path) -> None:
         self._container.get_wrapped_container().put_archive("/", place.read_bytes())
 
+    def lose(self) -> None:
+        self._container.stop()  # which removes it
+        self._is_created = False
+
     def _remove(self) -> None:
         if self._is_created:
             self._container.stop()

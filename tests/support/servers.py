@@ -159,6 +159,10 @@ class NatsServer(ABC):
         """Go back to what was saved; it must not run."""
 
     @abstractmethod
+    def lose(self) -> None:
+        """Lose what it has stored; it must not run."""
+
+    @abstractmethod
     def _remove(self) -> None: ...
 
 
@@ -188,6 +192,9 @@ class EmbeddedNats(NatsServer):
     def restore(self, place: Path) -> None:
         shutil.rmtree(self._directory / "store")
         shutil.copytree(place, self._directory / "store")
+
+    def lose(self) -> None:
+        shutil.rmtree(self._directory / "store")
 
     def _remove(self) -> None:
         self._process.forget()

@@ -10,7 +10,7 @@ from typing import Annotated
 import httpx
 import typer
 
-from leadwire import checks, dead, down, logs, paths, secret_files, status
+from leadwire import checks, dead, down, logs, maintenance, paths, secret_files, status
 from leadwire.detach import detached
 from leadwire.postgres import PostgresFailed
 from leadwire.progress import complain, say
@@ -138,6 +138,26 @@ def dead_retry_command(sequences: Sequences, state_dir: State = _STATE) -> None:
 def dead_drop_command(sequences: Sequences, state_dir: State = _STATE) -> None:
     """Throw dead letters away."""
     raise typer.Exit(dead.dead(StateDirectory(state_dir.resolve()), "drop", *map(str, sequences)))
+
+
+@app.command("reseed")
+def reseed_command(
+    since: Annotated[
+        str | None, typer.Option(help="Facts recorded since then: 36h, 7d or a time; by default what the stream keeps.")
+    ] = None,
+    all_facts: Annotated[bool, typer.Option("--all", help="All facts from the first one on.")] = False,
+    company: Annotated[str | None, typer.Option(help="Only of the company of this id.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Begin anew, should a reseed be under way.")] = False,
+    state_dir: State = _STATE,
+) -> None:
+    """Publish facts once more, for a stream that was purged or lost. The relay does it, and goes on by itself."""
+    options = [
+        *(["--since", since] if since else []),
+        *(["--all"] if all_facts else []),
+        *(["--company", company] if company else []),
+        *(["--again"] if again else []),
+    ]
+    maintenance.become(StateDirectory(state_dir.resolve()), "reseed", *options)
 
 
 @app.command("secrets")

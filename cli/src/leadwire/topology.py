@@ -21,6 +21,9 @@ ORDER: Final = (postgres.NAME, nats_server.NAME, API, RELAY, NOTIFIER, GATEWAY)
 LISTENERS: Final = dict.fromkeys(EXAMPLES, "crm.>")
 """The durable consumers of services that are not ours: name → the subjects it hears."""
 
+_COMMANDS: Final = {"reseed": ("leads_relay", "leads-relay")}
+"""Command of the leads service → the PostgreSQL role and the NATS user as which it runs."""
+
 EVERYWHERE: Final = frozenset({"0.0.0.0"})  # noqa: S104 - compared, not bound
 """Hosts that mean every address of the machine."""
 
@@ -148,6 +151,12 @@ class Topology:
         """Creates the company and users it reads from its input; ends by itself."""
         environment = {"LEADS_DATABASE_URL": self.database_url("leads_owner")}
         return _once("provision", ("leads", "provision"), environment)
+
+    def leads_command(self, name: str, *arguments: str) -> Process:
+        """Repairs or looks at what the leads service keeps, `reseed` and its like; ends by itself."""
+        role, user = _COMMANDS[name]
+        environment = {"LEADS_DATABASE_URL": self.database_url(role), "LEADS_NATS_URL": self.nats_url(user)}
+        return _once(name, ("leads", name, *arguments), environment)
 
     def database_url(self, role: str) -> str:
         """Return the address of a role's database; the superuser's is that of leads."""

@@ -44,6 +44,9 @@ _MIB: Final = 1 << 20
 _GIB: Final = 1 << 30
 _DAY: Final = 24 * 3600.0
 
+FACTS_KEPT: Final = 7 * _DAY
+"""Seconds for which `CRM` keeps a fact, space permitting."""
+
 
 def _stream(name: str, subject: str, *, max_age: float, republish: RePublish | None = None) -> StreamConfig:
     # Limited by age and bytes only: a per-subject limit would make gaps undecidable for a resuming client.
@@ -62,7 +65,7 @@ def _stream(name: str, subject: str, *, max_age: float, republish: RePublish | N
 
 
 STREAMS: Final[tuple[StreamConfig, ...]] = (
-    _stream(CRM, subjects.FACTS, max_age=7 * _DAY),
+    _stream(CRM, subjects.FACTS, max_age=FACTS_KEPT),
     _stream(PUSH, subjects.PUSHES, max_age=_DAY, republish=RePublish(src=subjects.PUSHES, dest=subjects.LIVE)),
     _stream(DEAD, subjects.DEAD, max_age=30 * _DAY),
     # No age: the record of a member who stays for days is as valid as ever. What is over carries an expiry of its own.

@@ -76,7 +76,7 @@ FEED: Final = (
     Panel("Outbox", "short", [("max(relay_outbox_rows)", "facts")]),
     Panel("Oldest fact in the outbox", "s", [("max(relay_outbox_oldest_seconds)", "waits")]),
     Panel("From record to stream", "s", quantiles("relay_publish_delay_seconds"), help="Of the oldest fact of each window."),
-    Panel("Published", "ops", [(rate("relay_published_total"), "facts")]),
+    Panel("Published", "ops", [(rate("relay_published_total"), "facts"), (rate("relay_reseeded_total"), "once more, for a reseed")]),
     Panel("Windows not acknowledged", "ops", [(rate("relay_publish_failures_total"), "windows")]),
     Panel("Who publishes", "short", [("relay_active", "{{instance}}")]),
     Panel("Requests that wait for news", "short", [("leads_waiting_requests", "{{instance}}")]),

@@ -1,7 +1,11 @@
-"""`python -m leads api|relay|migrate|wait|provision|access|openapi`."""
+"""`python -m leads api|relay|migrate|wait|provision|reseed|access|openapi`."""
 
 import argparse
+from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
+
+from contracts import streams
 
 _HELP: Final = {
     "api": "answer REST requests, and questions over NATS",
@@ -9,6 +13,7 @@ _HELP: Final = {
     "migrate": "bring database and streams to this release, then end",
     "wait": "end when the database is migrated for this release",
     "provision": "create the company and users described by JSON on standard input, then end",
+    "reseed": "have the relay publish facts once more, for a stream that was purged or lost; end when it has",
     "access": "print the table of docs/access.md: who may do what",
     "openapi": "print what /openapi.json answers",
 }
@@ -17,10 +22,14 @@ _HELP: Final = {
 def run() -> None:
     parser = argparse.ArgumentParser(prog="python -m leads", description="The leads service of Leadwire.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="|".join(_HELP))
-    for name, purpose in _HELP.items():
-        commands.add_parser(name, help=purpose, description=f"{purpose.capitalize()}. Configured by LEADS_*.")
+    parsers = {
+        name: commands.add_parser(name, help=purpose, description=f"{purpose.capitalize()}. Configured by LEADS_*.")
+        for name, purpose in _HELP.items()
+    }
+    _add_reseed_options(parsers["reseed"])
+    options = parser.parse_args()
     # ruff: noqa: PLC0415 - a process imports no more than it runs
-    match parser.parse_args().command:
+    match options.command:
         case "api":
             from leads.main import api
 
@@ -41,6 +50,10 @@ def run() -> None:
             from leads.main import provision
 
             provision.run()
+        case "reseed":
+            from leads.main import reseed
+
+            reseed.run(since=options.since, company_id=options.company, anew=options.again)
         case "access":
             from leads.main import access
 
@@ -49,6 +62,29 @@ def run() -> None:
             from leads.main import openapi
 
             openapi.run()
+
+
+def _add_reseed_options(parser: argparse.ArgumentParser) -> None:
+    since = parser.add_mutually_exclusive_group()
+    since.add_argument(
+        "--since",
+        type=_past,
+        default=timedelta(seconds=streams.FACTS_KEPT),
+        metavar="AGE|TIME",
+        help="facts recorded since then: 36h, 7d or 2026-03-01T12:00:00Z; by default what the stream keeps",
+    )
+    since.add_argument("--all", dest="since", action="store_const", const=None, help="all facts from the first one on")
+    parser.add_argument("--company", type=UUID, metavar="ID", help="only of this company")
+    parser.add_argument("--again", action="store_true", help="begin anew, should a reseed be under way")
+
+
+def _past(text: str) -> timedelta | datetime:
+    if text[:-1].isdecimal() and (unit := {"m": "minutes", "h": "hours", "d": "days"}.get(text[-1])):
+        return timedelta(**{unit: int(text[:-1])})
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError("without a time zone")
+    return time
 
 
 if __name__ == "__main__":

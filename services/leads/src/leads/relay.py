@@ -13,16 +13,18 @@ from typing import Any, Final, Literal, NoReturn, TypeAlias
 
 import psycopg
 import structlog
-from nats.aio.client import Client
 from prometheus_client import Counter, Gauge, Histogram
 
 from contracts import subjects
 from contracts.push import CORRELATION_HEADER, MESSAGE_ID_HEADER
+from leads.reseed import Connection, Reseed
 from leads.store.facts import COLUMNS, Recorded
-from runtime.broker import Outgoing, PublishFailed, publish_window
+from runtime.broker import Outgoing, PublishFailed
 from runtime.buckets import DELAYS
+from runtime.live import LiveClient
+from runtime.windows import WindowPublisher
 
-WINDOW: Final = 256  # messages between two barriers
+WINDOW: Final = 1000  # messages between two barriers
 IDLE: Final = 0.01  # seconds between two looks at an empty outbox: an index scan of nothing
 STANDBY: Final = 0.25  # seconds between two tries for the lock
 BACKOFF: Final = (0.1, 0.2, 0.5, 1.0, 2.0)  # seconds before each new try after a failure; the last one repeats
@@ -34,6 +36,18 @@ LOCK: Final = "SELECT pg_try_advisory_lock(hashtext('leadwire.leads.relay'))"
 UNPUBLISHED: Final = f"""
 SELECT o.id, {COLUMNS}
 FROM (SELECT * FROM outbox WHERE id > %(floor)s ORDER BY id LIMIT %(limit)s) AS o
+JOIN events AS e USING (company_id, feed_position) ORDER BY o.id
+"""  # noqa: S608 - a constant
+# The past of a company that is published once more goes before what waits.
+UNPUBLISHED_IN_A_RESEED: Final = f"""
+SELECT o.id, {COLUMNS}
+FROM (
+    SELECT * FROM outbox WHERE id > %(floor)s AND NOT EXISTS (
+        SELECT FROM reseed_companies AS r
+        WHERE r.generation = %(generation)s AND r.company_id = outbox.company_id AND r.position < r.until_position
+    )
+    ORDER BY id LIMIT %(limit)s
+) AS o
 JOIN events AS e USING (company_id, feed_position) ORDER BY o.id
 """  # noqa: S608 - a constant
 PUBLISHED: Final = "DELETE FROM outbox WHERE id = ANY(%(ids)s)"
@@ -63,6 +77,7 @@ CONNECTION: Final[dict[str, Any]] = {
 
 _log = structlog.stdlib.get_logger("leads.relay")
 _published = Counter("relay_published_total", "Facts that the stream has stored")
+_reseeded = Counter("relay_reseeded_total", "Facts that were published once more for a reseed")
 _size = Gauge("relay_outbox_rows", "Facts that are not yet on the stream; counted up to 100,000")
 _age = Gauge("relay_outbox_oldest_seconds", "For how long the oldest of them has waited")
 _delay = Histogram(
@@ -73,7 +88,6 @@ _delay = Histogram(
 _failures = Counter("relay_publish_failures_total", "Windows that the stream did not acknowledge as a whole")
 _active = Gauge("relay_active", "1 in the process that publishes, 0 in a standby")
 
-Connection: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
 Role: TypeAlias = Literal["disconnected", "standby", "active"]
 
 
@@ -85,12 +99,15 @@ class Pending:
     event: Recorded
 
     def message(self) -> Outgoing:
-        envelope = self.event.envelope()
-        headers = {MESSAGE_ID_HEADER: envelope.id}
-        if envelope.correlationid is not None:
-            headers[CORRELATION_HEADER] = envelope.correlationid
-        subject = subjects.fact(envelope.companyid, envelope.subject, envelope.type)
-        return Outgoing(subject, envelope.to_json(), headers)
+        return message(self.event, self.event.event_id)
+
+
+def message(event: Recorded, message_id: str) -> Outgoing:
+    """Return an event as it goes to the stream."""
+    headers = {MESSAGE_ID_HEADER: message_id}
+    if (correlation_id := event.metadata.get("correlation_id")) is not None:
+        headers[CORRELATION_HEADER] = correlation_id
+    return Outgoing(subjects.fact(event.company_id, event.stream_id, event.type), event.to_json(), headers)
 
 
 class Outbox:
@@ -98,18 +115,31 @@ class Outbox:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.reseed = Reseed(connection)
         self._floor = 0
         self._deleted = 0  # the highest id
         self._mark: tuple[int, int] | None = None  # a floor to be, and the transactions that must have ended by then
 
     async def read(self, limit: int) -> Sequence[Pending]:
         """Return the first rows that exist, in order."""
-        rows = await self._connection.execute(UNPUBLISHED, {"floor": self._floor, "limit": limit})
+        generation = self.reseed.generation
+        statement = UNPUBLISHED if generation is None else UNPUBLISHED_IN_A_RESEED
+        rows = await self._connection.execute(
+            statement, {"floor": self._floor, "limit": limit, "generation": generation}
+        )
         return [Pending(row[0], Recorded(*row[1:])) for row in await rows.fetchall()]
 
     async def delete(self, published: Sequence[Pending]) -> None:
         await self._connection.execute(PUBLISHED, {"ids": [row.id for row in published]})
         self._deleted = max([self._deleted, *(row.id for row in published)])
+
+    async def read_again(self, limit: int) -> Sequence[Recorded]:
+        """Return what a reseed publishes next."""
+        return await self.reseed.read(limit, self._floor)
+
+    async def advance(self, published: Sequence[Recorded]) -> None:
+        """Account for what a reseed has published."""
+        await self.reseed.advance(published, self._floor)
 
     async def lag(self) -> tuple[int, float]:
         """Return how many rows wait, and for how many seconds the oldest does."""
@@ -148,13 +178,14 @@ class Relay:
         self.between_windows = asyncio.Lock()
         """Whoever holds it may cancel `run` without leaving a window half accounted for."""
 
-    async def run(self, nats: Client) -> NoReturn:
+    async def run(self, nats: LiveClient) -> NoReturn:
         """Work until cancelled."""
+        publisher = WindowPublisher(nats)
         while True:
             try:
                 async with await psycopg.AsyncConnection.connect(self._database_url, **CONNECTION) as connection:
                     await self._wait_for_lock(connection)
-                    await self._publish(Outbox(connection), nats)
+                    await self._publish(Outbox(connection), publisher)
             except psycopg.OperationalError as error:
                 _log.warning("database connection lost", error=type(error).__name__)
             finally:
@@ -167,17 +198,20 @@ class Relay:
             await asyncio.sleep(STANDBY)
         self._become("active")
 
-    async def _publish(self, outbox: Outbox, nats: Client) -> NoReturn:
+    async def _publish(self, outbox: Outbox, publisher: WindowPublisher) -> NoReturn:
         failures = 0
         upkeep = monotonic()
         while True:
             if monotonic() >= upkeep:
                 await self._measure(outbox)
                 await outbox.raise_floor()
+                await outbox.reseed.look()
                 upkeep = monotonic() + UPKEEP
             try:
                 async with self.between_windows:
-                    count = await publish_next(outbox, nats)
+                    count = await publish_next(outbox, publisher)
+                    if outbox.reseed.generation is not None:
+                        count = max(count, await publish_again(outbox, publisher))
             except PublishFailed as failure:
                 _failures.inc()
                 _log.warning("publishing failed", error=str(failure))
@@ -204,7 +238,7 @@ class Relay:
             _age.set(0)
 
 
-async def publish_next(outbox: Outbox, nats: Client) -> int:
+async def publish_next(outbox: Outbox, publisher: WindowPublisher) -> int:
     """Publish one window and delete what the stream has stored; return how many that were.
 
     Raises:
@@ -213,16 +247,34 @@ async def publish_next(outbox: Outbox, nats: Client) -> int:
     window = await outbox.read(WINDOW)
     if not window:
         return 0
-    if not nats.is_connected:
-        # The client would buffer, and send again what a retry has published by then.
-        away = ConnectionError("not connected")
-        raise PublishFailed(0, away) from away
     try:
-        await publish_window(nats.jetstream(), [row.message() for row in window])
+        await publisher.publish([row.message() for row in window])
     except PublishFailed as failure:
         await _account_for(outbox, window[: failure.acknowledged])
         raise
     await _account_for(outbox, window)
+    return len(window)
+
+
+async def publish_again(outbox: Outbox, publisher: WindowPublisher) -> int:
+    """Publish one window of a reseed and write down what the stream has stored; return how many that were.
+
+    Raises:
+        PublishFailed: some were not acknowledged.
+    """
+    window = await outbox.read_again(WINDOW)
+    if not window:
+        _log.info("reseed ended", generation=outbox.reseed.generation)
+        await outbox.reseed.end()
+        return 0
+    generation = outbox.reseed.generation
+    try:
+        await publisher.publish([message(event, f"{event.event_id}:r{generation}") for event in window])
+    except PublishFailed as failure:
+        await outbox.advance(window[: failure.acknowledged])
+        raise
+    await outbox.advance(window)
+    _reseeded.inc(len(window))
     return len(window)
 
 

@@ -60,6 +60,10 @@ class RelaySettings(_Settings):
     port: int = Field(default=8002, ge=0, le=65535)
 
 
+class ReseedSettings(_Settings):
+    """`python -m leads reseed`, as role leads_relay."""
+
+
 class MigrateSettings(_Settings):
     """`python -m leads migrate`, as role leads_owner and NATS user migrate."""
 

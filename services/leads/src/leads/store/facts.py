@@ -1,47 +1,61 @@
 """Rows of the log as they leave the service."""
 
+import json
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final
-from uuid import UUID
+from datetime import UTC, datetime
+from typing import Final
 
-from contracts.envelope import Envelope, schema_uri
+from contracts.envelope import Envelope, schema_uri, seal
 
 COLUMNS: Final = """
-e.company_id, e.feed_position, e.event_id, e.stream_id, e.stream_version, e.type, e.data, e.metadata, e.recorded_at
+e.company_id::text, e.feed_position, e.event_id::text, e.stream_id::text, e.stream_version, e.type, e.data::text,
+e.metadata, e.recorded_at
 """
 """What `Recorded` takes, in its order; the log's alias is `e`."""
+
+_METADATA: Final = {
+    "traceparent": "traceparent",
+    "actor": "actor",
+    "causationid": "causation_id",
+    "correlationid": "correlation_id",
+    "socketid": "socket_id",
+}
+"""Attribute of the envelope → its name in the log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One row of the log."""
+    """One row of the log. The data stays as it was written: also what this release does not know."""
 
-    company_id: UUID
+    company_id: str
     feed_position: int
-    event_id: UUID
-    stream_id: UUID
+    event_id: str
+    stream_id: str
     stream_version: int
     type: str
-    data: dict[str, Any]
+    data: str
+    """JSON text."""
     metadata: dict[str, str]
     recorded_at: datetime
 
     def envelope(self) -> Envelope:
-        """Return it as it travels. The data stays as it was written: also what this release does not know."""
-        return Envelope(
-            id=str(self.event_id),
-            type=self.type,
-            subject=str(self.stream_id),
-            time=self.recorded_at,
-            dataschema=schema_uri(self.type),
-            traceparent=self.metadata.get("traceparent"),
-            companyid=str(self.company_id),
-            feedposition=self.feed_position,
-            streamversion=self.stream_version,
-            actor=self.metadata.get("actor"),
-            causationid=self.metadata.get("causation_id"),
-            correlationid=self.metadata.get("correlation_id"),
-            socketid=self.metadata.get("socket_id"),
-            data=self.data,
-        )
+        """Return it as it travels."""
+        return Envelope(**self._attributes(), data=json.loads(self.data))
+
+    def to_json(self) -> bytes:
+        """Return the same as structured-mode JSON; for very many at once."""
+        return seal(self._attributes(), self.data)
+
+    def _attributes(self) -> dict[str, object]:
+        known = {name: self.metadata[key] for name, key in _METADATA.items() if self.metadata.get(key) is not None}
+        return {
+            "id": self.event_id,
+            "type": self.type,
+            "subject": self.stream_id,
+            "time": self.recorded_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+            "dataschema": schema_uri(self.type),
+            "companyid": self.company_id,
+            "feedposition": self.feed_position,
+            "streamversion": self.stream_version,
+            **known,
+        }
