@@ -16,6 +16,7 @@ export const DESTINATIONS: readonly Destination[] = [{ name: 'leads', title: 'na
 const routes: RouteRecordRaw[] = [
   { path: '/', redirect: { name: 'leads' } },
   { path: '/leads', name: 'leads', component: () => import('./pages/LeadsPage.vue') },
+  { path: '/leads/:id', name: 'lead', component: () => import('./pages/LeadPage.vue'), props: true },
   { path: '/:rest(.*)*', name: 'lost', component: () => import('./pages/LostPage.vue') },
 ];
 

@@ -1,8 +1,9 @@
+import lead from './lead';
 import leads from './leads';
 import shell from './shell';
 
 /** One file an area. This is the shape that every other language has to fill. */
-const en = { ...shell, ...leads };
+const en = { ...shell, ...leads, ...lead };
 
 export default en;
 
