@@ -10,7 +10,7 @@ from typing import Annotated
 import httpx
 import typer
 
-from leadwire import checks, dead, down, logs, maintenance, paths, secret_files, status
+from leadwire import checks, config_print, dead, doctor, down, logs, maintenance, paths, secret_files, status
 from leadwire.detach import detached
 from leadwire.postgres import PostgresFailed
 from leadwire.progress import complain, say
@@ -106,6 +106,37 @@ def logs_command(
 ) -> None:
     """Show what the processes say."""
     raise typer.Exit(logs.show(StateDirectory(state_dir.resolve()), name, lines, follow=follow))
+
+
+Reports = Annotated[list[Path] | None, typer.Option(help="Look at what `doctor --json` of processes elsewhere wrote.")]
+Addresses = Annotated[list[str] | None, typer.Option(help="HOST:PORT whose certificate is looked at, too.")]
+
+
+@app.command("doctor")
+def doctor_command(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Also what is as it should be.")] = False,
+    report: Reports = None,
+    tls: Addresses = None,
+    state_dir: State = _STATE,
+) -> None:
+    """Say whether all is as it should be, and what to do about what is not. Exit code 1: something does not work."""
+    state = StateDirectory(state_dir.resolve())
+    style: doctor.Style = "json" if as_json else "everything" if verbose else "summary"
+    ports = [_endpoint(address) for address in tls or []]
+    raise typer.Exit(doctor.doctor(state, reports=report or [], tls=ports, style=style))
+
+
+config_app = typer.Typer(help="What each process was told.")
+app.add_typer(config_app, name="config", no_args_is_help=True)
+
+
+@config_app.command("print")
+def config_print_command(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False, state_dir: State = _STATE
+) -> None:
+    """Print every setting of every process and where it comes from, secrets masked."""
+    raise typer.Exit(config_print.print_configuration(StateDirectory(state_dir.resolve()), as_json=as_json))
 
 
 dead_app = typer.Typer(help="Look at what the notifier could not process, apply it after all, or throw it away.")

@@ -213,7 +213,7 @@ class Topology:
     ) -> Process:
         return Process(
             name=name,
-            command=_python(*arguments),
+            command=python(*arguments),
             environment=environment,
             health=f"{endpoint.url}/readyz",
             host=endpoint.host,
@@ -222,9 +222,10 @@ class Topology:
 
 
 def _once(name: str, arguments: tuple[str, ...], environment: dict[str, str]) -> Process:
-    return Process(name=name, command=_python(*arguments), environment=environment)
+    return Process(name=name, command=python(*arguments), environment=environment)
 
 
-def _python(*arguments: str) -> tuple[str, ...]:
+def python(*arguments: str) -> tuple[str, ...]:
+    """Return the command that runs a module of ours."""
     # -P: a file called leads.py in the working directory must not be taken for the service.
     return sys.executable, "-P", "-m", *arguments

@@ -1,4 +1,4 @@
-"""The command line: `python -m gateway serve`."""
+"""The command line: `python -m gateway serve|doctor|config`."""
 
 import argparse
 import sys
@@ -13,6 +13,7 @@ from gateway.apps import AppsFileError
 from gateway.settings import Settings
 from gateway.tls import Tls
 from runtime import logs
+from runtime.doctor import configuration, findings
 
 WRONG = 2  # exit code: nothing started, the configuration is wrong
 
@@ -24,6 +25,20 @@ def run(arguments: Sequence[str]) -> int:
         SystemExit: with code 2 when the arguments make no sense, with 0 for `--help`.
     """
     options = _parse(arguments)
+    match options.command:
+        case "doctor":
+            report = main.examine()
+            _write(report.to_json() if options.json else findings.text(report))
+            return findings.exit_code([report])
+        case "config":
+            show = configuration.as_json if options.json else configuration.text
+            _write(show("gateway serve", configuration.effective(Settings)))
+            return 0
+        case _:
+            return _serve(options)
+
+
+def _serve(options: argparse.Namespace) -> int:
     given: dict[str, Any] = {} if options.drain_seconds is None else {"drain_seconds": options.drain_seconds}
     try:
         settings = Settings(**given)
@@ -49,7 +64,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m gateway", description="Pusher-compatible WebSocket gateway.")
-    commands = parser.add_subparsers(title="commands", required=True)
+    commands = parser.add_subparsers(title="commands", required=True, dest="command")
     serve = commands.add_parser("serve", help="serve until SIGTERM; everything else is told by GATEWAY_* variables")
     serve.add_argument(
         "--workers",
@@ -58,6 +73,13 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         help="processes on the one port, kept alive by this one (default: this process serves itself)",
     )
     serve.add_argument("--drain-seconds", type=float, metavar="S", help="over which clients are sent away at the end")
+    for name, purpose in {
+        "doctor": "say whether the gateway has what it needs, and what to do about what is wrong",
+        "config": "print the settings and where each comes from, secrets masked",
+    }.items():
+        command = commands.add_parser(name, help=purpose)
+        command.add_argument("process", choices=("serve",), help="in whose environment we are")
+        command.add_argument("--json", action="store_true", help="for programs")
     return parser.parse_args(arguments)
 
 
@@ -70,6 +92,10 @@ def _positive(text: str) -> int:
 
 def _errors(error: ValidationError) -> list[Any]:
     return error.errors(include_input=False)
+
+
+def _write(answer: str) -> None:
+    print(answer)  # noqa: T201 - the answer to a person at a terminal
 
 
 def _complain(message: str) -> int:

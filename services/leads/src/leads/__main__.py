@@ -1,7 +1,8 @@
-"""`python -m leads api|relay|migrate|wait|provision|reseed|access|openapi`."""
+"""`python -m leads api|relay|migrate|wait|provision|reseed|doctor|config|access|openapi`."""
 
 import argparse
 from datetime import datetime, timedelta
+from importlib import import_module
 from typing import Final
 from uuid import UUID
 
@@ -14,6 +15,8 @@ _HELP: Final = {
     "wait": "end when the database is migrated for this release",
     "provision": "create the company and users described by JSON on standard input, then end",
     "reseed": "have the relay publish facts once more, for a stream that was purged or lost; end when it has",
+    "doctor": "say whether a process has what it needs, and what to do about what is wrong",
+    "config": "print a process' settings and where each comes from, secrets masked",
     "access": "print the table of docs/access.md: who may do what",
     "openapi": "print what /openapi.json answers",
 }
@@ -27,41 +30,16 @@ def run() -> None:
         for name, purpose in _HELP.items()
     }
     _add_reseed_options(parsers["reseed"])
-    options = parser.parse_args()
-    # ruff: noqa: PLC0415 - a process imports no more than it runs
-    match options.command:
-        case "api":
-            from leads.main import api
+    _add_looking_options(parsers["doctor"])
+    _add_looking_options(parsers["config"])
+    arguments = vars(parser.parse_args())
+    # A process imports no more than it runs.
+    import_module(f"leads.main.{arguments.pop('command')}").run(**arguments)
 
-            api.run()
-        case "relay":
-            from leads.main import relay
 
-            relay.run()
-        case "migrate":
-            from leads.main import migrate
-
-            migrate.run()
-        case "wait":
-            from leads.main import wait
-
-            wait.run()
-        case "provision":
-            from leads.main import provision
-
-            provision.run()
-        case "reseed":
-            from leads.main import reseed
-
-            reseed.run(since=options.since, company_id=options.company, anew=options.again)
-        case "access":
-            from leads.main import access
-
-            access.run()
-        case "openapi":
-            from leads.main import openapi
-
-            openapi.run()
+def _add_looking_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("process", choices=("api", "relay", "migrate"), help="in whose environment we are")
+    parser.add_argument("--json", action="store_true", dest="as_json", help="for programs")
 
 
 def _add_reseed_options(parser: argparse.ArgumentParser) -> None:
@@ -74,8 +52,8 @@ def _add_reseed_options(parser: argparse.ArgumentParser) -> None:
         help="facts recorded since then: 36h, 7d or 2026-03-01T12:00:00Z; by default what the stream keeps",
     )
     since.add_argument("--all", dest="since", action="store_const", const=None, help="all facts from the first one on")
-    parser.add_argument("--company", type=UUID, metavar="ID", help="only of this company")
-    parser.add_argument("--again", action="store_true", help="begin anew, should a reseed be under way")
+    parser.add_argument("--company", type=UUID, dest="company_id", metavar="ID", help="only of this company")
+    parser.add_argument("--again", action="store_true", dest="anew", help="begin anew, should a reseed be under way")
 
 
 def _past(text: str) -> timedelta | datetime:

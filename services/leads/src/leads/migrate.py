@@ -64,8 +64,7 @@ def wait_for_migration(database_url: str) -> None:
 
     Until then a process of this release must not start; its predecessor goes on. Any role of the service may ask.
     """
-    scripts = ScriptDirectory.from_config(_config())
-    earlier = {script.revision for script in scripts.walk_revisions()} - set(scripts.get_heads())
+    _head, earlier = revisions()
     waiting = ""
     while (reason := _missing(database_url, earlier)) is not None:
         if reason != waiting:
@@ -75,7 +74,14 @@ def wait_for_migration(database_url: str) -> None:
     _log.info("database is migrated")
 
 
-def _missing(database_url: str, earlier: set[str]) -> str | None:
+def revisions() -> tuple[str, frozenset[str]]:
+    """Return the revision that this release needs, and those before it."""
+    scripts = ScriptDirectory.from_config(_config())
+    (head,) = scripts.get_heads()
+    return head, frozenset(script.revision for script in scripts.walk_revisions()) - {head}
+
+
+def _missing(database_url: str, earlier: frozenset[str]) -> str | None:
     try:
         with psycopg.connect(database_url, connect_timeout=5) as connection:
             row = connection.execute(_STATE).fetchone()

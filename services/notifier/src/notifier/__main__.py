@@ -1,4 +1,4 @@
-"""`python -m notifier serve|migrate`."""
+"""`python -m notifier serve|migrate|wait|dead|doctor|config`."""
 
 import sys
 

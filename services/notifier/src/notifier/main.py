@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings
 
-from notifier import dead
+from notifier import dead, doctor
 from notifier.api.app import build, openapi
 from notifier.api.context import Services
 from notifier.connections import Connections
@@ -27,9 +27,13 @@ from notifier.migrate import migrate, wait_for_migration
 from notifier.service import Notifier
 from notifier.settings import DatabaseSettings, OperatorSettings, Settings
 from runtime import logs, pools
+from runtime.doctor import configuration, findings, secrecy, versions
+from runtime.doctor.findings import Report
 from runtime.http import probe_routes
 
-USAGE: Final = f"usage: python -m notifier serve|migrate|wait|openapi|dead\n{dead.USAGE}"
+USAGE: Final = f"""usage: python -m notifier serve|migrate|wait|openapi|dead|doctor|config
+{dead.USAGE}
+       python -m notifier doctor|config serve|migrate [--json]"""
 USAGE_ERROR: Final = 2
 
 _S = TypeVar("_S", bound=BaseSettings)
@@ -57,6 +61,14 @@ def main(arguments: Sequence[str]) -> int:
                 operator = _read(OperatorSettings)
                 logs.configure("notifier", "ERROR")
                 return asyncio.run(dead.run(command, operator.nats_url.get_secret_value(), write=_write))
+            case ["doctor", "serve" | "migrate" as process, *rest] if rest in ([], ["--json"]):
+                report = examine(process)
+                _write(report.to_json() if rest else findings.text(report))
+                return findings.exit_code([report])
+            case ["config", "serve" | "migrate" as process, *rest] if rest in ([], ["--json"]):
+                effective = configuration.effective(Settings if process == "serve" else DatabaseSettings)
+                show = configuration.as_json if rest else configuration.text
+                _write(show(f"notifier {process}", effective))
             case _:
                 return _refuse(USAGE)
     except ValidationError as error:
@@ -103,7 +115,7 @@ def application(settings: Settings, notifier: Notifier, connections: Connections
     """Return what the port answers."""
     services = Services(
         inbox=Inbox(connections),
-        clock=lambda: datetime.now(UTC),
+        clock=_now,
         jwt_secret=settings.jwt_secret.get_secret_value(),
     )
     return build(
@@ -113,6 +125,44 @@ def application(settings: Settings, notifier: Notifier, connections: Connections
         cors_origins=settings.cors_origins,
         root_path=settings.root_path,
     )
+
+
+def examine(process: str) -> Report:
+    """Look at what a process needs."""
+    report = Report(f"notifier {process}")
+    versions.examine(report, doctor.PACKAGE)
+    if process == "migrate":
+        database = configuration.examine(report, DatabaseSettings)
+        if database is not None:
+            url = database.database_url.get_secret_value()
+            secrecy.examine(report, {"the password in NOTIFIER_DATABASE_URL": _password(url)})
+            doctor.examine_database(report, url, "notifier_owner", _now)
+        return report
+    settings = configuration.examine(report, Settings)
+    if settings is not None:
+        urls = settings.database_url, settings.writer_database_url, settings.nats_url
+        app, writer, nats = (url.get_secret_value() for url in urls)
+        jwt_secret = settings.jwt_secret.get_secret_value()
+        secrets = {
+            "the password in NOTIFIER_DATABASE_URL": _password(app),
+            "the password in NOTIFIER_WRITER_DATABASE_URL": _password(writer),
+            "the password in NOTIFIER_NATS_URL": _password(nats),
+            "NOTIFIER_JWT_SECRET": (jwt_secret, 32),
+        }
+        secrecy.examine(report, secrets)
+        report.fingerprints |= {"JWT secret": secrecy.fingerprint(jwt_secret), f"app id {settings.pusher_app_id}": ""}
+        doctor.examine_database(report, app, "notifier_app", _now)
+        doctor.examine_database(report, writer, "notifier_writer", _now)
+        asyncio.run(doctor.examine_nats(report, nats, _now))
+    return report
+
+
+def _password(url: str) -> tuple[str, int]:
+    return secrecy.password_of(url), secrecy.SHORTEST_PASSWORD
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _read(kind: type[_S]) -> _S:

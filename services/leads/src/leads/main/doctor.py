@@ -1,0 +1,73 @@
+"""`python -m leads doctor`."""
+
+import asyncio
+from datetime import UTC, datetime
+
+from leads import doctor
+from leads.settings import ApiSettings, MigrateSettings, RelaySettings
+from runtime.doctor import configuration, secrecy, versions
+from runtime.doctor.findings import Report, exit_code, text
+from runtime.doctor.secrecy import SHORTEST_PASSWORD, fingerprint, password_of
+
+
+def run(process: str, *, as_json: bool) -> None:
+    report = Report(f"leads {process}")
+    versions.examine(report, doctor.PACKAGE)
+    match process:
+        case "api":
+            _api(report)
+        case "relay":
+            _relay(report)
+        case _:
+            _migrate(report)
+    print(report.to_json() if as_json else text(report))  # noqa: T201 - this is its answer
+    raise SystemExit(exit_code([report]))
+
+
+def _api(report: Report) -> None:
+    settings = configuration.examine(report, ApiSettings)
+    if settings is None:
+        return
+    database_url, nats_url = settings.database_url.get_secret_value(), settings.nats_url.get_secret_value()
+    jwt_secret, app_secret = settings.jwt_secret.get_secret_value(), settings.pusher_app_secret.get_secret_value()
+    secrets = _passwords(database_url, nats_url)
+    secrets |= {"LEADS_JWT_SECRET": (jwt_secret, 32), "LEADS_PUSHER_APP_SECRET": (app_secret, SHORTEST_PASSWORD)}
+    secrecy.examine(report, secrets)
+    report.fingerprints["JWT secret"] = fingerprint(jwt_secret)
+    report.fingerprints[f"app key {settings.pusher_app_key}"] = fingerprint(app_secret)
+    doctor.examine_database(report, database_url, "leads_app", _now)
+    asyncio.run(doctor.examine_nats(report, nats_url, doctor.API))
+
+
+def _relay(report: Report) -> None:
+    settings = configuration.examine(report, RelaySettings)
+    if settings is None:
+        return
+    database_url, nats_url = settings.database_url.get_secret_value(), settings.nats_url.get_secret_value()
+    secrecy.examine(report, _passwords(database_url, nats_url))
+    doctor.examine_database(report, database_url, "leads_relay", _now)
+    asyncio.run(doctor.examine_nats(report, nats_url, doctor.RELAY))
+
+
+def _migrate(report: Report) -> None:
+    settings = configuration.examine(report, MigrateSettings)
+    if settings is None:
+        return
+    database_url, nats_url = settings.database_url.get_secret_value(), settings.nats_url.get_secret_value()
+    secrecy.examine(report, _passwords(database_url, nats_url))
+    doctor.examine_database(report, database_url, "leads_owner", _now)
+    streams = doctor.examine_streams(
+        report, nats_url, replicas=settings.stream_replicas, listeners=settings.listeners, clock=_now
+    )
+    asyncio.run(streams)
+
+
+def _passwords(database_url: str, nats_url: str) -> dict[str, tuple[str, int]]:
+    return {
+        "the password in LEADS_DATABASE_URL": (password_of(database_url), SHORTEST_PASSWORD),
+        "the password in LEADS_NATS_URL": (password_of(nats_url), SHORTEST_PASSWORD),
+    }
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
