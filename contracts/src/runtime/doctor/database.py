@@ -165,7 +165,7 @@ def _role(connection: Connection, user: str, expected: Expected) -> list[tuple[S
 def _grants(connection: Connection, expected: Expected) -> list[tuple[Severity, str, str]]:
     found = {line for (line,) in connection.execute(GRANTS).fetchall()}
     declared = set(expected.grants.split("\n")) - {""}
-    repair = f"GRANT or REVOKE as the owner, until it is as {expected.migrate.rpartition(' ')[0]} made it"
+    repair = "GRANT or REVOKE it, as the tables' owner"
     return [
         *(("error", f"missing: {line}", repair) for line in sorted(declared - found)),
         *(("error", f"too much: {line}", repair) for line in sorted(found - declared)),

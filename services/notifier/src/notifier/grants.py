@@ -18,9 +18,9 @@ notifier_writer alembic_version SELECT
 notifier_writer cursors INSERT, SELECT, UPDATE
 notifier_writer ended_tokens INSERT, SELECT, UPDATE
 notifier_writer inboxes INSERT, SELECT, UPDATE
-notifier_writer jobs INSERT, SELECT, UPDATE
+notifier_writer jobs DELETE, INSERT, SELECT, UPDATE
 notifier_writer muted SELECT
-notifier_writer notifications INSERT, SELECT
+notifier_writer notifications DELETE, INSERT, SELECT
 notifier_writer outbox DELETE, INSERT, SELECT
 notifier_writer passed_over DELETE, INSERT, SELECT
 """
