@@ -31,6 +31,10 @@ leads_app users INSERT(active company_id email id name password_hash role tokens
 leads_app users SELECT(active company_id email id name role tokens_since version)
 leads_app users UPDATE(active email name password_hash role tokens_since version)
 leads_relay alembic_version SELECT
+leads_relay companies SELECT
 leads_relay events SELECT
+leads_relay feeds SELECT
 leads_relay outbox DELETE, SELECT
+leads_relay reseed_companies DELETE, INSERT, SELECT, UPDATE
+leads_relay reseeds INSERT, SELECT, UPDATE
 """
