@@ -43,10 +43,9 @@ FROM (
 GROUP BY role, object, CASE columns WHEN '' THEN '' ELSE privilege END ORDER BY 1
 """
 _UNGUARDED: Final = """
-SELECT relname FROM pg_class
-WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'alembic_version'
-  AND NOT (relrowsecurity AND relforcerowsecurity)
-ORDER BY relname
+SELECT c.relname FROM pg_class AS c JOIN pg_attribute AS t ON t.attrelid = c.oid AND t.attname = 'company_id'
+WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND NOT (c.relrowsecurity AND c.relforcerowsecurity)
+ORDER BY c.relname
 """
 # A lock's number is told in two halves.
 _HOLDERS: Final = """
@@ -101,7 +100,7 @@ def examine(report: Report, connection: Connection, expected: Expected, clock: C
     if is_migrated:
         report.settle("permissions", _grants(connection, expected), "every role has its grants and no others")
         unguarded = [name for (name,) in connection.execute(_UNGUARDED).fetchall()]
-        report.settle("permissions", _unguarded(unguarded), "row-level security is forced on every table")
+        report.settle("permissions", _unguarded(unguarded), "row-level security is forced on every company's rows")
     return is_migrated
 
 
