@@ -2,7 +2,7 @@
 
 import type { Component } from 'vue';
 import { createRouter, createWebHistory, type RouteRecordRaw } from 'vue-router';
-import { Table2 } from '@lucide/vue';
+import { ChartColumn, Table2 } from '@lucide/vue';
 
 /** What the sidebar and the phone's bottom bar show, in this order; `title` is a key of the translations. */
 export interface Destination {
@@ -11,12 +11,16 @@ export interface Destination {
   icon: Component;
 }
 
-export const DESTINATIONS: readonly Destination[] = [{ name: 'leads', title: 'nav.leads', icon: Table2 }];
+export const DESTINATIONS: readonly Destination[] = [
+  { name: 'leads', title: 'nav.leads', icon: Table2 },
+  { name: 'dashboard', title: 'nav.dashboard', icon: ChartColumn },
+];
 
 const routes: RouteRecordRaw[] = [
   { path: '/', redirect: { name: 'leads' } },
   { path: '/leads', name: 'leads', component: () => import('./pages/LeadsPage.vue') },
   { path: '/leads/:id', name: 'lead', component: () => import('./pages/LeadPage.vue'), props: true },
+  { path: '/dashboard', name: 'dashboard', component: () => import('./pages/DashboardPage.vue') },
   { path: '/:rest(.*)*', name: 'lost', component: () => import('./pages/LostPage.vue') },
 ];
 

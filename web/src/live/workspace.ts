@@ -2,6 +2,7 @@
 
 import { inject, provide, type InjectionKey, type Ref, type ShallowRef } from 'vue';
 
+import type { Notifications } from '../composables/useNotifications';
 import type { Connection } from '../composables/useConnection';
 import type { LiveEcho } from '../echo';
 import type { PositionedStats, Role, User } from '../types';
@@ -15,6 +16,7 @@ export interface Workspace {
   connection: Connection;
   company: Company;
   stats: Readonly<ShallowRef<PositionedStats | null>>;
+  notifications: Notifications;
   /** Whether the debug drawer is open. */
   debugging: Ref<boolean>;
   /** Whether the person's role is at least this. */

@@ -1,9 +1,11 @@
+import dashboard from './dashboard';
+import inbox from './inbox';
 import lead from './lead';
 import leads from './leads';
 import shell from './shell';
 
 /** One file an area. This is the shape that every other language has to fill. */
-const en = { ...shell, ...leads, ...lead };
+const en = { ...shell, ...leads, ...lead, ...dashboard, ...inbox };
 
 export default en;
 

@@ -1,8 +1,10 @@
 import type { Messages } from '../en';
+import dashboard from './dashboard';
+import inbox from './inbox';
 import lead from './lead';
 import leads from './leads';
 import shell from './shell';
 
-const ptBR: Messages = { ...shell, ...leads, ...lead };
+const ptBR: Messages = { ...shell, ...leads, ...lead, ...dashboard, ...inbox };
 
 export default ptBR;
