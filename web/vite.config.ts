@@ -6,6 +6,20 @@ const GATEWAY = process.env.LEADWIRE_PROXY ?? 'http://127.0.0.1:6001';
 
 export default defineConfig({
   plugins: [vue()],
+  build: {
+    cssCodeSplit: false, // a dozen small files more would cost more than these few KB
+    rolldownOptions: {
+      output: {
+        // What every page needs, in two files: one that changes with our code, one that does not.
+        codeSplitting: {
+          groups: [
+            { name: 'vendor', test: /node_modules[\\/](?!chart\.js|@kurkle|@atlaskit)/, priority: 2 },
+            { name: 'shared', test: /src[\\/](?!pages|board|debug|locales)/, minShareCount: 2, priority: 1 },
+          ],
+        },
+      },
+    },
+  },
   define: {
     __VUE_OPTIONS_API__: false,
     __VUE_I18N_LEGACY_API__: false,

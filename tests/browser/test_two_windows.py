@@ -23,6 +23,12 @@ def row(page: Page, name: str):  # type: ignore[no-untyped-def]
     return page.locator(ROWS).filter(has_text=name)
 
 
+async def act(page: Page, name: str, action: str) -> None:
+    """Choose from the menu of a row."""
+    await row(page, name).get_by_test_id("lead-actions").click()
+    await page.get_by_test_id(action).click()
+
+
 async def test_what_one_window_does_the_other_shows_at_once(stack: Stack) -> None:
     async with chromium() as browser:
         author = await open_screen(browser, stack, stack.acme.users["agent"])
@@ -35,7 +41,7 @@ async def test_what_one_window_does_the_other_shows_at_once(stack: Stack) -> Non
         await expect(colleague.get_by_test_id("page-count")).to_contain_text("1")
         await expect(author.get_by_test_id("page-count")).to_contain_text("1")
 
-        await row(colleague, "Ada Lovelace").get_by_test_id("edit-lead").click()
+        await act(colleague, "Ada Lovelace", "edit-lead")
         await colleague.get_by_test_id("field-name").fill("Countess of Lovelace")
         await colleague.get_by_test_id("save-lead").click()
         await expect(row(author, "Countess of Lovelace")).to_have_count(1)
@@ -48,8 +54,7 @@ async def test_what_one_window_does_the_other_shows_at_once(stack: Stack) -> Non
         assert len(await shown_ids(author)) == 2
         await expect(author.get_by_test_id("toast").filter(has_text="Ada")).to_have_count(0)
 
-        await row(author, "Grace Hopper").get_by_test_id("delete-lead").click()
-        await author.get_by_test_id("confirm-delete").click()
+        await act(author, "Grace Hopper", "delete-lead")
         await expect(row(colleague, "Grace Hopper")).to_have_count(0)
         await expect(row(author, "Grace Hopper")).to_have_count(0)
         await expect(colleague.get_by_test_id("page-count")).to_contain_text("1")
@@ -69,18 +74,44 @@ async def test_another_companys_window_sees_nothing(stack: Stack) -> None:
         await expect(spy.get_by_test_id("page-count")).to_contain_text("1")
 
 
-async def test_a_stale_edit_is_explained_and_changes_nothing(stack: Stack) -> None:
+async def test_two_edits_of_one_lead_are_put_together(stack: Stack) -> None:
     async with chromium() as browser, stack.client("manager") as api:
         page = await open_screen(browser, stack, stack.acme.users["agent"])
         await create_lead(page, "Ada Lovelace")
-        await row(page, "Ada Lovelace").get_by_test_id("edit-lead").click()
+        await act(page, "Ada Lovelace", "edit-lead")
         (lead,) = (await api.get("/leads")).json()["data"]
         await api.patch(f"/leads/{lead['id']}", json={"phone": "+44 20 7946 0000"})
-        await page.get_by_test_id("field-name").fill("Too late")
+        await page.get_by_test_id("field-name").fill("Countess of Lovelace")
+        await page.get_by_test_id("save-lead").click()
+        await expect(page.get_by_test_id("lead-form")).to_have_count(0)
+        await expect(row(page, "Countess of Lovelace")).to_have_count(1)
+        saved = (await api.get(f"/leads/{lead['id']}")).json()["data"]
+
+        assert (saved["name"], saved["phone"]) == ("Countess of Lovelace", "+442079460000")
+
+
+async def test_a_stale_edit_of_the_same_field_is_explained_and_somebody_decides(stack: Stack) -> None:
+    async with chromium() as browser, stack.client("manager") as api:
+        page = await open_screen(browser, stack, stack.acme.users["agent"])
+        await create_lead(page, "Ada Lovelace")
+        await act(page, "Ada Lovelace", "edit-lead")
+        (lead,) = (await api.get("/leads")).json()["data"]
+        await api.patch(f"/leads/{lead['id']}", json={"name": "Theirs", "organisation": "Theirs Ltd"})
+        await page.get_by_test_id("field-name").fill("Mine")
+        await page.get_by_test_id("field-organisation").fill("Mine Ltd")
         await page.get_by_test_id("save-lead").click()
 
-        await expect(page.get_by_test_id("lead-form").get_by_role("alert").first).to_be_visible()
-        assert (await api.get(f"/leads/{lead['id']}")).json()["data"]["name"] == "Ada Lovelace"
+        await expect(page.get_by_test_id("merge")).to_contain_text("Theirs Ltd")
+        await expect(row(page, "Theirs")).to_have_count(1)
+        await page.get_by_test_id("mine-organisation").check()
+        await page.get_by_test_id("merge-save").click()
+
+        async def saved() -> bool:
+            now = (await api.get(f"/leads/{lead['id']}")).json()["data"]
+            return (now["name"], now["organisation"]) == ("Theirs", "Mine Ltd")
+
+        await until(saved)
+        await expect(row(page, "Mine Ltd")).to_have_count(1)
 
 
 async def test_a_reconnected_window_shows_what_it_missed(stack: Stack) -> None:

@@ -105,9 +105,6 @@ async def test_nothing_accepted_is_lost_or_doubled(stack: Stack, victim: str) ->
         expected = [lead["id"] for lead in listed["data"]]
 
         async def equal() -> bool:
-            more = page.get_by_test_id("load-more")
-            if await more.is_visible():
-                await more.click()
             return await shown_ids(page) == expected
 
         await until(equal, within=60, why="the browser's list equals GET /leads")

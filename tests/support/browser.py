@@ -20,6 +20,23 @@ _FLAGS = (
 ROWS = "[data-testid=lead-row]"
 PATIENCE = 30  # seconds for what must appear
 
+# Only rows in sight exist, and the next page is asked for when the end comes into sight.
+_SCROLL_THROUGH = """async () => {
+  const grid = document.querySelector('[role=grid]');
+  const ids = new Map();
+  const drawn = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  if (grid === null) return [];
+  grid.scrollTop = 0;
+  for (;;) {
+    await drawn();
+    for (const row of grid.querySelectorAll('[data-lead-id]')) ids.set(Number(row.ariaRowIndex), row.dataset.leadId);
+    const atEnd = grid.scrollTop + grid.clientHeight >= grid.scrollHeight - 1;
+    if (atEnd && grid.getAttribute('aria-rowcount') !== '-1') break;
+    grid.scrollTop += grid.clientHeight * 0.8;
+  }
+  return [...ids].sort(([one], [other]) => one - other).map(([, id]) => id);
+}"""
+
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
@@ -56,6 +73,6 @@ async def live(page: Page, *, within: float = 60) -> None:
 
 
 async def shown_ids(page: Page) -> list[str]:
-    """Return the ids of the rows, from top to bottom."""
-    ids: list[str] = await page.locator(ROWS).evaluate_all("rows => rows.map(row => row.dataset.leadId)")
+    """Scroll through the list and return the ids of its rows, from top to bottom."""
+    ids: list[str] = await page.evaluate(_SCROLL_THROUGH)
     return ids

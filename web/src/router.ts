@@ -2,7 +2,7 @@
 
 import type { Component } from 'vue';
 import { createRouter, createWebHistory, type RouteRecordRaw } from 'vue-router';
-import { ChartColumn, Table2 } from '@lucide/vue';
+import { ChartColumn, Columns3, Table2 } from '@lucide/vue';
 
 /** What the sidebar and the phone's bottom bar show, in this order; `title` is a key of the translations. */
 export interface Destination {
@@ -13,6 +13,7 @@ export interface Destination {
 
 export const DESTINATIONS: readonly Destination[] = [
   { name: 'leads', title: 'nav.leads', icon: Table2 },
+  { name: 'board', title: 'nav.board', icon: Columns3 },
   { name: 'dashboard', title: 'nav.dashboard', icon: ChartColumn },
 ];
 
@@ -20,6 +21,7 @@ const routes: RouteRecordRaw[] = [
   { path: '/', redirect: { name: 'leads' } },
   { path: '/leads', name: 'leads', component: () => import('./pages/LeadsPage.vue') },
   { path: '/leads/:id', name: 'lead', component: () => import('./pages/LeadPage.vue'), props: true },
+  { path: '/board', name: 'board', component: () => import('./pages/BoardPage.vue') },
   { path: '/dashboard', name: 'dashboard', component: () => import('./pages/DashboardPage.vue') },
   { path: '/:rest(.*)*', name: 'lost', component: () => import('./pages/LostPage.vue') },
 ];

@@ -5,7 +5,7 @@ import { useI18n } from 'vue-i18n';
 import { Problem, Unreachable } from '../lib/problem';
 
 export function useDescribe() {
-  const { t } = useI18n();
+  const { t, te } = useI18n();
 
   return (error: unknown): string => {
     if (error instanceof Unreachable) {
@@ -13,6 +13,12 @@ export function useDescribe() {
     }
     if (!(error instanceof Problem)) {
       throw error; // our own bug
+    }
+    if (te(`refusal.${error.code}`)) {
+      return t(`refusal.${error.code}`);
+    }
+    if (error.status === 403) {
+      return t('error.forbidden');
     }
     if (error.status === 404) {
       return t('error.gone');

@@ -70,10 +70,10 @@ test('an edit says what it is based on, who sends it from which socket, and how 
 test('the next page is asked of our own address, whatever address the link names', async () => {
   reply = { status: 200, body: { data: [], meta: { position: 9 }, links: { next: null } } };
 
-  const page = await api.leadsAfter('https://elsewhere.example/x/leads?status=new&cursor=abc', signal);
+  const page = await api.leadsAfter('https://elsewhere.example/x/leads?status=new&status=won&cursor=abc&limit=100', signal, 500);
 
   expect(page).toEqual({ rows: [], position: 9, next: null });
-  expect(received[0]?.url).toBe('/leads?status=new&cursor=abc');
+  expect(received[0]?.url).toBe('/leads?status=new&status=won&cursor=abc&limit=500');
 });
 
 test('a refusal carries its status and its messages by field', async () => {

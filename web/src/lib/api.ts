@@ -14,7 +14,7 @@ import type {
   ViewsPage,
 } from '../api/leads';
 import type { Lead, LeadPatchBody, Login, NewLeadBody, NewViewBody, PositionedStats } from '../types';
-import type { Http, Query } from './http';
+import type { Asked, Http, Query } from './http';
 import type { LeadPage } from './leadList';
 
 export type { Login };
@@ -36,8 +36,8 @@ export type Api = ReturnType<typeof createApi>;
 export function createApi(request: Http) {
   const outcome = ({ data, meta }: LeadAnswer, facts: number): Outcome => ({ lead: data, position: meta.position, facts });
 
-  async function page(path: string, signal: AbortSignal): Promise<LeadPage> {
-    const { data, meta, links } = await request<LeadsAnswer>(path, { signal });
+  async function page(asked: Asked): Promise<LeadPage> {
+    const { data, meta, links } = await request<LeadsAnswer>('/leads', asked);
     return { rows: data, position: meta.position, next: links.next };
   }
 
@@ -46,13 +46,11 @@ export function createApi(request: Http) {
 
     login: (email: string, password: string) => request<Login>('/auth/login', { body: { email, password } }),
 
-    leads: async (query: Query, signal: AbortSignal): Promise<LeadPage> => {
-      const { data, meta, links } = await request<LeadsAnswer>('/leads', { query, signal });
-      return { rows: data, position: meta.position, next: links.next };
-    },
+    leads: (query: Query, signal: AbortSignal): Promise<LeadPage> => page({ query, signal }),
 
     /** Follow a page's `next`. Only its query is taken: the token never goes to an address found in an answer. */
-    leadsAfter: (next: string, signal: AbortSignal) => page(`/leads${new URL(next, 'http://unused').search}`, signal),
+    leadsAfter: (next: string, signal: AbortSignal, limit: number): Promise<LeadPage> =>
+      page({ query: { ...queryOf(next), limit }, signal }),
 
     lead: (id: string) => request<ListedLeadAnswer>(`/leads/${id}`).then(({ data }) => data as Lead),
 
@@ -82,6 +80,11 @@ export function createApi(request: Http) {
     remove: async (id: string, key: string) => outcome(await request(`/leads/${id}`, { method: 'DELETE', key }), 1),
     restore: async (id: string, key: string) => outcome(await request(`/leads/${id}/restore`, { method: 'POST', key }), 1),
   };
+}
+
+function queryOf(url: string): Record<string, string[]> {
+  const parameters = new URL(url, 'http://unused').searchParams;
+  return Object.fromEntries([...parameters.keys()].map((name) => [name, parameters.getAll(name)]));
 }
 
 function asking(signal: AbortSignal | undefined): { signal?: AbortSignal } {

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 
 import { aLead } from '../given';
 import type { Lead } from '../types';
-import { changed, extended, filtered, hydrated, loading, opened, type Change, type LeadList, type LeadPage } from './leadList';
+import { order, type LeadQuery } from './leadQuery';
+import { asked, changed, extended, hydrated, loading, narrowed, opened as openedFor, type Change, type LeadList, type LeadPage } from './leadList';
 
 const STATUSES = ['new', 'contacted', 'qualified', 'won', 'lost'];
 
@@ -17,7 +18,11 @@ const pushed = (position: number, lead: Lead): Change => ({ position, lead, dele
 const deletion = (position: number, lead: Lead): Change => ({ position, lead, deleted: true, ownFacts: null });
 const own = (change: Change, ownFacts = 1): Change => ({ ...change, ownFacts });
 const ids = (list: LeadList) => list.rows.map(({ id }) => id);
+const opened = (filter: string | null, sort: LeadQuery = {}) => openedFor(asked({ ...sort, ...(filter !== null && { status: filter }) }, 'me'));
 const loaded = (position: number, rows: Lead[], filter: string | null = null) => hydrated(opened(filter), [page(position, rows)]);
+
+/** For `reduce`, which hands over more than a list and a change. */
+const one = (list: LeadList, change: Change) => changed(list, change);
 
 describe('loading', () => {
   test('events at or below the position of the page are already in it', () => {
@@ -28,7 +33,7 @@ describe('loading', () => {
 
   test('events that arrive while the page is under way are applied to it in position order', () => {
     const waiting = [pushed(12, lead(2, { version: 2, name: 'Newest' })), pushed(11, lead(2)), pushed(9, lead(3))].reduce(
-      changed,
+      one,
       opened(null),
     );
     const list = hydrated(waiting, [page(10, [lead(1)])]);
@@ -63,8 +68,7 @@ describe('a change', () => {
 
   test('with a version already applied does nothing', () => {
     const current = lead(1, { version: 3, name: 'Third' });
-    const list = [pushed(12, lead(1, { version: 2 })), pushed(13, lead(1, { version: 3 }))].reduce(
-      changed,
+    const list = [pushed(12, lead(1, { version: 2 })), pushed(13, lead(1, { version: 3 }))].reduce(one,
       loaded(10, [current]),
     );
 
@@ -72,8 +76,7 @@ describe('a change', () => {
   });
 
   test('that comes late does not bring a deleted lead back', () => {
-    const list = [deletion(12, lead(1, { version: 3 })), own(pushed(11, lead(1, { version: 2 })))].reduce(
-      changed,
+    const list = [deletion(12, lead(1, { version: 3 })), own(pushed(11, lead(1, { version: 2 })))].reduce(one,
       loaded(10, [lead(1)]),
     );
 
@@ -88,7 +91,7 @@ describe('a change', () => {
 
   test('that comes late does not delete a lead restored since', () => {
     const restored = lead(1, { version: 3 });
-    const list = [pushed(12, restored), own(deletion(11, lead(1, { version: 2 })))].reduce(changed, loaded(10, [lead(1)]));
+    const list = [pushed(12, restored), own(deletion(11, lead(1, { version: 2 })))].reduce(one, loaded(10, [lead(1)]));
 
     expect(list.rows).toEqual([restored]);
   });
@@ -97,14 +100,13 @@ describe('a change', () => {
     const list = [
       pushed(11, lead(2, { version: 2, status: 'won' })),
       pushed(12, lead(1, { version: 2, status: 'new' })),
-    ].reduce(changed, loaded(10, [lead(2)], 'new'));
+    ].reduce(one, loaded(10, [lead(2)], 'new'));
 
     expect(ids(list)).toEqual(['lead-1']);
   });
 
   test('that comes late does not bring back a row that left the filter', () => {
-    const list = [pushed(12, lead(1, { version: 3, status: 'won' })), own(pushed(11, lead(1, { version: 2 })))].reduce(
-      changed,
+    const list = [pushed(12, lead(1, { version: 3, status: 'won' })), own(pushed(11, lead(1, { version: 2 })))].reduce(one,
       loaded(10, [lead(1)], 'new'),
     );
 
@@ -128,8 +130,7 @@ describe('pages', () => {
   });
 
   test('what happens to an older lead while its page is under way is applied to the page', () => {
-    const waiting = [pushed(11, lead(2, { version: 2, name: 'Renamed' })), deletion(12, lead(1))].reduce(
-      changed,
+    const waiting = [pushed(11, lead(2, { version: 2, name: 'Renamed' })), deletion(12, lead(1))].reduce(one,
       loading(firstOfTwo),
     );
     const list = extended(waiting, page(10, [lead(2), lead(1)]));
@@ -145,14 +146,14 @@ describe('pages', () => {
   });
 
   test('the window does not shrink with its last row', () => {
-    const list = [deletion(11, lead(3)), pushed(12, lead(3.5))].reduce(changed, firstOfTwo);
+    const list = [deletion(11, lead(3)), pushed(12, lead(3.5))].reduce(one, firstOfTwo);
 
     expect(ids(list)).toEqual(['lead-4', 'lead-3.5']);
   });
 });
 
 test('choosing a filter narrows the rows at once and waits for pages', () => {
-  const list = filtered(loaded(10, [lead(2, { status: 'won' }), lead(1)]), 'won');
+  const list = narrowed(loaded(10, [lead(2, { status: 'won' }), lead(1)]), asked({ status: 'won' }, 'me'));
 
   expect(ids(list)).toEqual(['lead-2']);
   expect(list.loading).toBe(true);
@@ -190,18 +191,18 @@ describe('the position', () => {
 
 /** A server's log of a handful of leads, each entry as it would be pushed. */
 const logs = fc
-  .array(fc.record({ lead: fc.nat(7), action: fc.constantFrom('put', 'put', 'put', 'delete'), status: fc.constantFrom(...STATUSES) }), {
+  .array(fc.record({ lead: fc.nat(7), action: fc.constantFrom('put', 'put', 'put', 'delete'), status: fc.constantFrom(...STATUSES), value: fc.option(fc.constantFrom('1', '20', '3')) }), {
     maxLength: 40,
   })
   .map((steps) => {
     const versions = new Map<number, number>();
     const gone = new Set<number>();
     const log: Change[] = [];
-    for (const { lead: number, action, status } of steps) {
+    for (const { lead: number, action, status, value } of steps) {
       if (!gone.has(number) && (action === 'put' || versions.has(number))) {
         const version = (versions.get(number) ?? 0) + 1;
         versions.set(number, version);
-        const entry = { lead: lead(number, { version, status }), position: log.length + 1, ownFacts: null };
+        const entry = { lead: lead(number, { version, status, value, name: `Lead ${value}`, updated_at: new Date(log.length * 1000).toISOString() }), position: log.length + 1, ownFacts: null };
         log.push({ ...entry, deleted: action === 'delete' });
         if (action === 'delete') {
           gone.add(number);
@@ -211,10 +212,16 @@ const logs = fc
     return log;
   });
 
-const newestFirst = (one: Lead, other: Lead) => Date.parse(other.created_at) - Date.parse(one.created_at);
+interface Wanted {
+  filter: string | null;
+  sort: LeadQuery;
+}
+
+const SORTS: LeadQuery[] = [{}, { order: 'asc' }, { sort: 'updated' }, { sort: 'name' }, { sort: 'value' }, { sort: 'value', order: 'asc' }];
 
 /** What `GET /leads` answers when the feed stands at `position`; `next` is the last lead of a page that is not the last. */
-function answer(log: Change[], position: number, filter: string | null, limit: number, next: string | null): LeadPage {
+function answer(log: Change[], position: number, { filter, sort }: Wanted, limit: number, next: string | null): LeadPage {
+  const inOrder = order(sort);
   const leads = new Map<string, Lead>();
   for (const change of log.slice(0, position)) {
     if (change.deleted) {
@@ -225,8 +232,8 @@ function answer(log: Change[], position: number, filter: string | null, limit: n
   }
   const rows = [...leads.values()]
     .filter(({ status }) => filter === null || status === filter)
-    .filter((row) => next === null || newestFirst(JSON.parse(next) as Lead, row) < 0)
-    .sort(newestFirst);
+    .filter((row) => next === null || inOrder(JSON.parse(next) as Lead, row) < 0)
+    .sort(inOrder);
   const shown = rows.slice(0, limit);
   return page(position, shown, rows.length > limit ? JSON.stringify(shown.at(-1)) : null);
 }
@@ -234,7 +241,7 @@ function answer(log: Change[], position: number, filter: string | null, limit: n
 test('however pages, events and own answers interleave, the list ends as the server has it', () => {
   const scenario = fc.record({
     log: logs,
-    filter: fc.option(fc.constantFrom(...STATUSES)),
+    wanted: fc.record({ filter: fc.option(fc.constantFrom(...STATUSES)), sort: fc.constantFrom(...SORTS) }),
     limit: fc.integer({ min: 1, max: 8 }),
     steps: fc.array(
       fc.record({
@@ -246,14 +253,14 @@ test('however pages, events and own answers interleave, the list ends as the ser
   });
 
   fc.assert(
-    fc.property(scenario, ({ log, filter, limit, steps }) => {
-      let list = opened(filter);
+    fc.property(scenario, ({ log, wanted, limit, steps }) => {
+      let list = opened(wanted.filter, wanted.sort);
       let head = 0; // how far the server is
       let time = 0;
       let request = 0; // a later one abandons those before it
       let due: { at: number; happen: () => void }[] = [];
       const later = (lag: number, happen: () => void) => due.push({ at: time + lag, happen });
-      const ask = (next: string | null) => answer(log, head, filter, limit, next);
+      const ask = (next: string | null) => answer(log, head, wanted, limit, next);
       const reload = (lag: number) => {
         list = loading(list);
         const mine = ++request;
@@ -310,7 +317,7 @@ test('however pages, events and own answers interleave, the list ends as the ser
         settle(Infinity);
       }
 
-      expect(list.rows).toEqual(answer(log, head, filter, Infinity, null).rows);
+      expect(list.rows).toEqual(answer(log, head, wanted, Infinity, null).rows);
       expect(list.position).toBe(head);
     }),
     { numRuns: 2_000 },

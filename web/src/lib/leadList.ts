@@ -7,12 +7,13 @@
  */
 
 import type { Lead } from '../types';
+import { membership, order, type LeadQuery, type Membership, type Order } from './leadQuery';
 
 export interface LeadPage {
   rows: readonly Lead[];
   /** Feed position the page reflects. */
   position: number;
-  /** Where the next, older page is; null when this is the last. */
+  /** Where the next page is; null when this is the last. */
   next: string | null;
 }
 
@@ -25,9 +26,16 @@ export interface Change {
   ownFacts: number | null;
 }
 
+/** Which leads, and in which order. */
+export interface Asked {
+  query: LeadQuery;
+  belongs: Membership;
+  compare: Order;
+}
+
 export interface LeadList {
-  filter: string | null;
-  /** Newest first. */
+  asked: Asked;
+  /** In order. */
   rows: readonly Lead[];
   /** Position of the first loaded page: changes at or below it are already in the rows. Null until loaded. */
   base: number | null;
@@ -35,96 +43,142 @@ export interface LeadList {
   position: number;
   /** Own changes beyond `position`, still waiting for the pushed events before them. */
   ahead: ReadonlySet<number>;
-  /** Last version applied of each lead inside the window, shown or not: what stops a late change from undoing a newer one. */
+  /** Last version applied of each lead that was ever here: what stops a late change from undoing a newer one. */
   versions: ReadonlyMap<string, number>;
-  /** The oldest lead loaded so far; older ones belong to pages not loaded yet. Null when everything is loaded. */
+  /** Those of them that were deleted. */
+  gone: ReadonlySet<string>;
+  /** The last lead of the pages loaded so far; what comes behind it is on pages not loaded yet. Null when all are loaded. */
   edge: Lead | null;
   next: string | null;
   /** A page is on its way, so changes are also kept to be replayed over it. */
   loading: boolean;
   buffer: readonly Change[];
+  /** A change came of which only the server can say whether its lead belongs here: load again. */
+  doubtful: boolean;
+}
+
+export function asked(query: LeadQuery, caller: string): Asked {
+  return { query, belongs: membership(query, caller), compare: order(query) };
 }
 
 /** A list that waits for its first page. */
-export function opened(filter: string | null): LeadList {
+export function opened(wanted: Asked): LeadList {
   return {
-    filter,
+    asked: wanted,
     rows: [],
     base: null,
     position: 0,
     ahead: new Set(),
     versions: new Map(),
+    gone: new Set(),
     edge: null,
     next: null,
     loading: true,
     buffer: [],
+    doubtful: false,
   };
 }
 
 /** Call before a page is requested: from here on no change can fall between the page and the events. */
 export function loading(list: LeadList): LeadList {
-  return { ...list, loading: true };
+  return { ...list, loading: true, doubtful: false };
 }
 
-/** Show another status from now on; the rows already here narrow at once, the rest needs new pages. */
-export function filtered(list: LeadList, filter: string | null): LeadList {
-  return { ...loading(list), filter, rows: list.rows.filter((row) => matches(filter, row)) };
+/** Ask for something else from now on; the rows already here narrow and sort at once, the rest needs new pages. */
+export function narrowed(list: LeadList, wanted: Asked): LeadList {
+  const rows = list.rows.filter((row) => wanted.belongs(row) !== false).sort(wanted.compare);
+  return { ...loading(list), asked: wanted, rows, edge: null };
 }
 
-/** Start over from freshly loaded pages, newest page first. */
+/** Start over from freshly loaded pages. */
 export function hydrated(list: LeadList, pages: readonly [LeadPage, ...LeadPage[]]): LeadList {
   const { position } = pages[0];
-  const fresh = { ...opened(list.filter), base: position, position, buffer: list.buffer };
+  const fresh = { ...opened(list.asked), base: position, position, buffer: list.buffer };
   return replayed(pages.reduce(appended, fresh));
 }
 
-/** Append the next, older page. */
+/** Append the next page. */
 export function extended(list: LeadList, page: LeadPage): LeadList {
   return replayed(appended(list, page));
 }
 
-export function changed(list: LeadList, change: Change): LeadList {
-  if (list.base !== null && change.position <= list.base) {
+/** Apply changes, in the order in which they came. Costs about the same for one as for many. */
+export function changed(list: LeadList, ...changes: readonly Change[]): LeadList {
+  const news = changes.filter(({ position }) => list.base === null || position > list.base);
+  if (news.length === 0) {
     return list;
   }
-  const kept = list.loading ? { ...list, buffer: [...list.buffer, change] } : list;
-  return list.base === null ? kept : advanced(applied(kept, change), change);
+  const kept = list.loading ? { ...list, buffer: [...list.buffer, ...news] } : list;
+  return list.base === null ? kept : news.reduce(advanced, applied(kept, news));
 }
 
 function appended(list: LeadList, page: LeadPage): LeadList {
+  const { compare, belongs } = list.asked;
   const versions = new Map(list.versions);
+  const gone = new Set(list.gone);
   const shown = new Map(list.rows.map((row) => [row.id, row]));
   for (const row of page.rows) {
-    if (row.version >= (versions.get(row.id) ?? 0)) {
+    const known = versions.get(row.id) ?? 0;
+    if (row.version > known || (row.version === known && !gone.has(row.id))) {
       versions.set(row.id, row.version);
+      gone.delete(row.id);
       shown.set(row.id, row);
     }
   }
-  const rows = [...shown.values()].filter((row) => matches(list.filter, row)).sort(newestFirst);
+  const rows = [...shown.values()].filter((row) => belongs(row) !== false).sort(compare);
   const edge = page.next === null ? null : (page.rows.at(-1) ?? list.edge);
-  return { ...list, rows, versions, edge, next: page.next };
+  return { ...list, rows, versions, gone, edge, next: page.next };
 }
 
 function replayed(list: LeadList): LeadList {
   const inOrder = list.buffer.toSorted((one, other) => one.position - other.position);
-  return inOrder.reduce(changed, { ...list, loading: false, buffer: [] });
+  return changed({ ...list, loading: false, buffer: [] }, ...inOrder);
 }
 
-function applied(list: LeadList, { lead, deleted }: Change): LeadList {
-  const known = list.versions.get(lead.id);
-  if (known === undefined && list.edge !== null && newestFirst(list.edge, lead) < 0) {
-    return list; // on a page not loaded yet, which will bring it as it then is
+function applied(list: LeadList, changes: readonly Change[]): LeadList {
+  const { belongs, compare } = list.asked;
+  const rows = [...list.rows];
+  const versions = new Map(list.versions);
+  const gone = new Set(list.gone);
+  let { doubtful } = list;
+
+  for (const { lead, deleted } of changes) {
+    const known = versions.get(lead.id) ?? 0;
+    // A deletion may carry the version it deleted; nothing else repeats a version, but a page may have dropped the row since.
+    const here = rows.findIndex(({ id }) => id === lead.id);
+    const isOld = lead.version === known && !deleted && (gone.has(lead.id) || here !== -1);
+    if (lead.version < known || isOld) {
+      continue;
+    }
+    versions.set(lead.id, lead.version);
+    if (deleted) {
+      gone.add(lead.id);
+    } else {
+      gone.delete(lead.id);
+    }
+    const belongsHere = deleted ? false : belongs(lead);
+    if (here !== -1) {
+      rows.splice(here, 1);
+    }
+    doubtful ||= belongsHere === null;
+    if (belongsHere === true || (belongsHere === null && here !== -1)) {
+      insert(rows, lead, list.edge, compare);
+    }
   }
-  // A deletion may carry the version it deleted; nothing else repeats a version.
-  if (known !== undefined && (deleted ? lead.version < known : lead.version <= known)) {
-    return list;
+  return { ...list, rows, versions, gone, doubtful };
+}
+
+/** Where its order puts it, unless that is on a page not loaded yet, which will bring it as it then is. */
+function insert(rows: Lead[], lead: Lead, edge: Lead | null, compare: Order): void {
+  if (edge !== null && compare(edge, lead) < 0) {
+    return;
   }
-  const rows = list.rows.filter((row) => row.id !== lead.id);
-  if (!deleted && matches(list.filter, lead)) {
-    const older = rows.findIndex((row) => newestFirst(lead, row) < 0);
-    rows.splice(older === -1 ? rows.length : older, 0, lead);
+  let [low, high] = [0, rows.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    [low, high] = compare(rows[middle]!, lead) < 0 ? [middle + 1, high] : [low, middle];
   }
-  return { ...list, rows, versions: new Map(list.versions).set(lead.id, lead.version) };
+  rows.splice(low, 0, lead);
 }
 
 /** Events arrive in feed order, so one proves all before it; an own answer proves only its own facts. */
@@ -142,21 +196,4 @@ function advanced(list: LeadList, change: Change): LeadList {
     position += 1;
   }
   return { ...list, position, ahead: new Set([...ahead].filter((waiting) => waiting > position)) };
-}
-
-function matches(filter: string | null, lead: Lead): boolean {
-  return filter === null || lead.status === filter;
-}
-
-function newestFirst(one: Lead, other: Lead): number {
-  return (
-    Date.parse(other.created_at) - Date.parse(one.created_at) ||
-    microseconds(other.created_at) - microseconds(one.created_at) ||
-    (one.id < other.id ? 1 : one.id > other.id ? -1 : 0)
-  );
-}
-
-/** The digits of a timestamp that `Date` drops. */
-function microseconds(timestamp: string): number {
-  return Number((/\.\d{3}(\d{1,3})/.exec(timestamp)?.[1] ?? '').padEnd(3, '0'));
 }

@@ -6,6 +6,7 @@ import type { Notifications } from '../composables/useNotifications';
 import type { Connection } from '../composables/useConnection';
 import type { LiveEcho } from '../echo';
 import type { PositionedStats, Role, User } from '../types';
+import type { Commands } from './useCommands';
 import type { Company } from './useCompany';
 
 const ROLES: readonly Role[] = ['viewer', 'agent', 'manager', 'admin'];
@@ -15,6 +16,7 @@ export interface Workspace {
   echo: LiveEcho;
   connection: Connection;
   company: Company;
+  commands: Commands;
   stats: Readonly<ShallowRef<PositionedStats | null>>;
   notifications: Notifications;
   /** Whether the debug drawer is open. */

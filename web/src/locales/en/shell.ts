@@ -13,7 +13,7 @@ export default {
   },
   logout: 'Sign out',
   debug: { title: 'Connection details' },
-  nav: { label: 'Main', skip: 'Skip to content', leads: 'Leads', dashboard: 'Dashboard', views: 'Saved views', account: 'Account of {name}' },
+  nav: { label: 'Main', skip: 'Skip to content', leads: 'Leads', board: 'Board', dashboard: 'Dashboard', views: 'Saved views', account: 'Account of {name}' },
   connection: {
     live: 'Live',
     connecting: 'Connecting…',

@@ -12,7 +12,7 @@ export default {
   },
   logout: 'Sair',
   debug: { title: 'Detalhes da conexão' },
-  nav: { label: 'Principal', skip: 'Ir para o conteúdo', leads: 'Leads', dashboard: 'Painel', views: 'Visões salvas', account: 'Conta de {name}' },
+  nav: { label: 'Principal', skip: 'Ir para o conteúdo', leads: 'Leads', board: 'Funil', dashboard: 'Painel', views: 'Visões salvas', account: 'Conta de {name}' },
   connection: {
     live: 'Ao vivo',
     connecting: 'Conectando…',
