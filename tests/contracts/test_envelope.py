@@ -111,5 +111,5 @@ def test_what_could_break_a_header_or_a_feed_is_no_envelope(attributes: Attribut
 
 def test_names_and_classes_are_one_to_one() -> None:
     assert len(set(NAMES.values())) == len(NAMES) == len(TYPES)
-    assert all(re.fullmatch(r"crm\.(lead|user|pipeline|import)\.[a-z_]+\.v[0-9]+", name) for name in TYPES)
+    assert all(re.fullmatch(r"crm\.(lead|user|pipeline|import|job)\.[a-z_]+\.v[0-9]+", name) for name in TYPES)
     assert event_of("crm.lead.status_changed.v1") == "status_changed"

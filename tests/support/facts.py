@@ -10,9 +10,15 @@ from contracts.events import (
     Fact,
     ImportEvent,
     ImportFinished,
+    ImportProgressed,
     ImportReverted,
     ImportStarted,
     ImportSummary,
+    JobEvent,
+    JobFinished,
+    JobProgressed,
+    JobStarted,
+    JobSummary,
     LeadAssigned,
     LeadConverted,
     LeadCreated,
@@ -137,7 +143,21 @@ pipeline_facts = st.builds(
 imports = st.builds(ImportSummary, id=ids, name=texts, author=ids, rows=st.integers(0, 10**6), version=versions)
 import_facts: st.SearchStrategy[ImportEvent] = st.one_of(
     st.builds(ImportStarted, imported=imports),
+    st.builds(ImportProgressed, imported=imports),
     st.builds(ImportFinished, imported=imports),
     st.builds(ImportReverted, imported=imports),
 )
-facts: st.SearchStrategy[Fact] = st.one_of(lead_facts, user_facts, pipeline_facts, import_facts)
+jobs = st.builds(
+    JobSummary,
+    id=ids,
+    kind=st.sampled_from(["bulk", "undo"]),
+    action=texts,
+    author=ids,
+    undoes=st.none() | ids,
+    total=st.integers(0, 10**6),
+    version=versions,
+)
+job_facts: st.SearchStrategy[JobEvent] = st.one_of(
+    st.builds(JobStarted, job=jobs), st.builds(JobProgressed, job=jobs), st.builds(JobFinished, job=jobs)
+)
+facts: st.SearchStrategy[Fact] = st.one_of(lead_facts, user_facts, pipeline_facts, import_facts, job_facts)

@@ -293,6 +293,10 @@ class PipelineChanged:
     pipeline: Pipeline
 
 
+Outcome: TypeAlias = Literal["done", "cancelled", "failed"]
+"""How a job ended. What it did until then stays done."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportSummary:
     """An import of leads from a file, as it is after a fact."""
@@ -308,12 +312,25 @@ class ImportSummary:
     """Rows left out because there is such a lead already."""
     failed: int = 0
     """Rows that are no valid lead."""
+    updated: int = 0
+    """Rows that changed a lead that is there already."""
+    done: int = 0
+    """Rows seen to so far."""
+    outcome: Outcome | None = None
+    """How it ended; none while it runs."""
     version: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportStarted:
     """Somebody imports leads."""
+
+    imported: ImportSummary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportProgressed:
+    """An import is under way; at most about once a second."""
 
     imported: ImportSummary
 
@@ -332,10 +349,61 @@ class ImportReverted:
     imported: ImportSummary
 
 
-ImportEvent: TypeAlias = ImportStarted | ImportFinished | ImportReverted
+ImportEvent: TypeAlias = ImportStarted | ImportProgressed | ImportFinished | ImportReverted
 
 
-Fact: TypeAlias = LeadEvent | UserEvent | PipelineChanged | ImportEvent
+JobKind: TypeAlias = Literal["bulk", "undo"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSummary:
+    """A change of many leads, as it is after a fact."""
+
+    id: str
+    kind: JobKind
+    action: str
+    """What it does to its leads: `edit`, `assign`, `status`, `tag`, `delete`, `undo`."""
+    author: str
+    """A user's id."""
+    undoes: str | None = None
+    """The job or import that it takes back."""
+    total: int
+    """Leads."""
+    done: int = 0
+    """Leads seen to so far."""
+    changed: int = 0
+    refused: int = 0
+    """Leads that the rules left as they were."""
+    outcome: Outcome | None = None
+    """How it ended; none while it runs."""
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobStarted:
+    """Somebody changes many leads at once."""
+
+    job: JobSummary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobProgressed:
+    """A change of many leads is under way; at most about once a second."""
+
+    job: JobSummary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFinished:
+    """A change of many leads came to its end."""
+
+    job: JobSummary
+
+
+JobEvent: TypeAlias = JobStarted | JobProgressed | JobFinished
+
+
+Fact: TypeAlias = LeadEvent | UserEvent | PipelineChanged | ImportEvent | JobEvent
 """Anything a company's feed may hold."""
 
 NAMES: Final[Mapping[type[Fact], str]] = MappingProxyType(
@@ -358,8 +426,12 @@ NAMES: Final[Mapping[type[Fact], str]] = MappingProxyType(
         UserSignedOut: "crm.user.signed_out.v1",
         PipelineChanged: "crm.pipeline.changed.v1",
         ImportStarted: "crm.import.started.v1",
+        ImportProgressed: "crm.import.progressed.v1",
         ImportFinished: "crm.import.finished.v1",
         ImportReverted: "crm.import.reverted.v1",
+        JobStarted: "crm.job.started.v1",
+        JobProgressed: "crm.job.progressed.v1",
+        JobFinished: "crm.job.finished.v1",
     }
 )
 """Fact class → the name it has in the log, on the wire and in the schema files. Classes may move; names may not."""
@@ -380,6 +452,8 @@ def subject_of(fact: Fact, company_id: str) -> str:
         return fact.user.id
     if isinstance(fact, ImportEvent):
         return fact.imported.id
+    if isinstance(fact, JobEvent):
+        return fact.job.id
     return fact.lead.id
 
 
@@ -391,6 +465,8 @@ def version_of(fact: Fact) -> int:
         return fact.user.version
     if isinstance(fact, ImportEvent):
         return fact.imported.version
+    if isinstance(fact, JobEvent):
+        return fact.job.version
     return fact.lead.version
 
 

@@ -4,7 +4,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from contracts.channels import CompanyChannel, CrmChannel, LeadChannel, StatsChannel, UserChannel
-from contracts.push import ImportPush, JobPush, LeadPush, MessagePush, NotificationPush, ReadPush, StatsPush
+from contracts.push import (
+    ImportPush,
+    JobProgressPush,
+    JobPush,
+    LeadPush,
+    MessagePush,
+    NotificationPush,
+    ReadPush,
+    StatsPush,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +32,13 @@ HEARD: Final = (
     Heard(CompanyChannel, "lead.updated", LeadPush, "anything about a lead changed; `changed`: field → `old`, `new`"),
     Heard(CompanyChannel, "lead.deleted", LeadPush, "a lead was deleted, or merged into another (`merged_into`)"),
     Heard(CompanyChannel, "leads.changed", JobPush, "a bulk job changes leads: fetch again; at most once a second"),
-    Heard(CompanyChannel, "import.progress", ImportPush, "an import started, finished or was taken back (`state`)"),
+    Heard(
+        CompanyChannel,
+        "import.progress",
+        ImportPush,
+        "an import started, goes on, finished or was taken back (`state`)",
+    ),
+    Heard(CompanyChannel, "job.progress", JobProgressPush, "a bulk job started, goes on or finished (`state`)"),
     Heard(StatsChannel, "stats.updated", StatsPush, "the company's figures are others; at most once a second"),
     Heard(LeadChannel, "lead.updated", LeadPush, "anything about this lead changed"),
     Heard(LeadChannel, "message.posted", MessagePush, "somebody wrote a message on the lead"),

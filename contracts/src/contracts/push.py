@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, TypeAlias
 from pydantic import TypeAdapter
 
 from contracts import subjects
-from contracts.events import Changes, ImportSummary, LeadSummary, Message
+from contracts.events import Changes, ImportSummary, JobSummary, LeadSummary, Message
 
 MESSAGE_ID_HEADER: Final = "Nats-Msg-Id"
 """JetStream drops a second message of the same id within the stream's duplicate window."""
@@ -93,7 +93,8 @@ class JobPush:
         return compact_json({"job_id": self.job_id, "count": self.count, "position": self.position})
 
 
-ImportState: TypeAlias = Literal["started", "finished", "reverted"]
+ImportState: TypeAlias = Literal["started", "running", "finished", "reverted"]
+JobProgressState: TypeAlias = Literal["started", "running", "finished"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +111,24 @@ class ImportPush:
     def data(self) -> str:
         """The JSON that clients get: the import's fields and, beside them, the others."""
         fields = _IMPORT.dump_python(self.imported, mode="json")
+        fields |= {"state": self.state, "position": self.position, "event_id": self.event_id, "actor": self.actor}
+        return compact_json(fields)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobProgressPush:
+    """The data of `job.progress` on `private-company.<id>`."""
+
+    job: JobSummary
+    state: JobProgressState
+    position: int
+    event_id: str
+    actor: str | None = None
+
+    @property
+    def data(self) -> str:
+        """The JSON that clients get: the job's fields and, beside them, the others."""
+        fields = _JOB.dump_python(self.job, mode="json")
         fields |= {"state": self.state, "position": self.position, "event_id": self.event_id, "actor": self.actor}
         return compact_json(fields)
 
@@ -251,6 +270,7 @@ class StatsPush:
 _SUMMARY: Final = TypeAdapter(LeadSummary)
 _MESSAGE: Final = TypeAdapter(Message)
 _IMPORT: Final = TypeAdapter(ImportSummary)
+_JOB: Final = TypeAdapter(JobSummary)
 _NOTIFICATION: Final = TypeAdapter(Notification)
 _CHANGES: Final[TypeAdapter[Changes]] = TypeAdapter(Changes)
 _STATS: Final = TypeAdapter(Stats)

@@ -16,6 +16,7 @@ _ABOUT: Final[Mapping[str, str]] = {
     "user": "The id of the user.",
     "pipeline": "The id of the company again: it has one pipeline.",
     "import": "The id of the import.",
+    "job": "The id of the job.",
 }
 TRAIT: Final[Json] = {
     "contentType": envelope.CONTENT_TYPE,

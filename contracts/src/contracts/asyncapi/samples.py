@@ -15,9 +15,14 @@ from contracts.events import (
     Duplicate,
     Fact,
     ImportFinished,
+    ImportProgressed,
     ImportReverted,
     ImportStarted,
     ImportSummary,
+    JobFinished,
+    JobProgressed,
+    JobStarted,
+    JobSummary,
     LeadAssigned,
     LeadConverted,
     LeadCreated,
@@ -45,6 +50,7 @@ from contracts.push import (
     FunnelStage,
     ImportPush,
     InboxState,
+    JobProgressPush,
     JobPush,
     LeadPush,
     MessagePush,
@@ -95,7 +101,9 @@ _MESSAGE: Final = Message(
 )
 _USER: Final = UserSummary(id=BRUNO, name="Bruno", email="bruno@example.com", role="agent", version=2)
 _IMPORT: Final = ImportSummary(id=IMPORT, name="fair.csv", author=ANA, rows=120, version=1)
-_DONE: Final = replace(_IMPORT, created=110, duplicates=8, failed=2, version=2)
+_DONE: Final = replace(_IMPORT, created=110, duplicates=8, failed=2, done=120, outcome="done", version=3)
+_JOB: Final = JobSummary(id=COMMAND, kind="bulk", action="assign", author=ANA, total=250, version=1)
+_JOB_DONE: Final = replace(_JOB, done=250, changed=247, refused=3, outcome="done", version=3)
 _MERGED: Final = replace(_LEAD, id=OTHER_LEAD, name="A. Lovelace", version=2)
 
 FACTS: Final[tuple[Fact, ...]] = (
@@ -131,8 +139,12 @@ FACTS: Final[tuple[Fact, ...]] = (
         )
     ),
     ImportStarted(imported=_IMPORT),
+    ImportProgressed(imported=replace(_IMPORT, created=57, duplicates=3, done=60, version=2)),
     ImportFinished(imported=_DONE),
-    ImportReverted(imported=replace(_DONE, version=3)),
+    ImportReverted(imported=replace(_DONE, version=4)),
+    JobStarted(job=_JOB),
+    JobProgressed(job=replace(_JOB, done=100, changed=99, refused=1, version=2)),
+    JobFinished(job=_JOB_DONE),
 )
 _BY_NAME: Final = {NAMES[type(fact)]: fact for fact in FACTS}
 
@@ -174,6 +186,7 @@ HEARD: Final[Mapping[str, str]] = MappingProxyType(
         "lead.deleted": LeadPush(lead=_MERGED, merged_into=LEAD, **_PLACE).data,
         "leads.changed": JobPush(job_id=COMMAND, count=250, position=378).data,
         "import.progress": ImportPush(imported=_DONE, state="finished", **_PLACE).data,
+        "job.progress": JobProgressPush(job=_JOB_DONE, state="finished", **_PLACE).data,
         "message.posted": MessagePush(message=_MESSAGE, lead_id=LEAD, **_PLACE).data,
         "message.edited": MessagePush(message=replace(_MESSAGE, edited_at=_NOW), lead_id=LEAD, **_PLACE).data,
         "notification.created": NotificationPush(notification=_NOTIFICATION, number=12, state=_INBOX).data,

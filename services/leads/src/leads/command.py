@@ -58,6 +58,8 @@ class Origin:
     correlation_id: str | None = None
     socket_id: str | None = None
     traceparent: str | None = None
+    job_id: UUID | None = None
+    """The bulk job that it is a step of."""
 
     def event_id(self, index: int) -> UUID:
         """Return the id of its fact number `index`: a retried command cannot mint another."""
@@ -71,6 +73,7 @@ class Origin:
             "correlation_id": self.correlation_id,
             "socket_id": self.socket_id,
             "traceparent": self.traceparent,
+            "job_id": None if self.job_id is None else str(self.job_id),
         }
         return {name: value for name, value in values.items() if value is not None}
 

@@ -12,8 +12,13 @@ from contracts.events import (
     Fact,
     ImportEvent,
     ImportFinished,
+    ImportProgressed,
     ImportReverted,
     ImportStarted,
+    JobEvent,
+    JobFinished,
+    JobProgressed,
+    JobStarted,
     LeadConverted,
     LeadCreated,
     LeadDeleted,
@@ -23,12 +28,29 @@ from contracts.events import (
     LeadRestored,
     UserEvent,
 )
-from contracts.push import ImportPush, ImportState, LeadPush, MessagePush, Push, Termination
+from contracts.push import (
+    ImportPush,
+    ImportState,
+    JobProgressPush,
+    JobProgressState,
+    LeadPush,
+    MessagePush,
+    Push,
+    Termination,
+)
 from notifier.reaction import Rule
 
 USER_CHANNEL: Final = "#server-to-user-"
 STATES: Final[Mapping[type[ImportEvent], ImportState]] = MappingProxyType(
-    {ImportStarted: "started", ImportFinished: "finished", ImportReverted: "reverted"}
+    {
+        ImportStarted: "started",
+        ImportProgressed: "running",
+        ImportFinished: "finished",
+        ImportReverted: "reverted",
+    }
+)
+JOB_STATES: Final[Mapping[type[JobEvent], JobProgressState]] = MappingProxyType(
+    {JobStarted: "started", JobProgressed: "running", JobFinished: "finished"}
 )
 
 
@@ -40,6 +62,9 @@ def pushes(rule: Rule, fact: Fact, envelope: Envelope, app_id: str) -> Iterator[
     elif isinstance(fact, ImportEvent) and rule.company is not None:
         channel = str(CompanyChannel(envelope.companyid))
         yield _push(channel, rule.company, _import_data(fact, envelope), envelope, app_id)
+    elif isinstance(fact, JobEvent) and rule.company is not None:
+        channel = str(CompanyChannel(envelope.companyid))
+        yield _push(channel, rule.company, _job_data(fact, envelope), envelope, app_id)
     elif isinstance(fact, LeadEvent) and envelope.jobid is None:
         yield from _lead_pushes(rule, fact, envelope, app_id)
 
@@ -95,6 +120,16 @@ def _import_data(fact: ImportEvent, envelope: Envelope) -> str:
     return ImportPush(
         imported=fact.imported,
         state=STATES[type(fact)],
+        position=envelope.feedposition,
+        event_id=envelope.id,
+        actor=envelope.actor,
+    ).data
+
+
+def _job_data(fact: JobEvent, envelope: Envelope) -> str:
+    return JobProgressPush(
+        job=fact.job,
+        state=JOB_STATES[type(fact)],
         position=envelope.feedposition,
         event_id=envelope.id,
         actor=envelope.actor,
