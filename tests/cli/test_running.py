@@ -16,7 +16,7 @@ from support.waiting import until_sync
 
 pytestmark = pytest.mark.system
 
-PROCESSES = ["postgres", "nats", "api", "relay", "notifier", "gateway"]
+PROCESSES = ["postgres", "nats", "api", "relay", "worker", "notifier", "gateway"]
 VARIABLES = {
     *("LEADS_URL", "NOTIFIER_URL", "GATEWAY_URL", "NATS_URL", "DATABASE_URL"),
     *("PUSHER_APP_ID", "PUSHER_APP_KEY", "PUSHER_APP_SECRET", "DEMO_EMAIL", "DEMO_PASSWORD", "DEMO_COMPANY_ID"),
@@ -46,7 +46,7 @@ def test_the_environment_file_is_private_and_complete(running: Any) -> None:
     assert stat.S_IMODE(running.state.environment.stat().st_mode) == 0o600
     assert environment.keys() >= VARIABLES
     assert environment["LEADS_URL"] == f"http://127.0.0.1:{running.ports['leads']}"
-    for name in ("LEADS_URL", "NOTIFIER_URL", "GATEWAY_URL", "RELAY_URL"):
+    for name in ("LEADS_URL", "NOTIFIER_URL", "GATEWAY_URL", "RELAY_URL", "WORKER_URL"):
         assert httpx.get(f"{environment[name]}/readyz").status_code == 200, name
     with psycopg.connect(environment["DATABASE_URL"]) as database:
         assert database.execute(
@@ -117,7 +117,7 @@ def test_a_second_up_says_that_it_runs_already(running: Any) -> None:
     assert before <= {process.pid for process in running.living()}
 
 
-@pytest.mark.parametrize("name", ["relay", "notifier", "gateway", "api", "nats", "postgres"])
+@pytest.mark.parametrize("name", ["relay", "worker", "notifier", "gateway", "api", "nats", "postgres"])
 def test_a_killed_process_is_started_again(running: Any, name: str) -> None:
     before = running.process(name)
     os.kill(before.pid, signal.SIGKILL)

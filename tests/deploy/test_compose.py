@@ -141,6 +141,7 @@ def test_the_start_is_ordered_by_health() -> None:
         "migrate-notifier": {"roles": ended},
         "leads-api": {"migrate-leads": ended},
         "leads-relay": {"migrate-leads": ended},
+        "leads-worker": {"migrate-leads": ended},
         "notifier": {"migrate-leads": ended, "migrate-notifier": ended},
         "gateway": {"migrate-leads": ended},
         "proxy": {"gateway": healthy, "leads-api": healthy, "notifier": healthy},

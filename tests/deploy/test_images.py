@@ -15,7 +15,7 @@ from support.deploying import SCRIPTS, SERVICES, dockerfile, stages
 
 TITLES = ("title", "description", "licenses", "version", "revision")
 COMMANDS = {
-    "leads": ("api", "relay", "migrate", "wait", "provision"),
+    "leads": ("api", "relay", "worker", "migrate", "wait", "provision"),
     "notifier": ("serve", "migrate", "wait"),
     "gateway": ("serve",),
 }

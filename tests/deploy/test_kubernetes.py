@@ -31,6 +31,7 @@ FOREIGN = {"Cluster", "PodMonitor", "PrometheusRule"}
 CONTAINERS = {
     ("leads-api", "leads-api"): "leads-api",
     ("leads-relay", "leads-relay"): "leads-relay",
+    ("leads-worker", "leads-worker"): "leads-worker",
     ("notifier", "notifier"): "notifier",
     ("gateway", "gateway"): "gateway",
     ("migrate", "leads"): "migrate-leads",
@@ -49,13 +50,13 @@ DRAWN = {
     ("ingress", "notifier", 8001),
     ("ingress", "gateway", 6001),
     *((name, "nats", NATS) for name in ("leads-api", "leads-relay", "notifier", "gateway", "migrate")),
-    *((name, "postgres", POSTGRES) for name in ("leads-api", "leads-relay", "notifier", "migrate")),
+    *((name, "postgres", POSTGRES) for name in ("leads-api", "leads-relay", "leads-worker", "notifier", "migrate")),
     ("nats", "nats", 6222),
     ("gateway", "the world", 443),
 }
 """The arrows of docs/architecture.md, the routes of a cluster and the gateway's webhooks."""
 ONLY_IN_PRODUCTION = {
-    *((MONITORING.name, name, port) for name, port in (("leads-api", 8000), ("leads-relay", 8000))),
+    *((MONITORING.name, name, port) for name, port in (("leads-api", 8000), ("leads-relay", 8000), ("leads-worker", 8000))),
     *((MONITORING.name, name, port) for name, port in (("notifier", 8001), ("gateway", 6001))),
     *((source, "postgres", port) for source in ("postgres", "operator") for port in (POSTGRES, 8000)),
     # The API server has no label; an instance reaches these ports anywhere that lets it in.
@@ -211,7 +212,7 @@ def test_a_process_is_given_longer_than_it_takes_to_end(overlay: str) -> None:
     drain = float(setting(overlay, "gateway", "GATEWAY_DRAIN_SECONDS"))
     longest = {
         "gateway": drain + float(settings["close_seconds"].default) + 1,
-        **dict.fromkeys(("leads-api", "leads-relay", "notifier"), 10.0),  # uvicorn's timeout_graceful_shutdown
+        **dict.fromkeys(("leads-api", "leads-relay", "leads-worker", "notifier"), 10.0),  # uvicorn's timeout_graceful_shutdown
     }
     for name, seconds in longest.items():
         pod = workloads(overlay)[name]["spec"]
@@ -221,7 +222,7 @@ def test_a_process_is_given_longer_than_it_takes_to_end(overlay: str) -> None:
 
 @everywhere
 def test_a_release_waits_for_its_migration(overlay: str) -> None:
-    for name in ("leads-api", "leads-relay", "notifier"):
+    for name in ("leads-api", "leads-relay", "leads-worker", "notifier"):
         (init,) = workloads(overlay)[name]["spec"]["initContainers"]
         assert init["args"] == ["wait"]
         assert init["image"] == workloads(overlay)[name]["spec"]["containers"][0]["image"]
@@ -302,7 +303,7 @@ def test_production_is_watched_and_encrypted() -> None:
 
     assert ingress["spec"]["tls"][0]["hosts"] == [ingress["spec"]["rules"][0]["host"]]
     selected = {pod.name for pod in pods("prod") if matches(monitor["spec"]["selector"], dict(pod.labels))}
-    assert selected == {"leads-api", "leads-relay", "notifier", "gateway"}
+    assert selected == {"leads-api", "leads-relay", "leads-worker", "notifier", "gateway"}
 
 
 def test_development_needs_no_operator() -> None:

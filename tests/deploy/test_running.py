@@ -21,7 +21,7 @@ modules = [name for name in ("pip", "ensurepip", "hatchling") if importlib.util.
 print(modules, [name for name in ("pip", "gcc", "node") if shutil.which(name)])
 """
 FIGURES = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:6001/metrics').read().decode())"
-LONG_RUNNING = ("leads-api", "leads-relay", "notifier", "gateway")
+LONG_RUNNING = ("leads-api", "leads-relay", "leads-worker", "notifier", "gateway")
 
 
 @pytest.fixture(scope="module")

@@ -17,10 +17,12 @@ from fastapi import FastAPI
 from contracts import tokens
 from leads.api.app import build
 from leads.api.context import Services
+from leads.desk import Desk
 from leads.passwords import LoginLimiter, Passwords
 from leads.provision import CompanySpec, Spec, UserSpec, provision
 from leads.store.database import Database
 from leads.store.directory import Directory
+from leads.store.jobs import Jobs
 from leads.store.log import PostgresEventStore
 from leads.store.settings import Settings
 from leads.views import Views
@@ -123,6 +125,8 @@ def services(database: Database, directory: Directory, clock: Clock) -> Services
         views=Views(database),
         directory=directory,
         settings=Settings(database),
+        jobs=Jobs(database),
+        desk=Desk(database, directory),
         watch=FeedWatch(directory),
         passwords=Passwords(database, FAST_HASHER),
         limiter=LoginLimiter(),

@@ -20,6 +20,7 @@ SCRIPTS: Final = Path(sysconfig.get_path("scripts"))
 PROCESSES: Final[Mapping[str, type[BaseSettings]]] = {
     "leads-api": leads.settings.ApiSettings,
     "leads-relay": leads.settings.RelaySettings,
+    "leads-worker": leads.settings.WorkerSettings,
     "notifier": notifier.settings.Settings,
     "gateway": gateway.settings.Settings,
     "migrate-leads": leads.settings.MigrateSettings,

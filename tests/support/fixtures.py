@@ -111,7 +111,7 @@ def nats(new_nats: Callable[[], NatsServer]) -> NatsServer:
 @pytest.fixture(scope="session")
 def _templates(postgres_server: PostgresServer, nats_server: NatsServer) -> Iterator[Topology]:
     """A stack that never runs: it migrates the databases which the tests' databases are cloned from."""
-    nowhere = [Endpoint(LOOPBACK, 0)] * 4
+    nowhere = [Endpoint(LOOPBACK, 0)] * stacks.SERVICES
     leads, notifier = Database(postgres_server, "leads"), Database(postgres_server, "notifier")
     with cloned(leads, "leads_template") as leads, cloned(notifier, "notifier_template") as notifier:
         yield stacks.plan(postgres_server, nats_server, nowhere, Path(), (leads.name, notifier.name))

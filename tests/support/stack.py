@@ -1,4 +1,4 @@
-"""A whole Leadwire for one test: four services, each a process of its own, on ports of its own."""
+"""A whole Leadwire for one test: its services, each a process of its own, on ports of its own."""
 
 import asyncio
 import contextlib
@@ -18,12 +18,13 @@ from contracts import tokens
 from leadwire import paths
 from leadwire.ports import LOOPBACK, reserve
 from leadwire.processes import Process
-from leadwire.topology import Endpoint, Topology
+from leadwire.topology import WORKER, Endpoint, Topology
 from support.databases import Database, run
 from support.servers import NatsServer, OwnProcess, PostgresServer
 from support.waiting import until, until_sync
 
 NATS = "nats"
+SERVICES = 5
 _PASSWORD = "correct horse battery staple"
 _ROLES = ("admin", "manager", "agent", "viewer")
 
@@ -101,8 +102,11 @@ class Stack:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The services: api, relay, notifier, gateway; of replicas also api-2 and so on."""
-        return tuple(self._processes)
+        """The services: api, relay, notifier, gateway; of replicas also api-2 and so on.
+
+        The worker, which few tests need, is started by those.
+        """
+        return tuple(name for name in self._processes if not name.startswith(WORKER))
 
     def urls(self, name: str) -> list[str]:
         """Return the address of each replica of a service."""
@@ -150,13 +154,13 @@ class Stack:
 
     async def ready(self, *names: str, within: float = 60) -> None:
         """Wait until the named services, or all, say they are ready."""
-        for name in names or tuple(self._processes):
+        for name in names or self.names:
             is_ready = partial(asyncio.to_thread, self._is_ready, name)
             await until(is_ready, within=within, why=f"{name} ready")
 
     def wait_until_ready(self) -> None:
         """The same where no event loop runs."""
-        for name in self._processes:
+        for name in self.names:
             until_sync(partial(self._is_ready, name), within=60, why=f"{name} ready")
 
     def _is_ready(self, name: str) -> bool:
@@ -187,14 +191,14 @@ def _numbered(topology: Topology, number: int) -> Iterator[Process]:
 def running(
     nats: NatsServer, leads: Database, notifier: Database, companies: tuple[Company, Company], *, replicas: int = 1
 ) -> Iterator[Stack]:
-    """Run the four services on these databases (of one server), each as often as wanted."""
-    ports = [reserve() for _ in range(4 * replicas)]
+    """Run the services on these databases (of one server), each as often as wanted."""
+    ports = [reserve() for _ in range(SERVICES * replicas)]
     directory = Path(tempfile.mkdtemp(prefix="leadwire-stack-"))
     endpoints = [Endpoint(LOOPBACK, port.port) for port in ports]
     apps_file, databases = directory / "apps.json", (leads.name, notifier.name)
     topologies = [
-        plan(leads.server, nats, endpoints[start : start + 4], apps_file, databases)
-        for start in range(0, len(endpoints), 4)
+        plan(leads.server, nats, endpoints[start : start + SERVICES], apps_file, databases)
+        for start in range(0, len(endpoints), SERVICES)
     ]
     apps_file.write_text(topologies[0].apps())
     stack = Stack(topologies, nats, companies, directory)
@@ -214,7 +218,7 @@ def plan(
     server: PostgresServer, nats: NatsServer, services: list[Endpoint], apps_file: Path, databases: tuple[str, str]
 ) -> Topology:
     """Return the topology of a stack on these servers."""
-    leads, relay, notifier, gateway = services
+    leads, relay, worker, notifier, gateway = services
     screen = paths.WEB / "dist"
     return Topology(
         credentials=server.credentials,
@@ -222,6 +226,7 @@ def plan(
         nats=Endpoint(nats.host, nats.port),
         leads=leads,
         relay=relay,
+        worker=worker,
         notifier=notifier,
         gateway=gateway,
         apps_file=apps_file,

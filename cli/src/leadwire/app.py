@@ -46,7 +46,7 @@ def up_command(  # noqa: PLR0913, PLR0917 - each is an option of the command lin
     demo: Annotated[bool, typer.Option(help="Create demo companies and leads at the first start.")] = True,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete all data first.")] = False,
 ) -> None:
-    """Start everything: PostgreSQL, NATS, leads, relay, notifier, gateway and the screen. Ctrl-C stops it."""
+    """Start everything: PostgreSQL, NATS, leads, relay, worker, notifier, gateway and the screen. Ctrl-C stops it."""
     options = Options(
         host=host,
         gateway_port=gateway_port,

@@ -43,6 +43,7 @@ def _files(made: Credentials, postgres: Endpoint, nats: Endpoint) -> Iterator[tu
         nats=nats,
         leads=_NOWHERE,
         relay=_NOWHERE,
+        worker=_NOWHERE,
         notifier=_NOWHERE,
         gateway=_NOWHERE,
         apps_file=Path(APPS),
@@ -50,6 +51,7 @@ def _files(made: Credentials, postgres: Endpoint, nats: Endpoint) -> Iterator[tu
     readers: dict[str, tuple[Process, ...]] = {
         "leads-api": (topology.api_service(),),
         "leads-relay": (topology.relay_service(),),
+        "leads-worker": (topology.worker_service(),),
         "notifier": (topology.notifier_service(),),
         "gateway": (topology.gateway_service(),),
         "migrate": (topology.migrate_leads(), topology.migrate_notifier()),

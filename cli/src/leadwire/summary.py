@@ -33,6 +33,7 @@ def variables(topology: Topology) -> dict[str, str]:
         "NOTIFIER_URL": topology.public_notifier_url,
         "GATEWAY_URL": topology.public_gateway_url,
         "RELAY_URL": topology.relay.url,
+        "WORKER_URL": topology.worker.url,
         "NATS_URL": topology.nats_url("operator"),
         "DATABASE_URL": topology.superuser_url,
         "PUSHER_APP_ID": keys.pusher_app_id,

@@ -13,9 +13,10 @@ from leadwire.processes import Process
 
 API: Final = "api"
 RELAY: Final = "relay"
+WORKER: Final = "worker"
 NOTIFIER: Final = "notifier"
 GATEWAY: Final = "gateway"
-ORDER: Final = (postgres.NAME, nats_server.NAME, API, RELAY, NOTIFIER, GATEWAY)
+ORDER: Final = (postgres.NAME, nats_server.NAME, API, RELAY, WORKER, NOTIFIER, GATEWAY)
 """Each needs those before it; they stop in the opposite order."""
 
 LISTENERS: Final = dict.fromkeys(EXAMPLES, "crm.>")
@@ -50,6 +51,7 @@ class Topology:
     nats: Endpoint
     leads: Endpoint
     relay: Endpoint
+    worker: Endpoint
     notifier: Endpoint
     gateway: Endpoint
     public_host: str = LOOPBACK
@@ -60,8 +62,14 @@ class Topology:
     notifier_database: str = "notifier"
 
     def services(self) -> tuple[Process, ...]:
-        """Return the four processes."""
-        return self.api_service(), self.relay_service(), self.notifier_service(), self.gateway_service()
+        """Return the five processes."""
+        return (
+            self.api_service(),
+            self.relay_service(),
+            self.worker_service(),
+            self.notifier_service(),
+            self.gateway_service(),
+        )
 
     def api_service(self) -> Process:
         """Decides about leads, answers REST."""
@@ -92,6 +100,19 @@ class Topology:
                 "LEADS_NATS_URL": self.nats_url("leads-relay"),
                 "LEADS_HOST": self.relay.host,
                 "LEADS_PORT": str(self.relay.port),
+            },
+        )
+
+    def worker_service(self) -> Process:
+        """Works off bulk changes and imports."""
+        return self._service(
+            WORKER,
+            self.worker,
+            ("leads", "worker"),
+            {
+                "LEADS_DATABASE_URL": self.database_url("leads_app"),
+                "LEADS_HOST": self.worker.host,
+                "LEADS_PORT": str(self.worker.port),
             },
         )
 

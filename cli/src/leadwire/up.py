@@ -20,7 +20,7 @@ from leadwire.postgres import Cluster
 from leadwire.progress import say
 from leadwire.stack import Stack
 from leadwire.state import StateDirectory
-from leadwire.topology import EVERYWHERE, RELAY, Endpoint, Topology
+from leadwire.topology import EVERYWHERE, RELAY, WORKER, Endpoint, Topology
 
 _SETTINGS: Final = {"max_connections": "100", "shared_buffers": "128MB"}
 
@@ -85,7 +85,7 @@ def _prepared(state: StateDirectory, options: Options) -> Iterator[Stack]:
     with ExitStack() as reservations:
         before = state.read_ports()
         chosen = {}
-        for name in (postgres.NAME, nats_server.NAME, RELAY):
+        for name in (postgres.NAME, nats_server.NAME, RELAY, WORKER):
             reservation = reserve(before.get(name))
             reservations.callback(reservation.release)
             chosen[name] = reservation.port
@@ -95,6 +95,7 @@ def _prepared(state: StateDirectory, options: Options) -> Iterator[Stack]:
             postgres=Endpoint(LOOPBACK, chosen[postgres.NAME]),
             nats=Endpoint(LOOPBACK, chosen[nats_server.NAME]),
             relay=Endpoint(LOOPBACK, chosen[RELAY]),
+            worker=Endpoint(LOOPBACK, chosen[WORKER]),
             leads=Endpoint(options.host, options.leads_port),
             notifier=Endpoint(options.host, options.notifier_port),
             gateway=Endpoint(options.host, options.gateway_port),

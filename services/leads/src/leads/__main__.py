@@ -1,4 +1,4 @@
-"""`python -m leads api|relay|migrate|wait|provision|reseed|doctor|config|access|openapi`."""
+"""`python -m leads api|relay|worker|migrate|wait|provision|reseed|doctor|config|access|openapi`."""
 
 import argparse
 from datetime import datetime, timedelta
@@ -11,6 +11,7 @@ from contracts import streams
 _HELP: Final = {
     "api": "answer REST requests, and questions over NATS",
     "relay": "publish facts to the stream",
+    "worker": "work off bulk changes and imports",
     "migrate": "bring database and streams to this release, then end",
     "wait": "end when the database is migrated for this release",
     "provision": "create the company and users described by JSON on standard input, then end",

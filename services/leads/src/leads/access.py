@@ -53,6 +53,16 @@ OPERATIONS: Final[Mapping[str, Role]] = MappingProxyType(
         "change_view": "agent",
         "remove_view": "agent",
         "share_view": "manager",
+        # many leads at once
+        "list_jobs": "viewer",
+        "read_job": "viewer",
+        "list_refusals": "agent",
+        "bulk_change_leads": "agent",
+        "cancel_job": "agent",
+        "undo_job": "agent",
+        "manage_jobs": "manager",
+        "start_import": "manager",
+        "revert_import": "manager",
         # the company
         "list_roles": "viewer",
         "list_users": "viewer",
@@ -78,7 +88,7 @@ OPERATIONS: Final[Mapping[str, Role]] = MappingProxyType(
 )
 """Operation → the least role that may do it, within the caller's own company. Another company's things do not exist."""
 
-FINER: Final = frozenset({"share_view", "see_emails"})
+FINER: Final = frozenset({"share_view", "see_emails", "manage_jobs"})
 """Operations that are a part of what a route does: checked inside it."""
 
 

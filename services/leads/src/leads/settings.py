@@ -64,6 +64,15 @@ class ReseedSettings(_Settings):
     """`python -m leads reseed`, as role leads_relay."""
 
 
+class WorkerSettings(_Settings):
+    """`python -m leads worker`, as role leads_app."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8003, ge=0, le=65535)
+    lease_seconds: float = Field(default=10.0, gt=0, le=600)
+    """A job whose worker was not heard of for so long is another's."""
+
+
 class MigrateSettings(_Settings):
     """`python -m leads migrate`, as role leads_owner and NATS user migrate."""
 

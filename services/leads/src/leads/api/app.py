@@ -17,6 +17,7 @@ from leads.api import (
     company,
     errors,
     feed,
+    jobs,
     leads,
     merging,
     messages,
@@ -49,6 +50,7 @@ MODULES: Final = (
     company,
     catalogue,
     saved_views,
+    jobs,
 )
 """Those asked most come first: a request is compared with one route after the other, at 3 µs each."""
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]

@@ -19,12 +19,14 @@ from contracts.events import Role
 from leads import access
 from leads.access import AccessRefused, Permit
 from leads.command import Command, IdempotencyKey, Origin, keyed_command_id, keyed_lead_id
+from leads.desk import Desk
 from leads.domain.company import Company
 from leads.handle import EventStore
 from leads.passwords import LoginLimiter, Passwords
 from leads.store.coalescing import Coalesced
 from leads.store.directory import Directory
 from leads.store.feed import Feed
+from leads.store.jobs import Jobs
 from leads.store.settings import Settings
 from leads.views import Views
 from leads.watch import FeedWatch
@@ -46,6 +48,8 @@ class Services:
     views: Views
     directory: Directory
     settings: Settings
+    jobs: Jobs
+    desk: Desk
     watch: FeedWatch
     passwords: Passwords
     limiter: LoginLimiter

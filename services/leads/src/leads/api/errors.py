@@ -11,6 +11,15 @@ from leads.access import NotAllowed, TokenEnded
 from leads.api import settings_errors
 from leads.command import IdempotencyKeyReused, SettingsChanged, VersionConflict
 from leads.domain.company import SettingsRefusal
+from leads.domain.jobs import (
+    ImportIsStarted,
+    ImportNotFound,
+    JobIsOver,
+    JobNotFinished,
+    JobNotFound,
+    JobNotUndoable,
+    TooManyJobs,
+)
 from leads.domain.listing import InvalidQuery
 from leads.domain.refusals import (
     AlreadyConverted,
@@ -57,6 +66,13 @@ REFUSALS: Final[Mapping[type[Exception], tuple[int, str]]] = {
     LeadRefusal: (409, "The rules do not allow this."),
     VersionConflict: (409, "Others keep changing this lead at the same time: try again."),
     SettingsChanged: (409, "Your company's settings keep changing at the same time: try again."),
+    JobNotFound: (404, "There is no such job."),
+    ImportNotFound: (404, "There is no such import."),
+    TooManyJobs: (409, "There is no room for more jobs: wait until some have ended."),
+    JobIsOver: (409, "The job has ended."),
+    JobNotFinished: (409, "The job has not ended yet: cancel it, or wait."),
+    JobNotUndoable: (409, "There is nothing to take back, or not any more."),
+    ImportIsStarted: (409, "The import was started already."),
     QueryTooSlow: (422, "This takes too long: narrow it down by status, assignee, words or tags, or sort by newest."),
     IdempotencyKeyReused: (422, "This Idempotency-Key was used before, for another request."),
 }

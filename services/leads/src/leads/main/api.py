@@ -16,6 +16,7 @@ from prometheus_client import Gauge
 from contracts import subjects
 from leads.api.app import build
 from leads.api.context import Services
+from leads.desk import Desk
 from leads.main import read
 from leads.main.serving import server
 from leads.passwords import LoginLimiter, Passwords
@@ -23,6 +24,7 @@ from leads.rpc import Responder
 from leads.settings import ApiSettings
 from leads.store.database import Database
 from leads.store.directory import Directory
+from leads.store.jobs import Jobs
 from leads.store.log import PostgresEventStore
 from leads.store.settings import Settings
 from leads.views import Views
@@ -46,6 +48,8 @@ def run() -> None:
         views=views,
         directory=directory,
         settings=Settings(database),
+        jobs=Jobs(database),
+        desk=Desk(database, directory),
         watch=watch,
         passwords=Passwords(database, PasswordHasher()),
         limiter=LoginLimiter(),

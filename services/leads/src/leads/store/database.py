@@ -157,6 +157,20 @@ class Database:
             row = (await connection.execute(_CREDENTIALS, {"email": email})).one_or_none()
             return None if row is None else (row.user_id, row.company_id, row.password_hash)
 
+    async def claim_job(self, worker: UUID, seconds: float) -> tuple[UUID, UUID] | None:
+        """Give a worker a job of whichever company's turn it is: company and job; None when there is nothing to do."""
+        async with self._checkout(self._engine) as connection:
+            row = (await connection.execute(_CLAIM, {"worker": worker, "seconds": seconds})).one_or_none()
+            await connection.commit()
+            return None if row is None else (row.claimed_company, row.claimed_job)
+
+    async def forget_jobs(self, at_most: int) -> int:
+        """Forget some of what no job needs any more; return how much that was."""
+        async with self._checkout(self._engine) as connection:
+            forgotten = (await connection.execute(_FORGET, {"at_most": at_most})).scalar_one()
+            await connection.commit()
+            return int(forgotten)
+
     async def ping(self) -> None:
         """Ask for nothing.
 
@@ -226,4 +240,6 @@ async def _driver(connection: AsyncConnection) -> RawConnection:
     return driver
 
 
+_CLAIM: Final = text("SELECT claimed_company, claimed_job FROM claim_job(:worker, :seconds)")
+_FORGET: Final = text("SELECT forget_jobs(:at_most)")
 _CREDENTIALS: Final = text("SELECT user_id, company_id, password_hash FROM credentials(:email)")

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from psycopg import AsyncCursor
 
-from leads.command import Command
+from leads.command import Origin
 from leads.domain.duplicates import Contact
 from leads.domain.refusals import Candidate
 from leads.store.database import RawConnection
@@ -36,12 +36,12 @@ FROM contacts AS c CROSS JOIN LATERAL (
 """
 
 
-async def ask(connection: RawConnection, command: Command, contacts: Sequence[Contact]) -> AsyncCursor[Any] | None:
+async def ask(connection: RawConnection, origin: Origin, contacts: Sequence[Contact]) -> AsyncCursor[Any] | None:
     """Ask for leads that can be reached in the same ways; `found` tells. Any number of contacts is one statement."""
     if not contacts:
         return None
     row = {
-        "company_id": command.company_id,
+        "company_id": origin.company_id,
         "ids": [contact.lead_id for contact in contacts],
         "emails": [contact.email for contact in contacts],
         "phones": [contact.phone for contact in contacts],

@@ -19,6 +19,7 @@ _METADATA: Final = {
     "causationid": "causation_id",
     "correlationid": "correlation_id",
     "socketid": "socket_id",
+    "jobid": "job_id",
 }
 """Attribute of the envelope → its name in the log."""
 

@@ -19,7 +19,7 @@ from contracts.events import (
     LeadSummary,
     Message,
 )
-from leads.command import Command
+from leads.command import Origin
 from leads.domain import counters
 from leads.domain.lead import Lead, evolve
 from leads.domain.search import fold, lexemes
@@ -95,7 +95,7 @@ _MESSAGE: Final = TypeAdapter(Message)
 
 
 async def project(
-    connection: RawConnection, command: Command, facts: Placed, before: Mapping[str, Lead]
+    connection: RawConnection, origin: Origin, facts: Placed, before: Mapping[str, Lead]
 ) -> dict[str, Lead]:
     """Bring everything up to date, and return what became of each lead."""
     leads = dict(before)
@@ -106,25 +106,25 @@ async def project(
         deltas.update(counters.count(known, fact))
         leads[fact.lead.id] = evolve(known, fact)
         last[fact.lead.id] = fact
-    await _list(connection, command, [lead.summary for key in last if not (lead := leads[key]).deleted])
-    await _unlist(connection, command, [fact for fact in last.values() if isinstance(fact, LeadDeleted)])
-    await _restore(connection, command, [fact.lead.id for _, fact in facts if isinstance(fact, LeadRestored)])
-    await _talk(connection, command, facts)
-    await _merge(connection, command, [fact for _, fact in facts if isinstance(fact, LeadMerged)])
-    await _count(connection, command, {key: delta for key, delta in deltas.items() if delta})
+    await _list(connection, origin, [lead.summary for key in last if not (lead := leads[key]).deleted])
+    await _unlist(connection, origin, [fact for fact in last.values() if isinstance(fact, LeadDeleted)])
+    await _restore(connection, origin, [fact.lead.id for _, fact in facts if isinstance(fact, LeadRestored)])
+    await _talk(connection, origin, facts)
+    await _merge(connection, origin, [fact for _, fact in facts if isinstance(fact, LeadMerged)])
+    await _count(connection, origin, {key: delta for key, delta in deltas.items() if delta})
     return leads
 
 
-async def _list(connection: RawConnection, command: Command, leads: Sequence[LeadSummary]) -> None:
+async def _list(connection: RawConnection, origin: Origin, leads: Sequence[LeadSummary]) -> None:
     if not leads:
         return
     rows = _SUMMARIES.dump_python(list(leads), mode="json")
     for row, lead in zip(rows, leads, strict=True):
-        row |= {"name_key": fold(lead.name), "lexemes": lexemes(command.company_id, lead)}
-    await connection.execute(LIST, {"company_id": command.company_id, "leads": _json(rows)})
+        row |= {"name_key": fold(lead.name), "lexemes": lexemes(origin.company_id, lead)}
+    await connection.execute(LIST, {"company_id": origin.company_id, "leads": _json(rows)})
 
 
-async def _unlist(connection: RawConnection, command: Command, deletions: Sequence[LeadDeleted]) -> None:
+async def _unlist(connection: RawConnection, origin: Origin, deletions: Sequence[LeadDeleted]) -> None:
     if not deletions:
         return
     leads = _SUMMARIES.dump_python([fact.lead for fact in deletions], mode="json")
@@ -132,16 +132,16 @@ async def _unlist(connection: RawConnection, command: Command, deletions: Sequen
         {"id": fact.lead.id, "lead": lead, "merged_into": fact.merged_into}
         for fact, lead in zip(deletions, leads, strict=True)
     ]
-    who = {"company_id": command.company_id, "at": command.at, "actor": command.actor}
+    who = {"company_id": origin.company_id, "at": origin.at, "actor": origin.actor}
     await connection.execute(UNLIST, {**who, "deletions": _json(rows)})
 
 
-async def _restore(connection: RawConnection, command: Command, lead_ids: Sequence[str]) -> None:
+async def _restore(connection: RawConnection, origin: Origin, lead_ids: Sequence[str]) -> None:
     if lead_ids:
-        await connection.execute(RESTORE, {"company_id": command.company_id, "ids": list(lead_ids)})
+        await connection.execute(RESTORE, {"company_id": origin.company_id, "ids": list(lead_ids)})
 
 
-async def _talk(connection: RawConnection, command: Command, facts: Placed) -> None:
+async def _talk(connection: RawConnection, origin: Origin, facts: Placed) -> None:
     messages = {
         fact.message.id: {
             **_MESSAGE.dump_python(fact.message, mode="json"),
@@ -152,20 +152,20 @@ async def _talk(connection: RawConnection, command: Command, facts: Placed) -> N
         if isinstance(fact, LeadMessagePosted | LeadMessageEdited)
     }
     if messages:
-        await connection.execute(TALK, {"company_id": command.company_id, "messages": _json(list(messages.values()))})
+        await connection.execute(TALK, {"company_id": origin.company_id, "messages": _json(list(messages.values()))})
 
 
-async def _merge(connection: RawConnection, command: Command, merges: Sequence[LeadMerged]) -> None:
+async def _merge(connection: RawConnection, origin: Origin, merges: Sequence[LeadMerged]) -> None:
     for fact in merges:
-        row = {"company_id": command.company_id, "survivor": fact.lead.id, "merged": fact.merged.id}
+        row = {"company_id": origin.company_id, "survivor": fact.lead.id, "merged": fact.merged.id}
         await connection.execute(MERGE, row)
 
 
-async def _count(connection: RawConnection, command: Command, deltas: Mapping[counters.Key, int]) -> None:
+async def _count(connection: RawConnection, origin: Origin, deltas: Mapping[counters.Key, int]) -> None:
     if not deltas:
         return
     row = {
-        "company_id": command.company_id,
+        "company_id": origin.company_id,
         "dimensions": [dimension for dimension, _ in deltas],
         "keys": [key for _, key in deltas],
         "deltas": list(deltas.values()),

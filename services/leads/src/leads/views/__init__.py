@@ -48,6 +48,15 @@ class Views:
         async with self._database.reading(company_id) as session:
             return await of_now(session, await listing.page(session, company_id, query, after=after, limit=limit))
 
+    async def lead_ids(
+        self, company_id: UUID, query: LeadQuery, *, after: Mark | None, limit: int
+    ) -> Sequence[tuple[UUID, datetime]]:
+        """Return ids of leads from below a mark, with when each was created; the query sorts by that."""
+        async with self._database.reading(company_id) as session:
+            found = listing.statement(company_id, query, after=after, limit=limit)
+            rows = await (await session.connection()).execute(found.with_only_columns(*listing.IDS))
+            return [(row.id, row.created_at) for row in rows]
+
     async def deleted(self, company_id: UUID, *, after: Mark | None, limit: int) -> Snapshot[Sequence[DeletedLead]]:
         """Return deleted leads, the last one deleted first."""
         async with self._database.reading(company_id) as session:

@@ -31,6 +31,7 @@ from leads.domain.search import Wanted
 from leads.store.tables import LeadRow
 
 _IDS: Final = frozenset({"assigned_to", "contact_id", "deal_id"})
+IDS: Final = (col(LeadRow.id), col(LeadRow.created_at))
 _BEHIND_EVERYTHING: Final = "\U0010ffff"
 _NEVER_EMPTY: Final = frozenset({"created_at", "updated_at", "name_key"})
 

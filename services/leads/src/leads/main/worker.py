@@ -1,0 +1,55 @@
+"""`python -m leads worker`."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+from starlette.applications import Starlette
+
+from leads.main import read, serving
+from leads.main.api import utc_now
+from leads.settings import WorkerSettings
+from leads.steps import Steps
+from leads.store.database import Database
+from leads.store.directory import Directory
+from leads.views import Views
+from leads.worker import Worker
+from runtime import logs
+from runtime.http import probe_routes
+
+POOL: int = 4  # connections: one for the step in hand, one for what is read ahead, and those of probes
+READ_TIMEOUT: float = 30.0  # seconds one look at a filter's leads may take: nobody waits for it
+
+
+def run() -> None:
+    settings = read.settings(WorkerSettings)
+    logs.configure("leads-worker", settings.log_level)
+    database = Database.connect(settings.database_url.get_secret_value(), pool_size=POOL, read_timeout=READ_TIMEOUT)
+    name = uuid4()
+    steps = Steps(
+        database, Directory(database), Views(database), clock=utc_now, worker=name, lease=settings.lease_seconds
+    )
+    worker = Worker(database, steps, worker=name, lease=settings.lease_seconds)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        working = asyncio.create_task(worker.run())
+        working.add_done_callback(stop_serving)
+        try:
+            yield
+        finally:
+            worker.stop()
+            await asyncio.gather(working, return_exceptions=True)
+            await database.close()
+
+    def stop_serving(_working: asyncio.Task[None]) -> None:
+        server.should_exit = True  # it failed: nothing is left to do here, and a supervisor starts the process anew
+
+    async def postgres() -> str | None:
+        await database.ping()
+        return None
+
+    app = Starlette(routes=probe_routes({"postgres": postgres}), lifespan=lifespan)
+    server = serving.server(app, settings.host, settings.port)
+    server.run()
