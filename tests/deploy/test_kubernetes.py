@@ -56,7 +56,10 @@ DRAWN = {
 }
 """The arrows of docs/architecture.md, the routes of a cluster and the gateway's webhooks."""
 ONLY_IN_PRODUCTION = {
-    *((MONITORING.name, name, port) for name, port in (("leads-api", 8000), ("leads-relay", 8000), ("leads-worker", 8000))),
+    *(
+        (MONITORING.name, name, port)
+        for name, port in (("leads-api", 8000), ("leads-relay", 8000), ("leads-worker", 8000))
+    ),
     *((MONITORING.name, name, port) for name, port in (("notifier", 8001), ("gateway", 6001))),
     *((source, "postgres", port) for source in ("postgres", "operator") for port in (POSTGRES, 8000)),
     # The API server has no label; an instance reaches these ports anywhere that lets it in.
@@ -212,7 +215,9 @@ def test_a_process_is_given_longer_than_it_takes_to_end(overlay: str) -> None:
     drain = float(setting(overlay, "gateway", "GATEWAY_DRAIN_SECONDS"))
     longest = {
         "gateway": drain + float(settings["close_seconds"].default) + 1,
-        **dict.fromkeys(("leads-api", "leads-relay", "leads-worker", "notifier"), 10.0),  # uvicorn's timeout_graceful_shutdown
+        **dict.fromkeys(
+            ("leads-api", "leads-relay", "leads-worker", "notifier"), 10.0
+        ),  # uvicorn's timeout_graceful_shutdown
     }
     for name, seconds in longest.items():
         pod = workloads(overlay)[name]["spec"]

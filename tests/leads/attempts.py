@@ -17,13 +17,15 @@ class Attempt:
     method: str
     path: str
     body: Any = None
+    """JSON; or bytes, sent as they are."""
     headers: dict[str, str] = field(default_factory=dict)
     success: int = 200
     names_a_thing: bool = False
     """Whether it names something of a company, which therefore does not exist for any other."""
 
     async def send(self, client: httpx.AsyncClient) -> httpx.Response:
-        return await client.request(self.method, self.path, json=self.body, headers=self.headers)
+        body = {"content": self.body} if isinstance(self.body, bytes) else {"json": self.body}
+        return await client.request(self.method, self.path, headers=self.headers, **body)
 
 
 Prepare = Callable[[httpx.AsyncClient], Awaitable[Attempt]]
@@ -120,6 +122,28 @@ async def changed_pipeline(admin: httpx.AsyncClient) -> Attempt:
     return Attempt("PUT", "/pipeline", {"stages": stages}, {"If-Match": "*"})
 
 
+def of_job(method: str, path: str = "", **details: Any) -> Prepare:
+    async def prepare(author: httpx.AsyncClient) -> Attempt:
+        order = {"leads": {"filter": {}}, "change": {"action": "tag", "add": ["vip"]}}
+        answer = await author.post("/leads/bulk", json=order)
+        assert answer.status_code == 202, answer.text
+        return Attempt(method, f"/jobs/{answer.json()['data']['id']}{path}", names_a_thing=True, **details)
+
+    return prepare
+
+
+def of_import(method: str, path: str = "", body: Any = None, **details: Any) -> Prepare:
+    async def prepare(admin: httpx.AsyncClient) -> Attempt:
+        answer = await admin.post("/imports?name=leads.csv", content=_FILE)
+        assert answer.status_code == 201, answer.text
+        return Attempt(method, f"/imports/{answer.json()['data']['id']}{path}", body, names_a_thing=True, **details)
+
+    return prepare
+
+
+_FILE = b"name,email\nAda,ada@example.com\n"
+
+
 async def lead_channel(admin: httpx.AsyncClient) -> Attempt:
     lead = await made(admin, "/leads", {"name": "Ada"})
     body = {"socket_id": "1.2", "channel_name": f"presence-lead.{lead['id']}"}
@@ -162,6 +186,22 @@ ATTEMPTS: dict[str, Prepare] = {
     "convert_lead": of_lead("POST", "/convert", {}),
     "post_message": of_lead("POST", "/messages", {"body": "Call her"}, success=201),
     "merge_leads": merge,
+    "bulk_change_leads": of_nothing(
+        "POST", "/leads/bulk", {"leads": {"filter": {}}, "change": {"action": "delete"}}, success=202
+    ),
+    "list_jobs": of_nothing("GET", "/jobs"),
+    "read_job": of_job("GET"),
+    "list_refusals": of_job("GET", "/refusals"),
+    "manage_jobs": of_job("POST", "/cancel"),
+    "list_imports": of_nothing("GET", "/imports"),
+    "upload_import": of_nothing("POST", "/imports?name=leads.csv", _FILE, success=201),
+    "read_import": of_import("GET"),
+    "map_import": of_import("PUT", "/mapping", {"mapping": ["name", None]}),
+    "start_import": of_import("POST", "/start", success=202),
+    "forget_import": of_import("DELETE", success=204),
+    "read_import_errors": of_import("GET", "/errors.csv"),
+    "revert_import": of_import("POST", "/revert", success=404),  # it was not started: there is no job to take back
+    "export_leads": of_nothing("GET", "/leads/export"),
     "list_views": of_nothing("GET", "/views"),
     "read_view": a_shared_view,
     "add_view": of_nothing("POST", "/views", {"name": "Mine", "query": {}}, success=201),
@@ -192,5 +232,7 @@ OWN_ATTEMPTS: dict[str, Prepare] = {
     "change_view": of_own_view("PATCH", {"name": "Other"}),
     "remove_view": of_own_view("DELETE"),
     "edit_message": own_message,
+    "cancel_job": of_job("POST", "/cancel"),
+    "undo_job": of_job("POST", "/undo", success=409),  # it has not ended: whoever may not is not even told that
 }
 """By operation on things that belong to whoever made them."""

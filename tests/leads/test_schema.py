@@ -73,6 +73,10 @@ async def service(acme: Company, processes: Processes) -> Service:
             "message_id": await made(f"/leads/{lead_id}/messages", {"body": "Call her"}),
             "user_id": await made("/users", new_user()),
             "view_id": await made("/views", {"name": "All", "query": {}, "shared": True}),
+            "import_id": str(
+                (await admin.post("/imports?name=x.csv", content="name\nAda\n")).raise_for_status().json()["data"]["id"]
+            ),
+            "job_id": await made("/leads/bulk", {"leads": {"filter": {}}, "change": {"action": "delete"}}),
         }
         field = {"key": "plan", "label": "Plan", "kind": "choice", "choices": ["basic", "pro"]}
         await made("/custom-fields", field)

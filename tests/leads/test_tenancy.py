@@ -15,7 +15,7 @@ from support.databases import Database
 from .conftest import Company
 from .given import create_lead
 
-CHANGING_TABLES = ("leads", "sources", "saved_views", "deleted_leads", "counters")
+CHANGING_TABLES = ("leads", "sources", "saved_views", "deleted_leads", "counters", "jobs")
 USER_COLUMNS = {"email", "name", "role", "active", "version", "tokens_since"}
 NOT_OF_TENANTS = {"alembic_version"}
 
@@ -142,6 +142,8 @@ def test_roles_may_do_what_they_need_and_nothing_else(leads_database: Database, 
             "custom_fields": {"SELECT", "INSERT", "UPDATE"},
             "rotations": {"SELECT", "INSERT", "UPDATE"},
             "lead_messages": {"SELECT", "INSERT", "UPDATE"},
+            "job_batches": {"SELECT", "INSERT", "UPDATE"},
+            "job_refusals": {"SELECT", "INSERT"},
             **{table: {"SELECT", "INSERT", "UPDATE", "DELETE"} for table in CHANGING_TABLES},
         },
         "leads_relay": {"alembic_version": {"SELECT"}, "events": {"SELECT"}, "outbox": {"SELECT", "DELETE"}},

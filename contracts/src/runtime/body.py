@@ -1,5 +1,6 @@
 """Bounds a request's body before anything parses it."""
 
+from collections.abc import Collection
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -12,13 +13,20 @@ MAX_BODY: Final = 64 * 1024  # bytes, where nothing else is said; the longest va
 
 
 class BodyLimit:
-    """Answer 413 to a body over the limit, whether announced or streamed."""
+    """Answer 413 to a body over the limit, whether announced or streamed.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        app: what is behind.
+        streamed: (method, path) of routes that take their body piece by piece, and bound it themselves.
+    """
+
+    def __init__(self, app: ASGIApp, streamed: Collection[tuple[str, str]] = ()) -> None:
         self._app = app
+        self._streamed = frozenset(streamed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not _has_body(headers := Headers(scope=scope)):
+        is_streamed = scope["type"] == "http" and (scope["method"], _path(scope)) in self._streamed
+        if scope["type"] != "http" or is_streamed or not _has_body(headers := Headers(scope=scope)):
             await self._app(scope, receive, send)
             return
         announced = headers.get("content-length", "0")
@@ -28,6 +36,12 @@ class BodyLimit:
             await respond(Problem(413, "body_too_large", detail), scope, receive, send)
             return
         await self._app(scope, _replaying(body, receive), send)
+
+
+def _path(scope: Scope) -> str:
+    """Return the path below the one that a proxy serves the application under."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
 
 
 def _has_body(headers: Headers) -> bool:

@@ -213,8 +213,6 @@ class Desk:
         is_theirs = job.author == str(origin.actor)
         if not access.may(role, job.operation) or not (is_theirs or access.may(role, "manage_jobs")):
             raise NotAllowed
-        if job.kind == "import" and not access.may(role, "revert_import"):
-            raise NotAllowed
         return job
 
     async def _imported(self, connection: RawConnection, origin: Origin, job_id: UUID) -> Job:

@@ -9,6 +9,7 @@ GRANTS: Final = """
 leads_app alembic_version SELECT
 leads_app companies SELECT
 leads_app companies UPDATE(currency name region)
+leads_app claim_job() EXECUTE
 leads_app counters DELETE, INSERT, SELECT, UPDATE
 leads_app credentials() EXECUTE
 leads_app custom_fields INSERT, SELECT, UPDATE
@@ -16,7 +17,11 @@ leads_app deleted_leads DELETE, INSERT, SELECT, UPDATE
 leads_app events INSERT, SELECT
 leads_app feeds SELECT
 leads_app feeds UPDATE(position settings_version)
+leads_app forget_jobs() EXECUTE
 leads_app idempotency INSERT, SELECT
+leads_app job_batches INSERT, SELECT, UPDATE
+leads_app job_refusals INSERT, SELECT
+leads_app jobs DELETE, INSERT, SELECT, UPDATE
 leads_app lead_messages INSERT, SELECT, UPDATE
 leads_app leads DELETE, INSERT, SELECT, UPDATE
 leads_app matching_leads() EXECUTE

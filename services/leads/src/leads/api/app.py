@@ -16,7 +16,9 @@ from leads.api import (
     catalogue,
     company,
     errors,
+    export,
     feed,
+    imports,
     jobs,
     leads,
     merging,
@@ -37,6 +39,7 @@ from runtime.problems import CatchUnexpected, as_problems
 
 MODULES: Final = (
     leads,
+    export,
     reading,
     feed,
     assignment,
@@ -51,6 +54,7 @@ MODULES: Final = (
     catalogue,
     saved_views,
     jobs,
+    imports,
 )
 """Those asked most come first: a request is compared with one route after the other, at 3 µs each."""
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -76,7 +80,7 @@ def build(
     errors.install(app)
     # Outermost last.
     app.add_middleware(CountCommands, commands=_commands())
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, streamed={("POST", "/imports")})
     app.add_middleware(CatchUnexpected)
     app.add_middleware(
         CORSMiddleware,

@@ -11,6 +11,8 @@ from leads.access import NotAllowed, TokenEnded
 from leads.api import settings_errors
 from leads.command import IdempotencyKeyReused, SettingsChanged, VersionConflict
 from leads.domain.company import SettingsRefusal
+from leads.domain.csv_text import FileRefusal, FileTooLarge
+from leads.domain.importing import InvalidMapping
 from leads.domain.jobs import (
     ImportIsStarted,
     ImportNotFound,
@@ -87,6 +89,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(TokenEnded, _on_token_ended)
     app.add_exception_handler(DatabaseAway, _on_database_away)
     app.add_exception_handler(InvalidQuery, _on_invalid_query)
+    app.add_exception_handler(FileRefusal, _on_file_refused)
+    app.add_exception_handler(InvalidMapping, _on_invalid_mapping)
     app.add_exception_handler(TooManyWaiting, _on_too_many_waiting)
     app.add_exception_handler(TooManyAtOnce, _on_too_many_at_once)
     for kind in REFUSALS:
@@ -131,6 +135,27 @@ async def _on_invalid_query(_request: Request, error: Exception) -> JSONResponse
         FieldError(field=name[:SHOWN_NAME], message=message) for name, message in cast("InvalidQuery", error).errors
     ]
     return response(Problem(422, InvalidQuery.code, "The request does not have the required form.", errors=errors))
+
+
+async def _on_file_refused(_request: Request, error: Exception) -> JSONResponse:
+    return response(file_refused(cast("FileRefusal", error)))
+
+
+def file_refused(refusal: FileRefusal) -> Problem:
+    """Return what to answer to a file that cannot be read; `row` is where, the header being 0."""
+    where = {} if refusal.row is None else {"row": refusal.row}
+    status = 413 if isinstance(refusal, FileTooLarge) else 422
+    return Problem(status, refusal.code, f"The file {refusal.message}.", extensions=where)
+
+
+async def _on_invalid_mapping(_request: Request, error: Exception) -> JSONResponse:
+    return response(invalid_mapping(cast("InvalidMapping", error)))
+
+
+def invalid_mapping(error: InvalidMapping) -> Problem:
+    """Return what to answer to a mapping by which no row could be read."""
+    errors = [FieldError(pointer=pointer, message=message) for pointer, message in error.errors]
+    return Problem(422, InvalidMapping.code, "No row could be read by this mapping.", errors=errors)
 
 
 async def _on_too_many_waiting(_request: Request, error: Exception) -> JSONResponse:

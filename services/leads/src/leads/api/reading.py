@@ -108,12 +108,12 @@ async def list_leads(
     asked = (request.url.query, caller.user_id)
     if matches(if_none_match, etag := feed_etag(reading.feed, *asked)):
         return not_modified(etag)
-    given = _given(request)
-    query = await _query(services, reading, given)
+    parameters = given(request)
+    query = await query_of(services, reading, parameters)
     start = paging.start(query.digest, KINDS[query.sort])
     found = await services.views.leads(caller.company_id, query, after=start, limit=paging.limit)
     company = await services.directory.company(caller.company_id, at_least=found.feed.settings_version)
-    following = {**given, "limit": [str(paging.limit)], "include": [",".join(sorted(include))] if include else []}
+    following = {**parameters, "limit": [str(paging.limit)], "include": [",".join(sorted(include))] if include else []}
     more = None
     if found.data.end is not None:
         more = _link(request, "/leads", {**following, "cursor": [encode(found.data.end, query.digest)]})
@@ -251,12 +251,13 @@ async def list_messages(
     return MessagePage(data=messages, meta=Meta(position=found.position), links=Links(next=more))
 
 
-def _given(request: Request) -> dict[str, list[str]]:
-    given = {name: request.query_params.getlist(name) for name in request.query_params}
-    return {name: values for name, values in given.items() if name not in _NOT_OF_THE_QUERY}
+def given(request: Request) -> dict[str, list[str]]:
+    """Return the parameters of a list that a request gives."""
+    parameters = {name: request.query_params.getlist(name) for name in request.query_params}
+    return {name: values for name, values in parameters.items() if name not in _NOT_OF_THE_QUERY}
 
 
-async def _query(services: Services, reading: Reading, given: Parameters) -> LeadQuery:
+async def query_of(services: Services, reading: Reading, given: Parameters) -> LeadQuery:
     """Return what is asked for, by a saved view where the request itself says nothing else."""
     caller = reading.caller
     parameters = {name: values for name, values in given.items() if name != VIEW}

@@ -6,8 +6,9 @@ from typing import Any, Final
 from leads.access import NotAllowed
 from leads.api import errors, settings_errors
 from leads.command import IdempotencyKeyReused, SettingsChanged, VersionConflict
-from leads.domain import catalogue, people, pipeline, refusals, saved_views
+from leads.domain import catalogue, csv_text, jobs, people, pipeline, refusals, saved_views
 from leads.domain.company import TooMany
+from leads.domain.importing import InvalidMapping
 from leads.store.database import QueryTooSlow
 from runtime.body import MAX_BODY
 from runtime.problems import MEDIA_TYPE, FieldError, Problem, body_of, database_away, malformed_header, unauthorized
@@ -75,8 +76,19 @@ _OF_TAGS: Final[Mapping[str, tuple[type[Exception], ...]]] = {
     "company": (NotAllowed,),
     "sources": (NotAllowed, catalogue.SourceNotFound),
     "custom fields": (NotAllowed, catalogue.FieldNotFound),
+    "jobs": (NotAllowed,),
+    "imports": (NotAllowed, jobs.ImportNotFound),
     "saved views": (NotAllowed, saved_views.ViewNotFound),
 }
+_FILES: Final = (
+    csv_text.FileEmpty(),
+    csv_text.FileNotText(),
+    csv_text.FileMalformed(17),
+    csv_text.RowTooLong(17),
+    csv_text.TooManyColumns(0),
+    csv_text.FileTooLarge(),
+)
+_MAPPING: Final = InvalidMapping([("/mapping/2", "Should be a field, or null")])
 _OF_OPERATIONS: Final[Mapping[str, tuple[type[Exception] | Problem, ...]]] = {
     "log_in": (
         Problem(401, "wrong_credentials", "E-mail address or password is wrong."),
@@ -129,6 +141,21 @@ _OF_OPERATIONS: Final[Mapping[str, tuple[type[Exception] | Problem, ...]]] = {
     "add_custom_field": (catalogue.KeyTaken, TooMany, catalogue.InvalidField),
     "change_custom_field": (catalogue.InvalidField,),
     "add_view": (TooMany, IdempotencyKeyReused),
+    "bulk_change_leads": (jobs.TooManyJobs, IdempotencyKeyReused),
+    "read_job": (jobs.JobNotFound,),
+    "list_refusals": (jobs.JobNotFound,),
+    "cancel_job": (jobs.JobNotFound, jobs.JobIsOver),
+    "upload_import": (
+        jobs.TooManyJobs,
+        Problem(408, "upload_stopped", "The file stopped coming: send it again."),
+        *map(errors.file_refused, _FILES),
+    ),
+    "map_import": (jobs.ImportIsStarted, errors.invalid_mapping(_MAPPING)),
+    "start_import": (jobs.TooManyJobs, errors.invalid_mapping(_MAPPING)),
+    "forget_import": (jobs.ImportIsStarted,),
+    "revert_import": (jobs.JobNotFinished, jobs.JobNotUndoable, jobs.TooManyJobs),
+    "export_leads": (QueryTooSlow, saved_views.ViewNotFound),
+    "undo_job": (jobs.JobNotFound, jobs.JobNotFinished, jobs.JobNotUndoable, jobs.TooManyJobs),
 }
 REFUSALS: Final[Mapping[type[Exception], tuple[int, str]]] = {**errors.REFUSALS, **settings_errors.REFUSALS}
 

@@ -195,12 +195,13 @@ class Reader:
             return Row(number, {}, None, (RowError(None, "too_many_cells", "The row has more cells than columns"),))
         values, errors = self._values(cells)
         fact = None
-        if not errors:
-            try:
-                fact = self._created(lead_id, values, now)
-            except InvalidValue as error:
-                errors = self._errors(error, values, now)
-        return Row(number, values, fact, tuple(errors))
+        try:
+            fact = self._created(lead_id, values, now)
+        except InvalidValue as error:
+            errors += self._errors(error, values, now)
+        if errors:
+            return Row(number, values, None, tuple(sorted(errors, key=_place)))
+        return Row(number, values, fact)
 
     def _values(self, cells: Sequence[str]) -> tuple[dict[str, Any], list[RowError]]:
         values: dict[str, Any] = dict(self._wanted.defaults)
@@ -264,6 +265,10 @@ def merge_row(lead: Lead | None, row: Row, company: Company, now: datetime) -> S
     if "status" not in patch:
         patch.pop("lost_reason", None)
     return change(lead, cast("NewLead", patch), company, now)
+
+
+def _place(error: RowError) -> tuple[bool, int]:
+    return error.column is None, error.column or 0
 
 
 def _plain(name: str) -> str:

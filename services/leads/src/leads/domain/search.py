@@ -33,6 +33,8 @@ _PLAIN: Final = str.maketrans(
 
 def fold(text: str) -> str:
     """Return text as it is compared: `Łukasz  Peña` → `lukasz pena`."""
+    if text.isascii():  # most is, and nothing below would change it
+        return " ".join(text.lower().split())
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     plain = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
     return " ".join(plain.translate(_PLAIN).casefold().split())

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
@@ -152,7 +152,8 @@ GRANT EXECUTE ON FUNCTION claim_job, forget_jobs TO leads_app;
 """
 
 GRANTS = """
-GRANT SELECT, INSERT, UPDATE, DELETE ON jobs, job_batches TO leads_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON jobs TO leads_app;
+GRANT SELECT, INSERT, UPDATE ON job_batches TO leads_app;
 GRANT SELECT, INSERT ON job_refusals TO leads_app;
 """
 

@@ -1,0 +1,281 @@
+"""Files of leads: read, mapped, entered by the rules of single ones, taken back."""
+
+import csv
+import io
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from leads.store.database import Database
+
+from .conftest import Clock, Company, Connect
+from .working import Hand
+
+
+@pytest.fixture
+def hand(database: Database, clock: Clock) -> Hand:
+    return Hand(database, clock)
+
+
+@pytest.fixture
+def manager(connect: Connect) -> httpx.AsyncClient:
+    return connect("manager")
+
+
+def table(*rows: list[str], delimiter: str = ",") -> str:
+    text = io.StringIO()
+    csv.writer(text, delimiter=delimiter).writerows(rows)
+    return text.getvalue()
+
+
+async def uploaded(client: httpx.AsyncClient, content: str | bytes, **parameters: Any) -> dict[str, Any]:
+    body = content.encode() if isinstance(content, str) else content
+    answer = await client.post("/imports", content=body, params={"name": "leads.csv", **parameters})
+    assert answer.status_code == 201, answer.text
+    data: dict[str, Any] = answer.json()["data"]
+    assert answer.headers["Location"] == f"/imports/{data['id']}"
+    return data
+
+
+async def imported(client: httpx.AsyncClient, hand: Hand, content: str, **mapping: Any) -> dict[str, Any]:
+    data = await uploaded(client, content)
+    if mapping:
+        body = {"mapping": data["mapping"], **mapping}
+        assert (await client.put(f"/imports/{data['id']}/mapping", json=body)).status_code == 200
+    assert (await client.post(f"/imports/{data['id']}/start")).status_code == 202
+    await hand.work()
+    done: dict[str, Any] = (await client.get(f"/imports/{data['id']}")).json()["data"]
+    return done
+
+
+async def names(client: httpx.AsyncClient) -> list[str]:
+    return sorted(lead["name"] for lead in (await client.get("/leads?limit=500")).json()["data"])
+
+
+async def test_a_file_becomes_leads_and_is_taken_back(
+    manager: httpx.AsyncClient, hand: Hand, superuser: psycopg.Connection, acme: Company
+) -> None:
+    rows = [["Nome", "E-mail", "Telefone", "Valor", "Moeda", "Tags", "Assigned to", "Extra"]]
+    rows += [
+        [
+            f"Ada {n}",
+            f"ada{n}@example.com",
+            f"+5511987{n:06}",
+            "R$ 1.234,50",
+            "brl",
+            "vip; fair",
+            "agent@acme.example",
+            "x",
+        ]
+        for n in range(600)
+    ]
+    data = await uploaded(manager, table(*rows, delimiter=";"))
+
+    assert (data["delimiter"], data["encoding"], data["rows"], data["state"]) == (";", "utf-8", 600, "uploaded")
+    assert data["mapping"] == ["name", "email", "phone", "value", "currency", "tags", "assigned_to", None]
+    first = data["preview"][0]["lead"]
+    assert first["value"] == "1234.50"
+    assert first["assigned_to"] == str(acme.users["agent"])
+    started = [await manager.post(f"/imports/{data['id']}/start") for _ in range(2)]
+    assert [answer.headers["Location"] for answer in started] == [f"/jobs/{data['id']}"] * 2
+    await hand.work()
+    done = (await manager.get(f"/imports/{data['id']}")).json()["data"]
+    assert (done["state"], done["done"], done["created"], done["failed"]) == ("done", 600, 600, 0)
+    stats = (await manager.get("/stats")).json()["data"]
+    assert (stats["total"], stats["by_assignee"]) == (600, {str(acme.users["agent"]): 600})
+    facts = superuser.execute(
+        "SELECT type, metadata ->> 'job_id' FROM events WHERE company_id = %s ORDER BY feed_position", [acme.id]
+    ).fetchall()
+    assert {job for _, job in facts} == {data["id"]}
+    assert [name for name, _ in facts if "lead" not in name][:1] == ["crm.import.started.v1"]
+    assert facts[-1][0] == "crm.import.finished.v1"
+
+    touched = (await manager.get("/leads?limit=1")).json()["data"][0]["id"]
+    await manager.patch(f"/leads/{touched}", json={"title": "Boss"})
+    revert = await manager.post(f"/imports/{data['id']}/revert")
+    assert (await manager.get(f"/imports/{data['id']}")).json()["data"]["state"] == "reverting"
+    await hand.work()
+    undo = (await manager.get(revert.headers["Location"])).json()["data"]
+
+    assert (undo["changed"], undo["refused"]) == (599, {"changed_since": 1})
+    assert (await manager.get("/stats")).json()["data"]["total"] == 1
+    assert (await manager.get(f"/imports/{data['id']}")).json()["data"]["state"] == "reverted"
+    last = superuser.execute(
+        "SELECT type FROM events WHERE company_id = %s ORDER BY feed_position DESC LIMIT 1", [acme.id]
+    ).fetchone()
+    assert last == ("crm.import.reverted.v1",)
+
+
+async def test_rows_that_are_no_leads_are_told_and_come_back_as_a_file(manager: httpx.AsyncClient, hand: Hand) -> None:
+    content = table(
+        ["name", "email", "score", "status"],
+        ["Ada", "ada@example.com", "70", "New"],
+        ["", "nobody", "101", "=cmd|'/c calc'!A0"],
+        ["Bob", "bob@example.com", "many", "won"],
+    )
+
+    done = await imported(manager, hand, content)
+    errors = await manager.get(f"/imports/{done['id']}/errors.csv")
+    refusals = (await manager.get(f"/jobs/{done['id']}/refusals")).json()["data"]
+
+    assert (done["created"], done["failed"]) == (1, 2)
+    assert [(refusal["item"], refusal["code"]) for refusal in refusals] == [(2, "name_missing"), (3, "invalid_score")]
+    assert {error["field"] for error in refusals[0]["errors"]} == {"name", "email", "score", "status"}
+    assert errors.headers["Content-Disposition"] == 'attachment; filename="errors.csv"'
+    rows = list(csv.reader(io.StringIO(errors.content.decode("utf-8-sig"))))
+    assert rows[0] == ["row", "reason", "name", "email", "score", "status"]
+    assert rows[1][0] == "2"
+    assert rows[1][2:] == ["", "nobody", "101", "'=cmd|'/c calc'!A0"]
+    assert rows[2] == ["3", "score: Should be a whole number from 0 to 100", "Bob", "bob@example.com", "many", "won"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "counts", "there"),
+    [
+        ("skip", (1, 0, 3), ["Ada", "New"]),
+        ("update", (1, 2, 1), ["Ada L", "New"]),
+        ("create", (4, 0, 0), ["Ada", "Ada L", "Ada L", "New", "Newer"]),
+    ],
+)
+async def test_rows_of_leads_that_are_there(
+    manager: httpx.AsyncClient, hand: Hand, policy: str, counts: tuple[int, int, int], there: list[str]
+) -> None:
+    await manager.post("/leads", json={"name": "Ada", "email": "ada@example.com", "tags": ["old"], "title": "Dr"})
+    content = table(
+        ["name", "email", "tags", "title"],
+        ["Ada L", "ADA@example.com", "fair", ""],
+        ["New", "new@example.com", "", ""],
+        ["Ada L", "ada@example.com", "", ""],
+        ["Newer" if policy == "create" else "New", "new@example.com", "late", ""],
+    )
+
+    done = await imported(manager, hand, content, duplicates=policy)
+    leads = {lead["name"]: lead for lead in (await manager.get("/leads")).json()["data"]}
+
+    assert (done["created"], done["updated"], done["duplicated"]) == counts
+    assert await names(manager) == there
+    if policy == "update":
+        assert (leads["Ada L"]["tags"], leads["Ada L"]["title"]) == (["fair", "old"], "Dr")
+        assert leads["New"]["tags"] == ["late"]
+        await manager.post(f"/imports/{done['id']}/revert")
+        await hand.work()
+        (ada,) = (await manager.get("/leads")).json()["data"]
+        assert (ada["name"], ada["tags"]) == ("Ada", ["old"])
+
+
+async def test_the_same_file_again_enters_nobody_twice_until_it_is_taken_back(
+    manager: httpx.AsyncClient, hand: Hand
+) -> None:
+    content = table(["name"], ["Ada"], ["Bob"])
+
+    first = await imported(manager, hand, content, duplicates="create")
+    again = await imported(manager, hand, content, duplicates="create")
+    assert (again["created"], again["duplicated"]) == (0, 2)
+    await manager.post(f"/imports/{first['id']}/revert")
+    await hand.work()
+    assert await names(manager) == []
+    third = await imported(manager, hand, content, duplicates="create")
+
+    assert third["created"] == 2
+    assert await names(manager) == ["Ada", "Bob"]
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "row"),
+    [
+        (b"", "file_empty", None),
+        (b"name,email\r\n\r\n", "file_empty", None),
+        (b"name\nA\0da\n", "file_not_text", None),
+        (b"\xff\xfen\0a\0m\0e\0\n\0\xd8", "file_not_text", None),
+        ("name\nJos\u00e9\n".encode() + b"Ren\xe9\n", "file_not_text", None),
+        (b'name\n"Ada\n', "file_malformed", 1),
+        (b'name\nAda\n"Bob" Smith\n', "file_malformed", 2),
+        (b"name\n" + b"x" * 40_000, "row_too_long", 1),
+        (b"name,note\nAda," + b'"' + b"x\n" * 40_000 + b'"', "row_too_long", 1),
+        (b"," * 1_000_000, "row_too_long", 0),
+        (b",".join([b"c"] * 201) + b"\nx\n", "too_many_columns", 0),
+    ],
+)
+async def test_a_file_that_cannot_be_read_is_refused_and_leaves_nothing(
+    manager: httpx.AsyncClient, superuser: psycopg.Connection, content: bytes, code: str, row: int | None
+) -> None:
+    answer = await manager.post("/imports?name=x.csv", content=content)
+
+    assert (answer.status_code, answer.json()["code"], answer.json().get("row")) == (422, code, row)
+    assert superuser.execute("SELECT count(*) FROM jobs").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        ("name;email\r\nJos\u00e9;jose@example.com".encode(), "utf-8"),
+        ("\ufeffname;email\r\nJos\u00e9;jose@example.com".encode(), "utf-8"),
+        ("name;email\r\nJos\u00e9;jose@example.com".encode("windows-1252"), "windows-1252"),
+        ("name;email\r\nJos\u00e9;jose@example.com".encode("utf-16"), "utf-16"),
+    ],
+)
+async def test_an_encoding_is_recognised(manager: httpx.AsyncClient, content: bytes, encoding: str) -> None:
+    data = await uploaded(manager, content)
+
+    assert (data["encoding"], data["columns"]) == (encoding, ["name", "email"])
+    assert data["preview"][0]["lead"] == {"name": "Jos\u00e9", "email": "jose@example.com", "status": "new"}
+
+
+async def test_a_mapping_by_which_no_row_could_be_read_is_refused(manager: httpx.AsyncClient) -> None:
+    data = await uploaded(manager, "a,b\n1,2\n")
+    path = f"/imports/{data['id']}"
+
+    unmapped = await manager.post(f"{path}/start")
+    wrong = [
+        (await manager.put(f"{path}/mapping", json=body)).json()
+        for body in (
+            {"mapping": ["name"]},
+            {"mapping": ["name", "name"]},
+            {"mapping": ["name", "custom.nothing"]},
+            {"mapping": ["email", None]},
+            {"mapping": ["name", None], "defaults": {"status": "nowhere"}},
+        )
+    ]
+
+    assert unmapped.json()["code"] == "invalid_mapping"
+    assert {answer["code"] for answer in wrong} == {"invalid_mapping"}
+    assert [answer["errors"][0]["pointer"] for answer in wrong] == [
+        *("/mapping", "/mapping/1", "/mapping/1", "/mapping", "/defaults/status")
+    ]
+
+
+async def test_an_import_that_is_not_started_can_be_forgotten(manager: httpx.AsyncClient, hand: Hand) -> None:
+    data = await uploaded(manager, "name\nAda\n")
+    done = await imported(manager, hand, "name\nBob\n")
+
+    assert (await manager.delete(f"/imports/{data['id']}")).status_code == 204
+    assert (await manager.get(f"/imports/{data['id']}")).status_code == 404
+    assert (await manager.delete(f"/imports/{done['id']}")).json()["code"] == "import_started"
+    assert [entry["id"] for entry in (await manager.get("/imports")).json()["data"]] == [done["id"]]
+
+
+async def test_what_is_exported_can_be_imported_and_calculates_nothing(
+    manager: httpx.AsyncClient, connect: Connect, globex: Company, hand: Hand
+) -> None:
+    evil = ["=1+1", "+cmd", "-x", "@sum", "'=x", 'say "hi", you']
+    for number, name in enumerate(evil):
+        await manager.post("/leads", json={"name": name, "phone": f"+551198765432{number}", "tags": ["a", "b"]})
+    for number in range(250):
+        await manager.post("/leads", json={"name": f"Lead {number}", "title": "x"})
+
+    answer = await manager.get("/leads/export?sort=name&order=asc&bom=true&tags=a")
+    everything = (await manager.get("/leads/export")).text
+    rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    theirs = connect("manager", globex)
+    done = await imported(theirs, hand, answer.content.decode())
+
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="leads-2026-11-23.csv"'
+    assert answer.content.startswith(b"\xef\xbb\xbf")
+    assert not [cell for row in rows for cell in row.values() if cell[:1] in {"=", "@"}]
+    assert {row["phone"][:3] for row in rows} == {"+55"}
+    assert everything.count("\r\n") == 1 + len(evil) + 250
+    assert done["created"] == len(evil)
+    assert await names(theirs) == sorted(evil)
+    assert (await manager.get("/leads/export?nonsense=1")).status_code == 422
