@@ -19,6 +19,7 @@ import sys
 import time
 import uuid
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -68,7 +69,7 @@ class Worker:
     def used(self) -> tuple[float, float]:
         """Return seconds of processor time, and MiB that it has had at most."""
         process = psutil.Process(self.process.pid)
-        with open(f"/proc/{self.process.pid}/status") as status:
+        with Path(f"/proc/{self.process.pid}/status").open() as status:
             peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
         return sum(process.cpu_times()[:2]), peak / 1024
 

@@ -27,6 +27,7 @@ def become(state: StateDirectory, command: str, *arguments: str) -> NoReturn:
         nats=Endpoint(LOOPBACK, ports[nats_server.NAME]),
         leads=nowhere,
         relay=nowhere,
+        worker=nowhere,
         notifier=nowhere,
         gateway=nowhere,
         apps_file=state.apps,

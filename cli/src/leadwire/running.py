@@ -12,7 +12,7 @@ import psutil
 from leadwire import credentials, nats_server, postgres
 from leadwire.ports import LOOPBACK
 from leadwire.state import Snapshot, StateDirectory
-from leadwire.topology import API, GATEWAY, NOTIFIER, RELAY, Endpoint, Topology, python
+from leadwire.topology import API, GATEWAY, NOTIFIER, RELAY, WORKER, Endpoint, Topology, python
 
 _PREFIXES: Final = ("LEADS_", "NOTIFIER_", "GATEWAY_")
 
@@ -88,6 +88,7 @@ def topology(state: StateDirectory, snapshot: Snapshot) -> Topology:
         nats=Endpoint(LOOPBACK, ports[nats_server.NAME]),
         leads=places.get(API, nowhere),
         relay=places.get(RELAY, nowhere),
+        worker=places.get(WORKER, nowhere),
         notifier=places.get(NOTIFIER, nowhere),
         gateway=places.get(GATEWAY, nowhere),
         apps_file=state.apps,
