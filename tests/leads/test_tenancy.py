@@ -17,7 +17,7 @@ from .given import create_lead
 
 CHANGING_TABLES = ("leads", "sources", "saved_views", "deleted_leads", "counters", "jobs")
 USER_COLUMNS = {"email", "name", "role", "active", "version", "tokens_since"}
-NOT_OF_TENANTS = {"alembic_version"}
+NOT_OF_TENANTS = {"alembic_version", "reseeds"}
 
 
 @pytest.fixture
@@ -146,7 +146,12 @@ def test_roles_may_do_what_they_need_and_nothing_else(leads_database: Database, 
             "job_refusals": {"SELECT", "INSERT"},
             **{table: {"SELECT", "INSERT", "UPDATE", "DELETE"} for table in CHANGING_TABLES},
         },
-        "leads_relay": {"alembic_version": {"SELECT"}, "events": {"SELECT"}, "outbox": {"SELECT", "DELETE"}},
+        "leads_relay": {
+            **dict.fromkeys(("alembic_version", "companies", "feeds", "events"), {"SELECT"}),
+            "outbox": {"SELECT", "DELETE"},
+            "reseeds": {"SELECT", "INSERT", "UPDATE"},
+            "reseed_companies": {"SELECT", "INSERT", "UPDATE", "DELETE"},
+        },
     }
     columns = {
         "leads_app": {
