@@ -147,7 +147,7 @@ def test_roles_may_do_what_they_need_and_nothing_else(leads_database: Database, 
             **{table: {"SELECT", "INSERT", "UPDATE", "DELETE"} for table in CHANGING_TABLES},
         },
         "leads_relay": {
-            **dict.fromkeys(("alembic_version", "companies", "feeds", "events"), {"SELECT"}),
+            **{key: {"SELECT"} for key in ("alembic_version", "companies", "feeds", "events")},
             "outbox": {"SELECT", "DELETE"},
             "reseeds": {"SELECT", "INSERT", "UPDATE"},
             "reseed_companies": {"SELECT", "INSERT", "UPDATE", "DELETE"},
