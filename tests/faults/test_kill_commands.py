@@ -34,6 +34,7 @@ from leadwire.topology import Endpoint
 from support.databases import run
 from support.servers import NatsServer, OwnProcess, PostgresServer
 from support.stack import Company, Stack, plan, provision
+from support.traffic import command
 from support.waiting import until
 
 from .test_kill_each import messages
@@ -132,7 +133,7 @@ class Load:
             for number in itertools.count():
                 if number >= COMMANDS and self.done >= KILL_AT:
                     return
-                method, path, body = _command(chance, known, users, f"{seed}-{number}")
+                method, path, body = command(chance, known, users, f"{seed}-{number}")
                 answer = await self._send(api, method, path, body, careful=chance.random() < 0.5)
                 if answer is not None and path == "/leads":
                     known.append(answer["id"])
@@ -162,28 +163,6 @@ class Load:
                 self.done += 1
                 return sent.data
             return None
-
-
-def _command(
-    chance: random.Random, known: list[str], users: list[str], unique: str
-) -> tuple[str, str, dict[str, Any] | None]:
-    if not known or chance.random() < 0.25:
-        return "POST", "/leads", {"name": f"Lead {unique}", "email": f"{unique}@example.com", "source": "web"}
-    lead = f"/leads/{chance.choice(known)}"
-    several = {"name": unique, "tags": [unique], "assigned_to": chance.choice(users), "status": "qualified"}
-    commands: list[tuple[str, str, dict[str, Any] | None]] = [
-        ("PATCH", lead, {"score": chance.randrange(101)}),
-        ("PATCH", lead, several),
-        ("POST", f"{lead}/assign", {"assigned_to": "round_robin"}),
-        ("POST", f"{lead}/status", {"status": chance.choice(["new", "contacted", "lost"])}),
-        ("POST", f"{lead}/tags", {"add": [unique], "remove": []}),
-        ("POST", f"{lead}/messages", {"body": unique, "mentions": [chance.choice(users)]}),
-        ("POST", f"{lead}/convert", None),
-        ("POST", f"{lead}/merge", {"other": chance.choice(known)}),
-        ("DELETE", lead, None),
-        ("POST", f"{lead}/restore", None),
-    ]
-    return chance.choice(commands)
 
 
 @pytest.mark.parametrize("victim", ["api", "relay", "postgres"])

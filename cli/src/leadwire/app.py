@@ -191,6 +191,33 @@ def reseed_command(
     maintenance.become(StateDirectory(state_dir.resolve()), "reseed", *options)
 
 
+@app.command("rebuild")
+def rebuild_command(
+    processes: Annotated[int | None, typer.Option(help="That derive; by default one a core.", min=1, max=64)] = None,
+    again: Annotated[bool, typer.Option("--again", help="Begin anew, should an interrupted one be there.")] = False,
+    state_dir: State = _STATE,
+) -> None:
+    """Make the read models anew from the log, while everything goes on. An interrupted one goes on where it was."""
+    options = [*(["--processes", str(processes)] if processes else []), *(["--again"] if again else [])]
+    maintenance.become(StateDirectory(state_dir.resolve()), "rebuild", *options)
+
+
+@app.command("verify")
+def verify_command(
+    company: Annotated[str | None, typer.Option(help="Only the company of this id.")] = None,
+    stream: Annotated[bool, typer.Option("--stream/--no-stream", help="Also what is on the stream.")] = True,
+    again: Annotated[bool, typer.Option("--again", help="Also what an interrupted one was done with.")] = False,
+    state_dir: State = _STATE,
+) -> None:
+    """Compare log, read models and stream. Exit code 1 and the first difference of each kind, if there is any."""
+    options = [
+        *(["--company", company] if company else []),
+        *([] if stream else ["--no-stream"]),
+        *(["--again"] if again else []),
+    ]
+    maintenance.become(StateDirectory(state_dir.resolve()), "verify", *options)
+
+
 @app.command("secrets")
 def secrets_command(
     directory: Annotated[Path, typer.Argument(help="Where to; everybody else is kept out of it.")],

@@ -22,7 +22,11 @@ ORDER: Final = (postgres.NAME, nats_server.NAME, API, RELAY, WORKER, NOTIFIER, G
 LISTENERS: Final = dict.fromkeys(EXAMPLES, "crm.>")
 """The durable consumers of services that are not ours: name → the subjects it hears."""
 
-_COMMANDS: Final = {"reseed": ("leads_relay", "leads-relay")}
+_COMMANDS: Final = {
+    "reseed": ("leads_relay", "leads-relay"),
+    "rebuild": ("leads_owner", "migrate"),
+    "verify": ("leads_owner", "migrate"),
+}
 """Command of the leads service → the PostgreSQL role and the NATS user as which it runs."""
 
 EVERYWHERE: Final = frozenset({"0.0.0.0"})  # noqa: S104 - compared, not bound

@@ -136,6 +136,14 @@ def decode(name: str, data: Mapping[str, Any]) -> Fact:
     return _ADAPTERS[fact_type].validate_python(data)
 
 
+def decode_json(name: str, data: str | bytes) -> Fact:
+    """Return the fact of that name, given its data as JSON text; see `decode`."""
+    fact_type = TYPES.get(name)
+    if fact_type is None:
+        raise UnknownEvent(name)
+    return _ADAPTERS[fact_type].validate_json(data)
+
+
 def json_schema(name: str) -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of a fact's data, as committed under `schemas/`."""
     return {

@@ -1,12 +1,15 @@
-"""`python -m leads api|relay|worker|migrate|wait|provision|reseed|doctor|config|access|openapi`."""
+"""`python -m leads api|relay|worker|migrate|wait|provision|reseed|rebuild|verify|doctor|config|access|openapi`."""
 
 import argparse
+import os
 from datetime import datetime, timedelta
 from importlib import import_module
 from typing import Final
 from uuid import UUID
 
 from contracts import streams
+
+MOST_PROCESSES: Final = 64
 
 _HELP: Final = {
     "api": "answer REST requests, and questions over NATS",
@@ -16,6 +19,8 @@ _HELP: Final = {
     "wait": "end when the database is migrated for this release",
     "provision": "create the company and users described by JSON on standard input, then end",
     "reseed": "have the relay publish facts once more, for a stream that was purged or lost; end when it has",
+    "rebuild": "make the read models anew from the log while everything goes on, then end",
+    "verify": "compare log, read models and stream, and name the first difference of each kind; exit code 1 if any",
     "doctor": "say whether a process has what it needs, and what to do about what is wrong",
     "config": "print a process' settings and where each comes from, secrets masked",
     "access": "print the table of docs/access.md: who may do what",
@@ -31,6 +36,8 @@ def run() -> None:
         for name, purpose in _HELP.items()
     }
     _add_reseed_options(parsers["reseed"])
+    _add_rebuild_options(parsers["rebuild"])
+    _add_verify_options(parsers["verify"])
     _add_looking_options(parsers["doctor"])
     _add_looking_options(parsers["config"])
     arguments = vars(parser.parse_args())
@@ -53,8 +60,31 @@ def _add_reseed_options(parser: argparse.ArgumentParser) -> None:
         help="facts recorded since then: 36h, 7d or 2026-03-01T12:00:00Z; by default what the stream keeps",
     )
     since.add_argument("--all", dest="since", action="store_const", const=None, help="all facts from the first one on")
-    parser.add_argument("--company", type=UUID, dest="company_id", metavar="ID", help="only of this company")
-    parser.add_argument("--again", action="store_true", dest="anew", help="begin anew, should a reseed be under way")
+    parser.add_argument("--company", dest="company_id", type=UUID, metavar="ID", help="only of this company")
+    parser.add_argument("--again", dest="anew", action="store_true", help="begin anew, should a reseed be under way")
+
+
+def _add_rebuild_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--processes", type=_count, default=os.cpu_count() or 1, metavar="N", help="that derive; by default one a core"
+    )
+    parser.add_argument(
+        "--again", dest="anew", action="store_true", help="begin anew, should an interrupted one be there"
+    )
+
+
+def _add_verify_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--company", dest="company_id", type=UUID, metavar="ID", help="only this company")
+    parser.add_argument("--no-stream", dest="with_stream", action="store_false", help="only what PostgreSQL holds")
+    parser.add_argument(
+        "--again", dest="anew", action="store_true", help="also the companies that an interrupted one was done with"
+    )
+
+
+def _count(text: str) -> int:
+    if not 1 <= int(text) <= MOST_PROCESSES:
+        raise ValueError("too few or too many")
+    return int(text)
 
 
 def _past(text: str) -> timedelta | datetime:

@@ -73,6 +73,16 @@ class WorkerSettings(_Settings):
     """A job whose worker was not heard of for so long is another's."""
 
 
+class RebuildSettings(_Settings):
+    """`python -m leads rebuild`, as role leads_owner."""
+
+
+class VerifySettings(_Settings):
+    """`python -m leads verify`, as role leads_owner and NATS user migrate."""
+
+    nats_url: SecretStr
+
+
 class MigrateSettings(_Settings):
     """`python -m leads migrate`, as role leads_owner and NATS user migrate."""
 

@@ -49,7 +49,13 @@ _BOUNDS: Final = tuple(GROWTH**exponent for exponent in range(_LONGEST))
 
 def count(before: Lead | None, fact: LeadEvent) -> dict[Key, int]:
     """Return what a fact adds to each counter, given the lead before it; no zeros."""
-    lead = evolve(before, fact)
+    return difference(before, evolve(before, fact))
+
+
+def difference(before: Lead | None, lead: Lead) -> dict[Key, int]:
+    """Return the same, given the lead before and after a fact."""
+    if before is not None and _stays(before, lead):
+        return {}
     deltas = Counter(_held(lead))
     deltas.subtract(_held(before))
     if before is not None and before.summary.status != lead.summary.status:
@@ -89,6 +95,18 @@ def median_stay(stays: Mapping[int, int]) -> float | None:
         if passed >= middle > 0:
             return seconds(number)
     return None
+
+
+def _stays(before: Lead, lead: Lead) -> bool:
+    """Whether nothing that is counted has changed: so it is with most facts."""
+    old, new = before.summary, lead.summary
+    return (
+        before.deleted == lead.deleted
+        and old.status == new.status
+        and old.source == new.source
+        and old.assigned_to == new.assigned_to
+        and old.created_at == new.created_at
+    )
 
 
 def _held(lead: Lead | None) -> list[Key]:

@@ -5,12 +5,14 @@ A batch of facts about many leads is as many statements as one fact is: only wha
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Final, TypeAlias
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
 
 from pydantic import TypeAdapter
 
 from contracts.events import (
-    LeadDeleted,
     LeadEvent,
     LeadMerged,
     LeadMessageEdited,
@@ -24,6 +26,9 @@ from leads.domain import counters
 from leads.domain.lead import Lead, evolve
 from leads.domain.search import fold, lexemes
 from leads.store.database import RawConnection
+
+TABLES: Final = ("leads", "lead_messages", "deleted_leads", "merged_leads", "counters")
+"""All read models of leads."""
 
 LIST: Final = """
 INSERT INTO leads
@@ -51,12 +56,13 @@ ON CONFLICT (company_id, id) DO UPDATE SET
 """
 UNLIST: Final = """
 WITH gone AS (
-    SELECT * FROM jsonb_to_recordset(%(deletions)s::jsonb) AS d (id uuid, lead jsonb, merged_into uuid)
+    SELECT * FROM jsonb_to_recordset(%(deletions)s::jsonb)
+        AS d (id uuid, lead jsonb, deleted_at timestamptz, deleted_by uuid, merged_into uuid)
 ), unlisted AS (
     DELETE FROM leads USING gone WHERE leads.company_id = %(company_id)s AND leads.id = gone.id
 )
 INSERT INTO deleted_leads (company_id, id, lead, deleted_at, deleted_by, merged_into)
-SELECT %(company_id)s, id, lead, %(at)s, %(actor)s, merged_into FROM gone
+SELECT %(company_id)s, id, lead, deleted_at, deleted_by, merged_into FROM gone
 ON CONFLICT (company_id, id) DO UPDATE SET
     lead = excluded.lead, deleted_at = excluded.deleted_at, deleted_by = excluded.deleted_by,
     merged_into = excluded.merged_into
@@ -87,91 +93,134 @@ SELECT %(company_id)s, c.dimension, c.key, c.delta
 FROM unnest(%(dimensions)s::text[], %(keys)s::text[], %(deltas)s::bigint[]) AS c (dimension, key, delta)
 ON CONFLICT (company_id, dimension, key) DO UPDATE SET count = counters.count + excluded.count
 """
-Placed: TypeAlias = Sequence[tuple[int, LeadEvent]]
-"""Facts with their positions, in order."""
 _SUMMARIES: Final = TypeAdapter(list[LeadSummary])
 _ROWS: Final = TypeAdapter(list[dict[str, object]])
 _MESSAGE: Final = TypeAdapter(Message)
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A fact with what the log says of it."""
+
+    position: int
+    fact: LeadEvent
+    at: datetime
+    actor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What facts come to: the rows to write."""
+
+    leads: Mapping[str, Lead]
+    """All that were touched, and those from before."""
+    listed: Sequence[LeadSummary]
+    deletions: Sequence[Mapping[str, object]]
+    restored: Sequence[str]
+    messages: Sequence[Mapping[str, object]]
+    merges: Sequence[tuple[int, str, str]]
+    """Position, survivor, the other."""
+    counted: Mapping[counters.Key, int]
+
+
 async def project(
-    connection: RawConnection, origin: Origin, facts: Placed, before: Mapping[str, Lead]
-) -> dict[str, Lead]:
-    """Bring everything up to date, and return what became of each lead."""
+    connection: RawConnection, origin: Origin, facts: Sequence[tuple[int, LeadEvent]], before: Mapping[str, Lead]
+) -> Mapping[str, Lead]:
+    """Bring everything up to date after facts at their positions, and return what became of each lead."""
+    placed = [Placed(position, fact, origin.at, str(origin.actor)) for position, fact in facts]
+    outcome = follow(placed, before)
+    await write(connection, origin.company_id, outcome)
+    await merge(connection, origin.company_id, outcome.merges)
+    await count(connection, origin.company_id, outcome.counted)
+    return outcome.leads
+
+
+def follow(facts: Sequence[Placed], before: Mapping[str, Lead]) -> Outcome:
+    """Return what facts come to, given the leads before them; each lead's facts are in order."""
     leads = dict(before)
-    deltas: Counter[counters.Key] = Counter()
-    last: dict[str, LeadEvent] = {}
-    for _position, fact in facts:
+    counted: Counter[counters.Key] = Counter()
+    last: dict[str, Placed] = {}
+    messages: dict[str, dict[str, object]] = {}
+    restored: list[str] = []
+    merges: list[tuple[int, str, str]] = []
+    for placed in facts:
+        fact = placed.fact
         known = leads.get(fact.lead.id)
-        deltas.update(counters.count(known, fact))
-        leads[fact.lead.id] = evolve(known, fact)
-        last[fact.lead.id] = fact
-    await _list(connection, origin, [lead.summary for key in last if not (lead := leads[key]).deleted])
-    await _unlist(connection, origin, [fact for fact in last.values() if isinstance(fact, LeadDeleted)])
-    await _restore(connection, origin, [fact.lead.id for _, fact in facts if isinstance(fact, LeadRestored)])
-    await _talk(connection, origin, facts)
-    await _merge(connection, origin, [fact for _, fact in facts if isinstance(fact, LeadMerged)])
-    await _count(connection, origin, {key: delta for key, delta in deltas.items() if delta})
-    return leads
+        lead = leads[fact.lead.id] = evolve(known, fact)
+        for key, delta in counters.difference(known, lead).items():
+            counted[key] += delta
+        last[fact.lead.id] = placed
+        match fact:
+            case LeadMessagePosted() | LeadMessageEdited():
+                row = {**_MESSAGE.dump_python(fact.message, mode="json"), "lead_id": fact.lead.id}
+                position = (
+                    messages[fact.message.id]["feed_position"] if fact.message.id in messages else placed.position
+                )
+                messages[fact.message.id] = {**row, "feed_position": position}
+            case LeadRestored():
+                restored.append(fact.lead.id)
+            case LeadMerged():
+                merges.append((placed.position, fact.lead.id, fact.merged.id))
+    return Outcome(
+        leads=leads,
+        listed=[lead.summary for key in last if not (lead := leads[key]).deleted],
+        deletions=_deletions([(leads[key], placed) for key, placed in last.items() if leads[key].deleted]),
+        restored=restored,
+        messages=list(messages.values()),
+        merges=merges,
+        counted={key: delta for key, delta in counted.items() if delta},
+    )
 
 
-async def _list(connection: RawConnection, origin: Origin, leads: Sequence[LeadSummary]) -> None:
-    if not leads:
-        return
-    rows = _SUMMARIES.dump_python(list(leads), mode="json")
-    for row, lead in zip(rows, leads, strict=True):
-        row |= {"name_key": fold(lead.name), "lexemes": lexemes(origin.company_id, lead)}
-    await connection.execute(LIST, {"company_id": origin.company_id, "leads": _json(rows)})
-
-
-async def _unlist(connection: RawConnection, origin: Origin, deletions: Sequence[LeadDeleted]) -> None:
-    if not deletions:
-        return
-    leads = _SUMMARIES.dump_python([fact.lead for fact in deletions], mode="json")
-    rows = [
-        {"id": fact.lead.id, "lead": lead, "merged_into": fact.merged_into}
-        for fact, lead in zip(deletions, leads, strict=True)
-    ]
-    who = {"company_id": origin.company_id, "at": origin.at, "actor": origin.actor}
-    await connection.execute(UNLIST, {**who, "deletions": _json(rows)})
-
-
-async def _restore(connection: RawConnection, origin: Origin, lead_ids: Sequence[str]) -> None:
-    if lead_ids:
-        await connection.execute(RESTORE, {"company_id": origin.company_id, "ids": list(lead_ids)})
-
-
-async def _talk(connection: RawConnection, origin: Origin, facts: Placed) -> None:
-    messages = {
-        fact.message.id: {
-            **_MESSAGE.dump_python(fact.message, mode="json"),
-            "lead_id": fact.lead.id,
-            "feed_position": at,
+def _deletions(gone: Sequence[tuple[Lead, Placed]]) -> list[Mapping[str, object]]:
+    summaries = _SUMMARIES.dump_python([lead.summary for lead, _ in gone], mode="json")
+    return [
+        {
+            "id": lead.summary.id,
+            "lead": summary,
+            "deleted_at": placed.at,
+            "deleted_by": placed.actor,
+            "merged_into": lead.merged_into,
         }
-        for at, fact in facts
-        if isinstance(fact, LeadMessagePosted | LeadMessageEdited)
-    }
-    if messages:
-        await connection.execute(TALK, {"company_id": origin.company_id, "messages": _json(list(messages.values()))})
+        for (lead, placed), summary in zip(gone, summaries, strict=True)
+    ]
 
 
-async def _merge(connection: RawConnection, origin: Origin, merges: Sequence[LeadMerged]) -> None:
-    for fact in merges:
-        row = {"company_id": origin.company_id, "survivor": fact.lead.id, "merged": fact.merged.id}
-        await connection.execute(MERGE, row)
+async def write(connection: RawConnection, company_id: UUID, outcome: Outcome) -> None:
+    """Write all rows but those of merges and counters."""
+    company = {"company_id": company_id}
+    if outcome.listed:
+        rows = _SUMMARIES.dump_python(list(outcome.listed), mode="json")
+        for row, lead in zip(rows, outcome.listed, strict=True):
+            row |= {"name_key": fold(lead.name), "lexemes": lexemes(company_id, lead)}
+        await connection.execute(LIST, {**company, "leads": _json(rows)})
+    if outcome.deletions:
+        await connection.execute(UNLIST, {**company, "deletions": _json(outcome.deletions)})
+    if outcome.restored:
+        there = [key for key in outcome.restored if not outcome.leads[key].deleted]
+        await connection.execute(RESTORE, {**company, "ids": there})
+    if outcome.messages:
+        await connection.execute(TALK, {**company, "messages": _json(outcome.messages)})
 
 
-async def _count(connection: RawConnection, origin: Origin, deltas: Mapping[counters.Key, int]) -> None:
-    if not deltas:
+async def merge(connection: RawConnection, company_id: UUID, merges: Sequence[tuple[int, str, str]]) -> None:
+    """Write which leads were merged, in the order of the feed: what was merged into the other goes along."""
+    for _position, survivor, merged in sorted(merges):
+        await connection.execute(MERGE, {"company_id": company_id, "survivor": survivor, "merged": merged})
+
+
+async def count(connection: RawConnection, company_id: UUID, counted: Mapping[counters.Key, int]) -> None:
+    """Add to the counters."""
+    if not counted:
         return
     row = {
-        "company_id": origin.company_id,
-        "dimensions": [dimension for dimension, _ in deltas],
-        "keys": [key for _, key in deltas],
-        "deltas": list(deltas.values()),
+        "company_id": company_id,
+        "dimensions": [dimension for dimension, _ in counted],
+        "keys": [key for _, key in counted],
+        "deltas": list(counted.values()),
     }
     await connection.execute(COUNT, row)
 
 
-def _json(rows: list[dict[str, object]]) -> str:
-    return _ROWS.dump_json(rows).decode()
+def _json(rows: Sequence[Mapping[str, object]]) -> str:
+    return _ROWS.dump_json(rows).decode()  # type: ignore[arg-type]  # of any mappings
