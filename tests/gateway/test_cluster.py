@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager
 import pytest
 
 from contracts.streams import STATE
-from gateway import direct
 from gateway.cluster import records, sweeper
 from gateway.cluster.cluster import Cluster
 from gateway.cluster.desired import Desired
 from gateway.cluster.roster import Joined, Left
 from gateway.cluster.sweeper import Sweeper
+from runtime import direct
 from support.waiting import until
 
 TOPIC = "#server-to-user-7"

@@ -4,7 +4,7 @@ import pytest
 from nats.errors import Error
 
 from contracts import streams
-from gateway import direct
+from runtime import direct
 
 
 @pytest.fixture

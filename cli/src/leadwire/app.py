@@ -139,6 +139,36 @@ def config_print_command(
     raise typer.Exit(config_print.print_configuration(StateDirectory(state_dir.resolve()), as_json=as_json))
 
 
+@app.command("where")
+def where_command(
+    sought: Annotated[str, typer.Argument(metavar="ID", help="Of a fact; or of a lead, a user, an import.")],
+    last: Annotated[int, typer.Option(help="So many facts of a lead.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="One object a line, for programs.")] = False,
+    state_dir: State = _STATE,
+) -> None:
+    """Show the way of a fact: stored, relayed, applied, pushed, given to so many sockets, or dropped and why."""
+    options = ["--last", str(last), *(["--json"] if as_json else [])]
+    maintenance.become(StateDirectory(state_dir.resolve()), "where", *options, "--", sought)
+
+
+@app.command("tail")
+def tail_command(  # noqa: PLR0913, PLR0917 - each is an option of the command line
+    company: Annotated[str | None, typer.Option(metavar="ID", help="Facts of this company alone.")] = None,
+    lead: Annotated[str | None, typer.Option(metavar="ID", help="Facts of this lead (or user, or import).")] = None,
+    type_: Annotated[str | None, typer.Option("--type", help="Such as created, or crm.lead.created.v1.")] = None,
+    since: Annotated[float, typer.Option(help="Begin so many seconds ago.")] = 0,
+    count: Annotated[int | None, typer.Option(help="End after so many facts.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One object a line, for programs.")] = False,
+    data: Annotated[bool, typer.Option("--data", help="Show what the facts say: personal data.")] = False,
+    state_dir: State = _STATE,
+) -> None:
+    """Show facts as they come onto the stream CRM, without what they say. Ctrl-C ends it."""
+    given = {"--company": company, "--lead": lead, "--type": type_, "--since": str(since), "--count": count}
+    options = [text for name, value in given.items() if value is not None for text in (name, str(value))]
+    flags = [name for name, is_set in (("--json", as_json), ("--data", data)) if is_set]
+    maintenance.become(StateDirectory(state_dir.resolve()), "tail", *options, *flags)
+
+
 dead_app = typer.Typer(help="Look at what the notifier could not process, apply it after all, or throw it away.")
 app.add_typer(dead_app, name="dead", no_args_is_help=True)
 Sequences = Annotated[list[int], typer.Argument(help="Numbers of `dead list`.", min=1)]

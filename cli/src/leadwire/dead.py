@@ -1,7 +1,6 @@
 """`leadwire dead …`: the notifier's own command, told where NATS is."""
 
 import os
-import shlex
 import subprocess
 import sys
 
@@ -16,16 +15,9 @@ def dead(state: StateDirectory, *arguments: str) -> int:
 
     It uses `NATS_URL` when that is set, else the operator's address of the stack in the state directory.
     """
-    url = os.environ.get(_NATS_URL) or _of_stack(state)
+    url = os.environ.get(_NATS_URL) or state.read_environment().get(_NATS_URL)
     if url is None:
         complain(f"Nothing was ever started here: say where NATS is in {_NATS_URL}, as its user `operator`.")
         return 1
     command = [sys.executable, "-P", "-m", "notifier", "dead", *arguments]
     return subprocess.run(command, env={**os.environ, _NATS_URL: url}, check=False).returncode
-
-
-def _of_stack(state: StateDirectory) -> str | None:
-    if not state.environment.exists():
-        return None
-    lines = shlex.split(state.environment.read_text())
-    return dict(line.split("=", 1) for line in lines).get(_NATS_URL)

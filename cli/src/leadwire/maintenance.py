@@ -1,4 +1,4 @@
-"""`leadwire reseed …`: the leads service's own commands, told where the stack of a state directory is."""
+"""`leadwire reseed …`, `where`, `tail`: the leads service's own commands, told where a stack is."""
 
 import os
 from typing import NoReturn

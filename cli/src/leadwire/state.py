@@ -124,6 +124,12 @@ class StateDirectory:
         """Write what a shell, a tool or a test sources."""
         write_private(self.environment, "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items()))
 
+    def read_environment(self) -> dict[str, str]:
+        """Return what was written there; nothing before the first start."""
+        if not self.environment.exists():
+            return {}
+        return dict(line.split("=", 1) for line in shlex.split(self.environment.read_text()))
+
     def wipe(self, *others: Path) -> None:
         """Delete everything except the lock, and directories that lie elsewhere."""
         for path in (*self.path.iterdir(), *others):

@@ -23,7 +23,7 @@ LISTENERS: Final = dict.fromkeys(EXAMPLES, "crm.>")
 """The durable consumers of services that are not ours: name → the subjects it hears."""
 
 _COMMANDS: Final = {
-    "reseed": ("leads_relay", "leads-relay"),
+    **dict.fromkeys(("reseed", "where", "tail"), ("leads_relay", "leads-relay")),
     "rebuild": ("leads_owner", "migrate"),
     "verify": ("leads_owner", "migrate"),
 }

@@ -24,6 +24,10 @@ RETRY: Final = "rpc.notifier.retry"
 _SPECIAL = re.compile(rb"[^A-Za-z0-9_-]")
 _TOKEN = re.compile(r"(?:[A-Za-z0-9_-]|=[0-9A-F]{2})+")
 _ESCAPE = re.compile(rb"=([0-9A-F]{2})")
+WHERE_APPLIED: Final = "rpc.notifier.where"
+"""The request subject on which the active notifier tells what became of a fact (`contracts.where`)."""
+WHERE_DELIVERED: Final = "gateway.where"
+"""The request subject on which every gateway tells what became of pushes."""
 
 
 @lru_cache(maxsize=10_000)

@@ -24,6 +24,7 @@ from contracts.push import (
     CONTROL_HEADER,
     CORRELATION_HEADER,
     EXCEPT_SOCKET_HEADER,
+    MESSAGE_ID_HEADER,
     PREDECESSOR_HEADER,
     SEND_BACK,
     SEQUENCE_HEADER,
@@ -31,17 +32,18 @@ from contracts.push import (
     Push,
     Termination,
 )
-from gateway import direct, epoch, metrics, wire
+from gateway import epoch, metrics, wire
 from gateway.cache import Cache
 from gateway.checkup import PERIOD, Checkup
 from gateway.followers import Followers
 from gateway.hub import Hub, Room
+from gateway.memory import Memory
 from gateway.pusher.effects import Relay
 from gateway.pusher.refusals import Unavailable
 from gateway.replays import Replays
 from gateway.tail import Tail, Verdict
 from gateway.window import Bounds
-from runtime import broker
+from runtime import broker, direct
 from runtime.broker import Outgoing, PublishFailed
 from runtime.live import LiveClient
 from runtime.tasks import together
@@ -66,6 +68,7 @@ class Bus:
         url: str,
         *,
         terminate: Callable[[Sequence[str], bool], None],
+        memory: Memory,
         linger: float = LINGER,
         check: float = PERIOD,
         bounds: Bounds = NO_BOUNDS,
@@ -76,12 +79,14 @@ class Bus:
             url: of NATS, with user and password.
             terminate: closes the connections with these socket ids, because an application wants it; the other
                 argument says whether their clients come back at once.
+            memory: is told of each push that is given to listeners.
             linger: seconds a channel without listeners stays subscribed.
             check: seconds between two looks whether a channel misses its end.
             bounds: of a replay.
         """
         self._url = url
         self._terminate = terminate
+        self._memory = memory
         self._linger = linger
         self._bounds = bounds
         self._nats: Client | None = None
@@ -349,6 +354,9 @@ class Bus:
         listeners = room.publish(encoded, headers.get(EXCEPT_SOCKET_HEADER), stored=SEQUENCE_HEADER in headers)
         metrics.PUSHES.inc()
         metrics.DELIVERIES.inc(listeners)
+        message_id = headers.get(MESSAGE_ID_HEADER)
+        if message_id is not None:  # clients' own events have none
+            self._memory.note(message_id, headers, listeners)
         if _level.isEnabledFor(logging.INFO):
             _log.info(
                 "delivered",

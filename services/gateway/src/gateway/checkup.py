@@ -18,10 +18,11 @@ from nats.js.api import StreamInfo
 from nats.js.errors import NotFoundError
 
 from contracts import streams, subjects
-from gateway import direct, epoch
+from gateway import epoch
 from gateway.epoch import Change, Epoch
 from gateway.hub import Room
 from gateway.tail import Tail
+from runtime import direct
 from runtime.broker import barrier
 
 PERIOD: Final = 5.0  # seconds between two looks

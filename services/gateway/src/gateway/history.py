@@ -10,8 +10,8 @@ from nats.errors import Error
 from nats.js.api import StreamInfo
 
 from contracts.push import EXCEPT_SOCKET_HEADER
-from gateway import direct
 from gateway.pusher.refusals import Unavailable
+from runtime import direct
 
 MAX_BYTES: Final = 1 << 20  # of the events of one page
 

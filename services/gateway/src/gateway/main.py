@@ -33,6 +33,7 @@ from gateway.connections import Connections
 from gateway.history import History
 from gateway.hub import Hub, Room
 from gateway.listening import BACKLOG
+from gateway.memory import Memory
 from gateway.pusher.addresses import Addresses
 from gateway.pusher.allowance import Rate
 from gateway.pusher.app import Apps
@@ -101,9 +102,11 @@ async def serve(settings: Settings, tenants: Apps, sockets: list[socket.socket],
     connections = Connections(
         tick=min(LARGEST_TICK, patience.idle / 4, patience.window / 4), most_parting=settings.max_pending
     )
+    memory = Memory(time.time)
     bus = Bus(
         settings.nats_url.get_secret_value(),
         terminate=connections.send_away,
+        memory=memory,
         linger=settings.linger_seconds,
         check=settings.check_seconds,
         bounds=Bounds(
@@ -176,7 +179,7 @@ async def serve(settings: Settings, tenants: Apps, sockets: list[socket.socket],
     )
     auth = Authenticator(tenants, now=time.time, path_prefix=settings.path_prefix)
     rates = Rates(time.monotonic)
-    reads = Reads(settings.nats_url.get_secret_value(), cluster, hub.rows)
+    reads = Reads(settings.nats_url.get_secret_value(), cluster, hub.rows, memory)
     channels = Channels(auth, rates, reads, cluster.connections, cache_seconds=settings.cache_seconds, now=time.time)
     users = Users(auth, rates, bus, new_id=new_id)
     of_apps = [

@@ -19,6 +19,7 @@ from nats.errors import Error
 from nats.js.errors import NotFoundError
 
 from contracts import streams, subjects
+from gateway.memory import Memory
 from gateway.pusher.census import Audience, Poll, Question, Row, parts
 from gateway.pusher.refusals import Unavailable
 from runtime import broker
@@ -60,17 +61,21 @@ class Stored:
 class Reads:
     """Asks and answers. One task, `run`, keeps the connection."""
 
-    def __init__(self, url: str, cluster: Cluster, rows: Callable[[str, Question], Iterable[Row]]) -> None:
+    def __init__(
+        self, url: str, cluster: Cluster, rows: Callable[[str, Question], Iterable[Row]], memory: Memory
+    ) -> None:
         """Prepare.
 
         Args:
             url: of NATS, with user and password.
             cluster: whose answers to wait for.
             rows: (app id, question) → what this gateway knows.
+            memory: what it did last.
         """
         self._url = url
         self._cluster = cluster
         self._rows = rows
+        self._memory = memory
         self._nats: Client | None = None
         self._inbox = ""
         self._askings: dict[str, _Asking] = {}
@@ -83,6 +88,7 @@ class Reads:
             self._inbox = nats.new_inbox()
             await nats.subscribe(subjects.ask("*"), cb=self._answer)
             await nats.subscribe(f"{self._inbox}.*", cb=self._take)
+            await nats.subscribe(subjects.WHERE_DELIVERED, cb=self._tell)
             self._nats = nats
             await asyncio.Event().wait()
         finally:
@@ -144,6 +150,10 @@ class Reads:
         for part in parts(self._cluster.node, rows):
             await message.respond(part)
             await asyncio.sleep(0)  # a long answer is made between other things
+
+    async def _tell(self, message: Msg) -> None:
+        living = tuple({*self._cluster.living, self._cluster.node})
+        await message.respond(self._memory.answer(message.data, self._cluster.node, living))
 
     async def _take(self, message: Msg) -> None:
         asking = self._askings.get(message.subject.rpartition(".")[2])

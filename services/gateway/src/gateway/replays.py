@@ -10,10 +10,11 @@ from nats.errors import Error
 from nats.js.api import StreamInfo
 
 from contracts.push import EXCEPT_SOCKET_HEADER
-from gateway import direct, wire
+from gateway import wire
 from gateway.followers import Followers
 from gateway.hub import Room
 from gateway.window import Bounds, Event
+from runtime import direct
 
 FETCHES: Final = 8  # at once
 PACE: Final = 0.02  # seconds between looks whether sockets take more

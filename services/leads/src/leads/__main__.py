@@ -1,4 +1,4 @@
-"""`python -m leads api|relay|worker|migrate|wait|provision|reseed|rebuild|verify|doctor|config|access|openapi`."""
+"""`python -m leads api|relay|worker|migrate|wait|provision|reseed|rebuild|verify|where|tail|doctor|config|access|openapi`."""
 
 import argparse
 import os
@@ -21,6 +21,8 @@ _HELP: Final = {
     "reseed": "have the relay publish facts once more, for a stream that was purged or lost; end when it has",
     "rebuild": "make the read models anew from the log while everything goes on, then end",
     "verify": "compare log, read models and stream, and name the first difference of each kind; exit code 1 if any",
+    "where": "print the way of one fact, or of the last facts of a lead, from the log to the sockets",
+    "tail": "print facts as they come onto the stream, until it is interrupted",
     "doctor": "say whether a process has what it needs, and what to do about what is wrong",
     "config": "print a process' settings and where each comes from, secrets masked",
     "access": "print the table of docs/access.md: who may do what",
@@ -38,6 +40,8 @@ def run() -> None:
     _add_reseed_options(parsers["reseed"])
     _add_rebuild_options(parsers["rebuild"])
     _add_verify_options(parsers["verify"])
+    _add_where_options(parsers["where"])
+    _add_tail_options(parsers["tail"])
     _add_looking_options(parsers["doctor"])
     _add_looking_options(parsers["config"])
     arguments = vars(parser.parse_args())
@@ -94,6 +98,22 @@ def _past(text: str) -> timedelta | datetime:
     if time.tzinfo is None:
         raise ValueError("without a time zone")
     return time
+
+
+def _add_where_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("sought", metavar="ID", type=UUID, help="of a fact; or of a lead, a user, an import")
+    parser.add_argument("--last", type=int, default=5, metavar="N", help="so many facts of a lead (default 5)")
+    parser.add_argument("--json", action="store_true", dest="as_json", help="one object a line, for programs")
+
+
+def _add_tail_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--company", type=UUID, metavar="ID", help="facts of this company alone")
+    parser.add_argument("--lead", type=UUID, metavar="ID", help="facts of this lead (or user, or import) alone")
+    parser.add_argument("--type", metavar="NAME", help="such as created, or crm.lead.created.v1")
+    parser.add_argument("--since", type=float, default=0, metavar="S", help="begin so many seconds ago")
+    parser.add_argument("--count", type=int, metavar="N", help="end after so many facts")
+    parser.add_argument("--json", action="store_true", dest="as_json", help="one object a line, for programs")
+    parser.add_argument("--data", action="store_true", dest="with_data", help="show what the facts say: personal data")
 
 
 if __name__ == "__main__":

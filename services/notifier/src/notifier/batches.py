@@ -18,6 +18,7 @@ from notifier.feed import Entry, dense, read
 from notifier.jobs import JobSignals
 from notifier.leads_client import LeadsClient, LeadsUnavailable
 from notifier.letters import Letter, Plan, by_company, dead_letters, shut_out, waiting
+from notifier.memory import Memory
 from notifier.stats import StatsPusher
 from notifier.store import Store
 from notifier.waiting import Backoff, pause
@@ -40,6 +41,7 @@ class Outlets:
     store: Store
     stats: StatsPusher
     jobs: JobSignals
+    memory: Memory
 
 
 class BatchHandler:
@@ -168,6 +170,7 @@ class BatchHandler:
                 metrics.FACTS_APPLIED.labels(event).inc(count)
             if plan.run and (recorded_at := plan.run[-1].recorded_at) is not None:
                 metrics.DELAY.observe(max(0.0, time.time() - recorded_at.timestamp()))
+            self._outlets.memory.note(entry.event_id for entry in plan.run)
             _log_applied(plan)
             for event in {entry.event for entry in plan.run if not entry.is_known} - self._passed_over:
                 self._passed_over.add(event)

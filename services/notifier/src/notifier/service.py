@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Final
@@ -18,6 +19,7 @@ from notifier.health import ConsumerWatch
 from notifier.jobs import JobSignals
 from notifier.leader import Leader
 from notifier.leads_client import LeadsClient
+from notifier.memory import Memory
 from notifier.outflow import Outflow
 from notifier.published import PushStream
 from notifier.pulse import Spawn
@@ -27,6 +29,7 @@ from notifier.stats import StatsPusher
 from notifier.store import Store
 from notifier.subscriber import FactSubscriber
 from notifier.waiting import Backoff
+from notifier.whereabouts import Whereabouts
 from runtime import broker
 from runtime.broker import connection_options
 from runtime.http import Check
@@ -126,8 +129,9 @@ class Notifier:
         jobs = JobSignals(js, store, app_id=self._app_id, spawn=spawn, backoff=self._backoff())
         outflow = Outflow(effects, backoff=self._backoff())
         retention = Retention(store, kept=self._kept_notifications)
+        memory = Memory(time.time)
         handler = BatchHandler(
-            Outlets(effects=effects, store=store, stats=stats, jobs=jobs),
+            Outlets(effects=effects, store=store, stats=stats, jobs=jobs, memory=memory),
             leads,
             app_id=self._app_id,
             backoff=self._backoff(),
@@ -146,11 +150,13 @@ class Notifier:
         starting = spawn(self._start(handler))
         flowing, forgetting = spawn(outflow.run()), spawn(retention.run())
         stop_answering = await retries.listen(client)
+        stop_telling = await Whereabouts(client, store, memory, app_id=self._app_id).listen()
         try:
             yield
         finally:
             with suppress(Error):
                 await stop_answering()
+                await stop_telling()
             handler.stop()
             outflow.stop()
             retention.stop()

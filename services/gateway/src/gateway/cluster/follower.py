@@ -13,13 +13,13 @@ from nats.aio.subscription import Subscription
 from nats.errors import Error
 
 from contracts import streams
-from gateway import direct, metrics
+from gateway import metrics
 from gateway.cluster import records
 from gateway.cluster.nodes import Nodes
 from gateway.cluster.publisher import AWAY, TROUBLE
 from gateway.cluster.roster import Roster
 from gateway.cluster.watch import Watch, Watcher
-from runtime import broker
+from runtime import broker, direct
 
 LOOKS: Final = 20  # at the others' leases, in the time of a lease
 READERS: Final = 16  # rosters read at once

@@ -10,10 +10,10 @@ from nats.errors import Error
 from nats.js.errors import BadRequestError
 
 from contracts import streams
-from gateway import direct, metrics
+from gateway import metrics
 from gateway.cluster import records
 from gateway.cluster.desired import Desired, Wish
-from runtime import broker
+from runtime import broker, direct
 from runtime.broker import Outgoing, PublishFailed
 
 RENEWALS: Final = 3.3  # in the time of a lease

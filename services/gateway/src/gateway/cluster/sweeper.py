@@ -8,9 +8,9 @@ import structlog
 from nats.aio.client import Client
 
 from contracts import streams
-from gateway import direct
 from gateway.cluster import records
 from gateway.cluster.publisher import TROUBLE
+from runtime import direct
 
 ROUNDS: Final = 6  # leases between two looks
 GRACE: Final = 60  # leases without a word until a node's records are removed

@@ -15,14 +15,13 @@ from nats.aio.msg import Msg
 from nats.errors import Error
 
 from contracts import streams, subjects
-from gateway import direct
 from gateway.cluster import records
 from gateway.cluster.nodes import Nodes
 from gateway.pusher.app import Apps
 from gateway.webhooks.journal import Journal
 from gateway.webhooks.lease import Taken
 from gateway.webhooks.ledger import KINDS, Ledger
-from runtime import broker
+from runtime import broker, direct
 from runtime.broker import PublishFailed
 
 BURST: Final = 0.05  # seconds in which stories come together into one announcement

@@ -12,12 +12,13 @@ from nats.js.errors import NotFoundError
 
 from contracts import streams, subjects
 from contracts.push import MESSAGE_ID_HEADER
-from gateway import direct, metrics
+from gateway import metrics
 from gateway.cluster.records import EXPIRY_HEADER
 from gateway.pusher.app import App
 from gateway.webhooks import announced, lease
 from gateway.webhooks.announced import ANNOUNCING, Announcement, Story
 from gateway.webhooks.request import finish
+from runtime import direct
 from runtime.broker import Outgoing, publish_window
 
 PORTION: Final = 256  # messages stored at once

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from datetime import datetime
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ TOO_MANY: Final = "413"
 
 STREAM_SUBJECT: Final = "Nats-Subject"
 STREAM_SEQUENCE: Final = "Nats-Sequence"
+STORED_AT: Final = "Nats-Time-Stamp"
 REACHED: Final = "Nats-UpTo-Sequence"
 
 
@@ -35,7 +37,7 @@ class Behind(Error):
 
 async def read(
     nats: Client, stream: str, subject: str, *, after: int = 0, until: int | None = None, since: datetime | None = None
-) -> AsyncIterator[Msg]:
+) -> AsyncGenerator[Msg]:
     """Yield the messages of a stream on a subject (or wildcard), in order.
 
     What is stored meanwhile is read, too. Headers `Nats-Sequence` and `Nats-Subject` tell where each one is stored.
@@ -56,15 +58,41 @@ async def read(
     while pending:
         pending = 0
         request = {"next_by_subj": subject, "batch": BATCH, **start}
-        async for message in _ask(nats, stream, request):
-            after, pending = sequence(message), int((message.headers or NO_HEADERS)["Nats-Num-Pending"])
-            if until is not None and after > until:
-                return
-            yield message
+        async with aclosing(_ask(nats, stream, request)) as answers:
+            async for message in answers:
+                after, pending = sequence(message), int((message.headers or NO_HEADERS)["Nats-Num-Pending"])
+                if until is not None and after > until:
+                    return
+                yield message
         start = {"seq": after + 1}
 
 
-async def last(nats: Client, stream: str, subjects: Sequence[str]) -> AsyncIterator[Msg]:
+async def find(
+    nats: Client,
+    stream: str,
+    subject: str,
+    is_it: Callable[[Mapping[str, str]], bool],
+    *,
+    since: datetime | None,
+    most: int,
+) -> Msg | None:
+    """Return the first message whose headers are the right ones, among so many since a moment.
+
+    Raises:
+        nats.errors.Error, OSError: no answer, or the connection is lost.
+    """
+    looked_at = 0
+    async with aclosing(read(nats, stream, subject, since=since)) as messages:
+        async for message in messages:
+            if is_it(message.headers or NO_HEADERS):
+                return message
+            looked_at += 1
+            if looked_at == most:
+                break
+    return None
+
+
+async def last(nats: Client, stream: str, subjects: Sequence[str]) -> AsyncGenerator[Msg]:
     """Yield the last message of each of many subjects that has one, in the order in which they were stored.
 
     Args:
@@ -81,7 +109,7 @@ async def last(nats: Client, stream: str, subjects: Sequence[str]) -> AsyncItera
             yield message
 
 
-async def snapshot(nats: Client, stream: str, pattern: str, *, witness: str, at_least: int) -> AsyncIterator[Msg]:
+async def snapshot(nats: Client, stream: str, pattern: str, *, witness: str, at_least: int) -> AsyncGenerator[Msg]:
     """Yield the last message of each subject that matches a pattern, all as of one moment, in order.
 
     Any replica of the stream may answer, also one that lags behind. The mark at the end of an answer tells how far it
@@ -115,14 +143,20 @@ def sequence(message: Msg) -> int:
     return int((message.headers or NO_HEADERS)[STREAM_SEQUENCE])
 
 
-async def _ask(nats: Client, stream: str, request: Mapping[str, Any]) -> AsyncIterator[Msg]:
+def stored_at(message: Msg) -> datetime:
+    """Return when a message was stored."""
+    return datetime.fromisoformat((message.headers or NO_HEADERS)[STORED_AT])
+
+
+async def _ask(nats: Client, stream: str, request: Mapping[str, Any]) -> AsyncGenerator[Msg]:
     """Send one batched direct get, and yield the messages of the answer."""
-    async for message in _ask_to_the_end(nats, stream, request):
-        if _status(message) is None:
-            yield message
+    async with aclosing(_ask_to_the_end(nats, stream, request)) as answers:
+        async for message in answers:
+            if _status(message) is None:
+                yield message
 
 
-async def _ask_to_the_end(nats: Client, stream: str, request: Mapping[str, Any]) -> AsyncIterator[Msg]:
+async def _ask_to_the_end(nats: Client, stream: str, request: Mapping[str, Any]) -> AsyncGenerator[Msg]:
     """Send one batched direct get, and yield the messages of the answer and the mark of its end."""
     answers = await nats.subscribe(nats.new_inbox())
     try:
