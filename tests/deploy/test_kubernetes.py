@@ -44,7 +44,7 @@ OPERATOR = Pod("operator", (), (("kubernetes.io/metadata.name", "cnpg-system"),)
 NAMES = Pod("dns", (("k8s-app", "kube-dns"),), (("kubernetes.io/metadata.name", "kube-system"),))
 WORLD = Pod("the world", (), ())
 STRANGERS = [EDGE, MONITORING, OPERATOR, NAMES, WORLD]
-NATS, POSTGRES, DNS = 4222, 5432, 53
+NATS, POSTGRES, DNS, OTLP = 4222, 5432, 53, 4318
 DRAWN = {
     ("ingress", "leads-api", 8000),
     ("ingress", "notifier", 8001),
@@ -61,6 +61,7 @@ ONLY_IN_PRODUCTION = {
         for name, port in (("leads-api", 8000), ("leads-relay", 8000), ("leads-worker", 8000))
     ),
     *((MONITORING.name, name, port) for name, port in (("notifier", 8001), ("gateway", 6001))),
+    *((name, MONITORING.name, OTLP) for name in ("leads-api", "leads-relay", "notifier", "gateway")),
     *((source, "postgres", port) for source in ("postgres", "operator") for port in (POSTGRES, 8000)),
     # The API server has no label; an instance reaches these ports anywhere that lets it in.
     *(("postgres", stranger.name, port) for stranger in STRANGERS for port in (443, 6443)),
@@ -309,6 +310,8 @@ def test_production_is_watched_and_encrypted() -> None:
     assert ingress["spec"]["tls"][0]["hosts"] == [ingress["spec"]["rules"][0]["host"]]
     selected = {pod.name for pod in pods("prod") if matches(monitor["spec"]["selector"], dict(pod.labels))}
     assert selected == {"leads-api", "leads-relay", "leads-worker", "notifier", "gateway"}
+    traced = selected - {"leads-worker"}
+    assert all(setting("prod", name, "OTEL_EXPORTER_OTLP_ENDPOINT").endswith(f":{OTLP}") for name in traced)
 
 
 def test_development_needs_no_operator() -> None:

@@ -14,6 +14,7 @@ import gateway.settings
 import leads.settings
 import notifier.settings
 from leadwire import paths
+from runtime.tracing import TracingSettings
 
 SERVICES: Final = ("leads", "notifier", "gateway")
 SCRIPTS: Final = Path(sysconfig.get_path("scripts"))
@@ -28,13 +29,19 @@ PROCESSES: Final[Mapping[str, type[BaseSettings]]] = {
     "provision": leads.settings.ProvisionSettings,
 }
 """Each process that is deployed, and what reads its environment."""
+TRACED: Final = {PROCESSES[name] for name in ("leads-api", "leads-relay", "notifier", "gateway")}
+"""What runs for long reads the variables of OpenTelemetry, too."""
 SUFFIX: Final = "_FILE"
 
 
 def variables(kind: type[BaseSettings]) -> dict[str, bool]:
     """Return the variables that a process reads, and whether it needs them."""
-    prefix = kind.model_config.get("env_prefix", "")
-    return {f"{prefix}{name}".upper(): field.is_required() for name, field in kind.model_fields.items()}
+    kinds = (kind, TracingSettings) if kind in TRACED else (kind,)
+    return {
+        f"{each.model_config.get('env_prefix', '')}{name}".upper(): field.is_required()
+        for each in kinds
+        for name, field in each.model_fields.items()
+    }
 
 
 def told(environment: Mapping[str, Any], kind: type[BaseSettings]) -> tuple[set[str], set[str]]:

@@ -16,6 +16,8 @@ MESSAGE_ID_HEADER: Final = "Nats-Msg-Id"
 EXCEPT_SOCKET_HEADER: Final = "Except-Socket"
 """The socket id that must not hear the push (Laravel's `toOthers`)."""
 CORRELATION_HEADER: Final = "Correlation-Id"
+TRACE_HEADER: Final = "traceparent"
+"""W3C trace context: what continues the trace."""
 SEQUENCE_HEADER: Final = "Nats-Sequence"
 """On `live.>`: the number under which the stream `PUSH` stored the message. What is not stored has none."""
 PREDECESSOR_HEADER: Final = "Nats-Last-Sequence"
@@ -289,6 +291,7 @@ class Push:
     """What makes it unique on its channel: the event id; the message id is derived from it."""
     except_socket: str | None = None
     correlation_id: str | None = None
+    traceparent: str | None = None
 
     @property
     def subject(self) -> str:
@@ -303,6 +306,8 @@ class Push:
             headers[EXCEPT_SOCKET_HEADER] = self.except_socket
         if self.correlation_id is not None:
             headers[CORRELATION_HEADER] = self.correlation_id
+        if self.traceparent is not None:
+            headers[TRACE_HEADER] = self.traceparent
         return headers
 
     @property

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 from time import perf_counter
 from typing import Any, Final
 
@@ -14,7 +15,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from runtime import tracing
 from runtime.logs import CORRELATION_ID, bound_contextvars
+from runtime.tracing import Span
 
 CORRELATION_HEADER: Final = "X-Correlation-ID"
 PROBES: Final = frozenset({"/livez", "/readyz", "/metrics"})
@@ -56,11 +59,14 @@ class CorrelationMiddleware:
                 MutableHeaders(scope=message)[CORRELATION_HEADER] = correlation_id
             await send(message)
 
-        with bound_contextvars(**{CORRELATION_ID: correlation_id}):
+        span = _begin(scope)
+        with bound_contextvars(**{CORRELATION_ID: correlation_id}), tracing.within(span):
             try:
                 await self._app(scope, receive, answer)
             finally:
                 self._record(scope, status, perf_counter() - started)
+                if span is not None:
+                    _end(span, scope, status, correlation_id)
 
     @staticmethod
     def _record(scope: Scope, status: int, seconds: float) -> None:
@@ -72,6 +78,24 @@ class CorrelationMiddleware:
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def _begin(scope: Scope) -> Span | None:
+    if not tracing.is_on() or scope["path"] in PROBES:
+        return None
+    return tracing.begin("HTTP", "server", Headers(scope=scope).get("traceparent"))
+
+
+def _end(span: Span, scope: Scope, status: int, correlation_id: str) -> None:
+    method, route = scope["method"] if scope["method"] in _METHODS else "OTHER", _route(scope)
+    span.rename(f"{method} {route}")
+    span.end(
+        error="the answer is an error of ours" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else None,
+        http__request__method=method,
+        http__route=route,
+        http__response__status_code=status,
+        leadwire__correlation_id=correlation_id,
+    )
 
 
 def _route(scope: Scope) -> str:

@@ -78,6 +78,7 @@ FEED: Final = (
     Panel("From record to stream", "s", quantiles("relay_publish_delay_seconds"), help="Of the oldest fact of each window."),
     Panel("Published", "ops", [(rate("relay_published_total"), "facts"), (rate("relay_reseeded_total"), "once more, for a reseed")]),
     Panel("Windows not acknowledged", "ops", [(rate("relay_publish_failures_total"), "windows")]),
+    Panel("Published again", "ops", [(rate("relay_reseeded_total"), "facts")], help="By a reseed."),
     Panel("Who publishes", "short", [("relay_active", "{{instance}}")]),
     Panel("Requests that wait for news", "short", [("leads_waiting_requests", "{{instance}}")]),
     Panel("Reached by NATS", "short", [("leads_nats_connected", "{{instance}}")], help="Without it, waiting requests look once a second."),

@@ -14,6 +14,7 @@ from gateway.settings import Settings
 from gateway.tls import Tls
 from runtime import logs
 from runtime.doctor import configuration, findings
+from runtime.tracing import TracingSettings
 
 WRONG = 2  # exit code: nothing started, the configuration is wrong
 
@@ -42,11 +43,12 @@ def _serve(options: argparse.Namespace) -> int:
     given: dict[str, Any] = {} if options.drain_seconds is None else {"drain_seconds": options.drain_seconds}
     try:
         settings = Settings(**given)
+        traces = TracingSettings()
         logs.configure("gateway", settings.log_level)
         tenants = apps.load(settings.apps_file)
         tls = None if settings.tls_cert is None else Tls(settings.tls_cert, settings.tls_key)
     except ValidationError as error:
-        return _complain("; ".join(f"GATEWAY_{str(e['loc'][0]).upper()}: {e['msg']}" for e in _errors(error)))
+        return _complain("; ".join(f"{_name(error, e)}: {e['msg']}" for e in _errors(error)))
     except AppsFileError as error:
         return _complain(f"GATEWAY_APPS_FILE: {error}")
     except OSError as error:  # ssl's own too
@@ -58,7 +60,7 @@ def _serve(options: argparse.Namespace) -> int:
         own = [listening.listen(settings.host, settings.admin_port + n) for n in range(workers) if settings.admin_port]
     except OSError as error:
         return _complain(f"GATEWAY_HOST, GATEWAY_PORT, GATEWAY_ADMIN_PORT: cannot listen: {error.strerror or error}")
-    work = partial(main.work, settings, main.Worker(tenants, shared, own, tls))
+    work = partial(main.work, settings, main.Worker(tenants, shared, own, tls, traces))
     return work(1, 1) if options.workers is None else supervisor.supervise(workers, work)
 
 
@@ -88,6 +90,11 @@ def _positive(text: str) -> int:
     if number < 1:
         raise ValueError
     return number
+
+
+def _name(error: ValidationError, item: Any) -> str:  # noqa: ANN401 - pydantic's
+    prefix = "" if error.title == TracingSettings.__name__ else "GATEWAY_"
+    return f"{prefix}{str(item['loc'][0]).upper()}"
 
 
 def _errors(error: ValidationError) -> list[Any]:

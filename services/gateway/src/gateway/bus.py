@@ -29,6 +29,7 @@ from contracts.push import (
     SEND_BACK,
     SEQUENCE_HEADER,
     TERMINATE,
+    TRACE_HEADER,
     Push,
     Termination,
 )
@@ -43,10 +44,11 @@ from gateway.pusher.refusals import Unavailable
 from gateway.replays import Replays
 from gateway.tail import Tail, Verdict
 from gateway.window import Bounds
-from runtime import broker, direct
+from runtime import broker, direct, tracing
 from runtime.broker import Outgoing, PublishFailed
 from runtime.live import LiveClient
 from runtime.tasks import together
+from runtime.tracing import Span
 
 LINGER: Final = 5.0  # seconds a channel without listeners stays subscribed: a page reload costs NATS nothing
 AWAY: Final = 0.05  # seconds between looks whether NATS is back
@@ -348,10 +350,19 @@ class Bus:
         if CONTROL_HEADER in headers:
             self._obey(room, headers)
             return
+        span = self._span(headers) if tracing.is_on() else None
         encoded = wire.text(frame)
         if room.cache is not None:
             _keep(room.cache, encoded, headers)
         listeners = room.publish(encoded, headers.get(EXCEPT_SOCKET_HEADER), stored=SEQUENCE_HEADER in headers)
+        if span is not None:
+            span.end(
+                messaging__system="nats",
+                messaging__message__id=headers.get(MESSAGE_ID_HEADER),
+                leadwire__channel=room.channel,
+                leadwire__sockets=listeners,
+                leadwire__frame_bytes=len(encoded),
+            )
         metrics.PUSHES.inc()
         metrics.DELIVERIES.inc(listeners)
         message_id = headers.get(MESSAGE_ID_HEADER)
@@ -366,6 +377,12 @@ class Bus:
                 listeners=listeners,
                 correlation_id=headers.get(CORRELATION_HEADER),
             )
+
+    @staticmethod
+    def _span(headers: Mapping[str, str]) -> Span | None:
+        """Begin the one span of a push, whatever the number of sockets; what is part of no trace begins none."""
+        parent = headers.get(TRACE_HEADER)
+        return None if parent is None else tracing.begin(f"{streams.PUSH} deliver", "consumer", parent)
 
     def _obey(self, room: Room, headers: Mapping[str, str]) -> None:
         """Carry out an order; one of a newer version means nothing here."""

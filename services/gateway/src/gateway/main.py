@@ -55,10 +55,12 @@ from gateway.webhooks.retry import Retry
 from gateway.webhooks.service import Policy, Sources, Webhooks
 from gateway.websocket import Gateway, Limits
 from gateway.window import Bounds
+from runtime import tracing
 from runtime.doctor import configuration, secrecy, versions
 from runtime.doctor.findings import Report
 from runtime.http import Check, CorrelationMiddleware, probe_routes
 from runtime.tasks import together
+from runtime.tracing import TracingSettings
 
 _log = structlog.stdlib.get_logger("gateway.main")
 
@@ -76,6 +78,7 @@ class Worker:
     own_ports: Sequence[socket.socket]
     """Of each one alone, or nothing."""
     tls: Tls | None
+    tracing: TracingSettings
 
 
 def work(settings: Settings, worker: Worker, number: int, starts: int) -> int:
@@ -87,12 +90,14 @@ def work(settings: Settings, worker: Worker, number: int, starts: int) -> int:
         number: which one this is, from 1.
         starts: how often it was started.
     """
+    tracing.configure("gateway", worker.tracing)
     metrics.WORKER.labels(number).set(starts)
     tenants = worker.tenants
     if starts > 1:
         with contextlib.suppress(AppsFileError):  # what a wrong file was before is still good
             tenants = apps.load(settings.apps_file)
     uvloop.run(serve(settings, tenants, [worker.port, *worker.own_ports[number - 1 : number]], worker.tls))
+    tracing.close()
     return 0
 
 

@@ -186,9 +186,7 @@ def _outcome(applied: Applied) -> str:
         return "dropped: this notifier's release does not know such facts"
     job = [] if applied.job_id is None else [f"part of job {applied.job_id}, told by `leads.changed` once a second"]
     figures = ["figures follow once a second"] if applied.changes_figures else []
-    pushes = (
-        [_count(len(applied.pushes), "push", "pushes")] if applied.pushes else ([] if job else ["nobody is told of it"])
-    )
+    pushes = [_count(len(applied.pushes), "push", "pushes")] if applied.pushes or not job else []
     return "; ".join([*pushes, *job, *figures])
 
 

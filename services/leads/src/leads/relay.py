@@ -6,7 +6,7 @@ ahead of it. Only below the floor nobody looks: no transaction that could still 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic, time
 from typing import Any, Final, Literal, NoReturn, TypeAlias
@@ -15,13 +15,15 @@ import psycopg
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
-from contracts import subjects
-from contracts.push import CORRELATION_HEADER, MESSAGE_ID_HEADER
+from contracts import streams, subjects
+from contracts.push import CORRELATION_HEADER, MESSAGE_ID_HEADER, TRACE_HEADER
 from leads.reseed import Connection, Reseed
 from leads.store.facts import COLUMNS, Recorded
+from runtime import tracing
 from runtime.broker import Outgoing, PublishFailed
 from runtime.buckets import DELAYS
 from runtime.live import LiveClient
+from runtime.tracing import Span
 from runtime.windows import WindowPublisher
 
 WINDOW: Final = 1000  # messages between two barriers
@@ -98,15 +100,17 @@ class Pending:
     id: int
     event: Recorded
 
-    def message(self) -> Outgoing:
-        return message(self.event, self.event.event_id)
+    def message(self, spans: Mapping[str, Span]) -> Outgoing:
+        return message(self.event, self.event.event_id, spans.get(self.event.metadata.get("traceparent", "")))
 
 
-def message(event: Recorded, message_id: str) -> Outgoing:
-    """Return an event as it goes to the stream."""
+def message(event: Recorded, message_id: str, span: Span | None = None) -> Outgoing:
+    """Return an event as it goes to the stream, perhaps as a part of a trace."""
     headers = {MESSAGE_ID_HEADER: message_id}
     if (correlation_id := event.metadata.get("correlation_id")) is not None:
         headers[CORRELATION_HEADER] = correlation_id
+    if span is not None:
+        headers[TRACE_HEADER] = span.traceparent
     return Outgoing(subjects.fact(event.company_id, event.stream_id, event.type), event.to_json(), headers)
 
 
@@ -247,11 +251,19 @@ async def publish_next(outbox: Outbox, publisher: WindowPublisher) -> int:
     window = await outbox.read(WINDOW)
     if not window:
         return 0
+    spans = tracing.begin_each(
+        f"{streams.CRM} publish", "producer", (row.event.metadata.get("traceparent") for row in window)
+    )
+    failed: str | None = "not acknowledged as a whole"
     try:
-        await publisher.publish([row.message() for row in window])
+        await publisher.publish([row.message(spans) for row in window])
+        failed = None
     except PublishFailed as failure:
         await _account_for(outbox, window[: failure.acknowledged])
         raise
+    finally:
+        for span in spans.values():
+            span.end(error=failed, messaging__system="nats", messaging__batch__message_count=len(window))
     await _account_for(outbox, window)
     return len(window)
 

@@ -12,6 +12,7 @@ import structlog
 from nats.aio.msg import Msg
 from nats.errors import Error
 
+from contracts.push import TRACE_HEADER
 from notifier import metrics
 from notifier.effects import Effects, Work
 from notifier.feed import Entry, dense, read
@@ -19,9 +20,11 @@ from notifier.jobs import JobSignals
 from notifier.leads_client import LeadsClient, LeadsUnavailable
 from notifier.letters import Letter, Plan, by_company, dead_letters, shut_out, waiting
 from notifier.memory import Memory
+from notifier.spans import traced
 from notifier.stats import StatsPusher
 from notifier.store import Store
 from notifier.waiting import Backoff, pause
+from runtime import tracing
 from runtime.broker import PublishFailed
 from runtime.windows import acknowledge
 
@@ -75,7 +78,7 @@ class BatchHandler:
 
         Returns without acknowledging when told to stop meanwhile: whoever is active next applies it.
         """
-        letters = [Letter(message, read(message.data, self._app_id)) for message in messages]
+        letters = [Letter(message, read(message.data, self._app_id, _trace_of(message))) for message in messages]
         while not self._stopping.is_set():
             try:
                 await self._apply(letters)
@@ -99,7 +102,8 @@ class BatchHandler:
             *(self._plan(company_id, cursors[company_id], entries[company_id]) for company_id in entries)
         )
         repeats = sum(entry.position <= cursors[entry.company_id] for run in entries.values() for entry in run)
-        plans = await self._done(letters, planned)
+        with traced(planned) as continued:
+            plans = await self._done(letters, continued)
         metrics.REPEATS.inc(repeats)
         self._cursors.update((plan.company_id, plan.end) for plan in plans)
         self._record(plans)
@@ -192,6 +196,10 @@ class BatchHandler:
             await letter.message.nak(delay=max(self._backoff.remaining(company_id), SHORTEST_DELAY))
         if len(kept) < len(letters):
             self._on_progress()
+
+
+def _trace_of(message: Msg) -> str | None:
+    return (message.headers or {}).get(TRACE_HEADER) if tracing.is_on() else None
 
 
 def _log_applied(plan: Plan) -> None:

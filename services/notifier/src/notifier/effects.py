@@ -22,6 +22,7 @@ from notifier import metrics
 from notifier.published import PushStream, windows
 from notifier.reaction import ShutOut
 from notifier.store import Advance, Changes, JobPart, Store, Telling, Waiting
+from runtime import tracing
 from runtime.broker import Outgoing, publish_window
 
 OUTBOX_WINDOW: Final = 1000  # pushes to users that are read at once
@@ -52,6 +53,7 @@ class Effects:
         self._app_id = app_id
         self._turn = asyncio.Lock()
         self._has_waiting = True  # of an earlier process
+        self._traces: dict[str, str] = {}  # notification id → what its push continues
 
     async def do(self, work: Work) -> None:
         """Do all of it; interrupted, call it again with what the database then says is left.
@@ -93,7 +95,10 @@ class Effects:
             await self._store.commit(changes)
         self._pushes.finish(sequence)
         self._has_waiting = self._has_waiting or bool(work.tellings)
+        if tracing.is_on():
+            self._traces = {each.told.notification.id: each.traceparent for each in work.tellings if each.traceparent}
         await self._push_waiting()
+        self._traces.clear()
 
     async def push_waiting(self) -> None:
         """Push what requests have put into the outbox.
@@ -129,6 +134,7 @@ class Effects:
             key=waiting.key,
             except_socket=waiting.except_socket,
             correlation_id=waiting.correlation_id,
+            traceparent=self._traces.get(waiting.key),
         )
 
     async def _bury(self, dead: Sequence[DeadLetter]) -> None:

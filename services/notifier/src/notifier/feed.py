@@ -33,6 +33,8 @@ class Entry:
     correlation_id: str | None = None
     recorded_at: datetime | None = None
     """None where it cannot be read."""
+    traceparent: str | None = None
+    """What continues the trace that it is a part of."""
     reaction: Reaction = SILENCE
     is_known: bool = True
     """False for a fact of a later release, which is passed over."""
@@ -55,14 +57,22 @@ class Unreadable:
     stack: Sequence[str] = ()
 
 
-def read(body: bytes, app_id: str) -> Entry | Unreadable:
-    """Return what a message says and what follows from it. Never raises: what fails is said in `failure`."""
+def read(body: bytes, app_id: str, traceparent: str | None = None) -> Entry | Unreadable:
+    """Return what a message says and what follows from it. Never raises: what fails is said in `failure`.
+
+    Args:
+        body: the message's.
+        app_id: the app whose channels are pushed to.
+        traceparent: what continues the trace; else it is what the fact was recorded with.
+    """
     try:
         envelope = parse(body)
     except ValidationError as error:
         return _salvage(body, _cause(error), frames(error))
     if not _is_company(envelope.companyid):
         return Unreadable(body, "companyid: not the id of a company")
+    if traceparent is not None:
+        envelope = envelope.model_copy(update={"traceparent": traceparent})
     return _applied(body, envelope, app_id)
 
 
@@ -90,6 +100,7 @@ def _entry(body: bytes, envelope: Envelope, reaction: Reaction) -> Entry:
         event_id=envelope.id,
         correlation_id=envelope.correlationid,
         recorded_at=envelope.time,
+        traceparent=envelope.traceparent,
         reaction=reaction,
     )
 

@@ -65,7 +65,12 @@ class Plan:
 def tellings(entry: Entry) -> Iterator[Telling]:
     """Return who is notified of a fact."""
     for told in entry.reaction.notifications:
-        yield Telling(company_id=entry.company_id, told=told, correlation_id=entry.correlation_id)
+        yield Telling(
+            company_id=entry.company_id,
+            told=told,
+            correlation_id=entry.correlation_id,
+            traceparent=entry.traceparent,
+        )
 
 
 def job_parts(run: Sequence[Entry]) -> list[JobPart]:

@@ -26,10 +26,11 @@ from notifier.inbox import Inbox
 from notifier.migrate import migrate, wait_for_migration
 from notifier.service import Notifier
 from notifier.settings import DatabaseSettings, OperatorSettings, Settings
-from runtime import logs, pools
+from runtime import logs, pools, tracing
 from runtime.doctor import configuration, findings, secrecy, versions
 from runtime.doctor.findings import Report
 from runtime.http import probe_routes
+from runtime.tracing import TracingSettings
 
 USAGE: Final = f"""usage: python -m notifier serve|migrate|wait|openapi|dead|doctor|config
 {dead.USAGE}
@@ -45,8 +46,11 @@ def main(arguments: Sequence[str]) -> int:
         match arguments:
             case ["serve"]:
                 settings = _read(Settings)
+                tracing_settings = _read(TracingSettings)
                 logs.configure("notifier", settings.log_level)
+                tracing.configure("notifier", tracing_settings)
                 uvloop.run(serve(settings))
+                tracing.close()
             case ["migrate"]:
                 database = _read(DatabaseSettings)
                 logs.configure("notifier", database.log_level)
@@ -174,7 +178,7 @@ def _problems(error: ValidationError) -> Sequence[ErrorDetails]:
 
 
 def _name(error: ValidationError, field: int | str) -> str:
-    prefix = "" if error.title == OperatorSettings.__name__ else "NOTIFIER_"
+    prefix = "" if error.title in {OperatorSettings.__name__, TracingSettings.__name__} else "NOTIFIER_"
     return f"{prefix}{field}".upper()
 
 

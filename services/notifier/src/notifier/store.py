@@ -195,6 +195,8 @@ class Telling:
     company_id: str
     told: Told
     correlation_id: str | None = None
+    traceparent: str | None = None
+    """Of the push; it is not stored: a push that a crash delays is no part of the trace."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from contracts.push import Push, Termination
 from gateway.pusher.app import App
 from gateway.pusher.refusals import Invalid
 from gateway.pusher.trigger import Trigger
+from runtime import tracing
 from runtime.logs import CORRELATION_ID
 
 _IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,255}")
@@ -55,6 +56,7 @@ def pushes(app: App, event: Trigger, key: str) -> list[Push]:
             key=key,
             except_socket=event.except_socket,
             correlation_id=correlation_id,
+            traceparent=tracing.current(),
         )
         for channel in event.channels
     ]

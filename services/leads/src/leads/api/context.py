@@ -30,6 +30,7 @@ from leads.store.jobs import Jobs
 from leads.store.settings import Settings
 from leads.views import Views
 from leads.watch import FeedWatch
+from runtime import tracing
 from runtime.logs import CORRELATION_ID
 from runtime.problems import Problem, malformed_header, unauthorized
 
@@ -37,7 +38,6 @@ SOCKET_ID: Final = re.compile(r"[0-9]{1,20}\.[0-9]{1,20}")
 _KEY: Final = re.compile(r"[\x20-\x7e]{1,255}")
 _VERSION: Final = re.compile(r'"([1-9][0-9]{0,8})"')
 _SETTING_VERSION: Final = re.compile(r'"(0|[1-9][0-9]{0,8})"')
-_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,8 +264,8 @@ def _check_socket(socket_id: str | None) -> None:
 
 
 def _understood(traceparent: str | None) -> str | None:
-    """Return a trace's parent; W3C wants one that nobody understands left out, not refused."""
-    return traceparent if traceparent and _TRACEPARENT.fullmatch(traceparent) else None
+    """Return what continues the trace: our own span of the request, or the client's when we record none."""
+    return tracing.current() or tracing.understood(traceparent)
 
 
 async def _intent(

@@ -29,8 +29,9 @@ from leads.store.log import PostgresEventStore
 from leads.store.settings import Settings
 from leads.views import Views
 from leads.watch import FeedWatch
-from runtime import broker, logs, pools
+from runtime import broker, logs, pools, tracing
 from runtime.http import probe_routes
+from runtime.tracing import TracingSettings
 
 _nats_connected = Gauge("leads_nats_connected", "1 while questions over NATS reach this process")
 _waiting = Gauge("leads_waiting_requests", "Requests that wait for the feed of a company to go on")
@@ -39,6 +40,7 @@ _waiting = Gauge("leads_waiting_requests", "Requests that wait for the feed of a
 def run() -> None:
     settings = read.settings(ApiSettings)
     logs.configure("leads-api", settings.log_level)
+    tracing.configure("leads-api", read.settings(TracingSettings))
     database = Database.connect(settings.database_url.get_secret_value(), pool_size=settings.pool_size)
     views = Views(database)
     directory = Directory(database)
@@ -91,6 +93,7 @@ def run() -> None:
         lifespan=lifespan,
     )
     server(app, settings.host, settings.port, before_shutdown=watch.close).run()
+    tracing.close()
 
 
 async def _listen(responder: Responder, watch: FeedWatch, nats_url: str) -> None:

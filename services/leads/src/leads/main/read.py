@@ -15,7 +15,8 @@ def settings(kind: type[S]) -> S:
     try:
         return kind()
     except ValidationError as error:
-        refuse(f"set {', '.join(map(_complaint, error.errors()))}", code=2)
+        prefix = kind.model_config.get("env_prefix", "")
+        refuse(f"set {', '.join(_complaint(item, prefix) for item in error.errors())}", code=2)
 
 
 def refuse(reason: str, *, code: int) -> NoReturn:
@@ -29,6 +30,6 @@ def reason(error: BaseException) -> str:
     return str(error).partition("\n")[0]
 
 
-def _complaint(item: ErrorDetails) -> str:
+def _complaint(item: ErrorDetails, prefix: str) -> str:
     message = "missing" if item["type"] == "missing" else item["msg"]
-    return f"LEADS_{str(item['loc'][0]).upper()} ({message})"
+    return f"{prefix}{str(item['loc'][0]).upper()} ({message})"

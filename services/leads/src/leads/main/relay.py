@@ -9,13 +9,15 @@ from starlette.applications import Starlette
 from leads.main import read, serving
 from leads.relay import LAG_LIMIT, Relay
 from leads.settings import RelaySettings
-from runtime import broker, logs
+from runtime import broker, logs, tracing
 from runtime.http import probe_routes
+from runtime.tracing import TracingSettings
 
 
 def run() -> None:
     settings = read.settings(RelaySettings)
     logs.configure("leads-relay", settings.log_level)
+    tracing.configure("leads-relay", read.settings(TracingSettings))
     relay = Relay(settings.database_url.get_secret_value())
     nats_url = settings.nats_url.get_secret_value()
 
@@ -46,6 +48,7 @@ def run() -> None:
     app = Starlette(routes=probe_routes({"postgres": postgres, "lag": lag}, details), lifespan=lifespan)
     server = serving.server(app, settings.host, settings.port)
     server.run()
+    tracing.close()
 
 
 async def _publish(relay: Relay, nats_url: str) -> None:
