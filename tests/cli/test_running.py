@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from leadwire import demo
+from support import privacy
 from support.waiting import until_sync
 
 pytestmark = pytest.mark.system
@@ -98,6 +99,26 @@ def test_the_facts_are_published_once_more_when_asked(running: Any) -> None:
 
     assert done.returncode == 0, done.stderr
     assert "facts published once more, generation 1" in done.stderr
+
+
+def test_no_log_of_any_process_says_who_or_what_the_demo_is_about(running: Any) -> None:
+    environment = running.environment()
+    with logged_in(environment, environment["DEMO_EMAIL"]) as api:
+        lead = api.get("/leads", params={"q": "silva"}).json()["data"][0]
+        assert api.get("/leads", params={"q": lead["email"]}).json()["data"] != []
+        assert api.post("/leads", json={"name": lead["name"], "email": lead["email"]}).status_code == 409
+        assert api.post("/leads", json={"name": lead["name"], "email": f"{lead['email']}@"}).status_code == 422
+        assert api.get(f"/leads/{lead['email']}").status_code == 404
+    refused = httpx.post(f"{environment['LEADS_URL']}/auth/login", json={"email": demo.USERS[1][1], "password": "no"})
+    assert refused.status_code == 401
+    with psycopg.connect(environment["DATABASE_URL"]) as database:
+        leads = database.execute("SELECT name, email, phone FROM leads").fetchall()
+        users = database.execute("SELECT name, email FROM users").fetchall()
+    words = {word for row in (*leads, *users) for word in row if word}
+    words |= {message["body"] for message in demo.messages(["somebody"]) if message is not None}
+
+    assert len(words) > 500
+    assert privacy.findings(running.state.logs.glob("*.log"), sorted(words)) == []
 
 
 def test_the_gateway_serves_the_screen(running: Any) -> None:

@@ -72,6 +72,21 @@ async def test_a_request_is_logged_once_without_its_query() -> None:
     assert "ada" not in str(lines)
 
 
+async def test_a_path_is_logged_with_its_ids_and_without_what_people_type_into_it() -> None:
+    async with client() as http_client:
+        with capture_logs() as lines:
+            for path in (
+                "/echo/3f2c7a52-9d11-4c7e-8a55-0a4f4f0f0a01",
+                "/echo/ada@example.org",
+                "/Ada",
+                "/echo/Ada%20L",
+            ):
+                await http_client.get(path)
+
+    paths = [line["path"] for line in lines]
+    assert paths == ["/echo/3f2c7a52-9d11-4c7e-8a55-0a4f4f0f0a01", "/echo/{id}", "unmatched", "/echo/{id}"]
+
+
 async def test_durations_are_counted_by_route_and_not_by_address() -> None:
     async with client() as http_client:
         for path in ("/echo/secret-1", "/echo/secret-2", "/nowhere/secret-3"):

@@ -109,6 +109,8 @@ class NatsServer(ABC):
         self.host = LOOPBACK
         self.port = reservation.port
         self.credentials = credentials
+        self.logs: tuple[Path, ...] = ()
+        """What it says, where that is in a file of ours."""
 
     def url(self, user: str) -> str:
         return f"nats://{user}:{self.credentials.nats[user]}@{self.host}:{self.port}"
@@ -176,6 +178,7 @@ class EmbeddedNats(NatsServer):
             port=self.port, store=self._directory / "store", passwords=credentials.nats_environment
         )
         self._process = OwnProcess(process, self._directory / "nats.log")
+        self.logs = (self._process.log,)
 
     def _start(self) -> None:
         self._process.start()

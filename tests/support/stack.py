@@ -19,6 +19,7 @@ from leadwire import paths
 from leadwire.ports import LOOPBACK, reserve
 from leadwire.processes import Process
 from leadwire.topology import WORKER, Endpoint, Topology
+from support import privacy
 from support.databases import Database, run
 from support.servers import NatsServer, OwnProcess, PostgresServer
 from support.waiting import until, until_sync
@@ -176,6 +177,12 @@ class Stack:
         codes = {name: service.exit_code for name, service in self._processes.items()}
         return {name: code for name, code in codes.items() if code is not None}
 
+    def personal_data(self) -> list[str]:
+        """Return the lines of all logs, those of NATS among them, that hold an address or a name of a user."""
+        users = [user for company in (self.acme, self.globex) for user in company.users.values()]
+        logs = [log for log in (*map(self.log, self.names), *self.nats.logs) if log.exists()]
+        return privacy.findings(logs, [user.name for user in users])
+
     def close(self) -> None:
         for service in self._processes.values():
             service.forget()
@@ -206,6 +213,7 @@ def running(
         stack.start(*stack.names)
         stack.wait_until_ready()
         yield stack
+        assert not stack.personal_data()
         assert not stack.ended(), f"Ended by themselves, with exit codes: {stack.ended()}"
     finally:
         stack.close()

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from http import HTTPStatus
 from time import perf_counter
 from typing import Any, Final
@@ -26,6 +26,7 @@ CHECK_TIMEOUT: Final = 2.0  # seconds a readiness check may take before it count
 Check = Callable[[], Awaitable[str | None]]
 """A readiness check: returns None when all is well, else what is wrong."""
 
+_ID = re.compile(r"[0-9]{1,20}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _log = structlog.stdlib.get_logger("runtime.http")
 _seconds = Histogram(
@@ -74,10 +75,20 @@ class CorrelationMiddleware:
             return
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
         _seconds.labels(method, _route(scope), f"{status // 100}xx").observe(seconds)
-        _log.info("request", method=method, path=scope["path"], status=status, milliseconds=round(seconds * 1000, 2))
+        _log.info("request", method=method, path=_shown(scope), status=status, milliseconds=round(seconds * 1000, 2))
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def _shown(scope: Scope) -> str:
+    """Return the path; where more than ids stands in it the route's pattern, for people type addresses there."""
+    shown: str = scope["path"] if all(_ID.fullmatch(str(value)) for value in _parameters(scope)) else _route(scope)
+    return shown
+
+
+def _parameters(scope: Scope) -> Iterable[object]:
+    return scope.get("path_params", {}).values() if "route" in scope else ("unmatched",)
 
 
 def _begin(scope: Scope) -> Span | None:
