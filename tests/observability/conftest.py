@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from leadwire.credentials import Credentials
+from leadwire.topology import WORKER
 from support.choice import choose
 from support.collector import Collector, collecting
 from support.databases import Database, cloned
@@ -39,6 +40,8 @@ def watched(
             cloned(_notifier_template) as notifier_database,
             running(nats, leads_database, notifier_database, companies) as stack,
         ):
+            stack.start(WORKER)
+            stack.wait_until_ready(WORKER)
             environment.undo()
             yield stack
     finally:

@@ -49,6 +49,10 @@ ASKED_FOR = {
         "relay_outbox_rows", "relay_outbox_oldest_seconds", "relay_publish_delay_seconds", "relay_published",
         "relay_publish_failures", "relay_active",
     },
+    "worker": {
+        "leads_job_steps", "leads_job_items", "leads_job_failures", "leads_worker_busy", "database_pool_size",
+        "database_pool_in_use", "database_pool_waiting", "database_pool_acquire_seconds",
+    },
     "notifier": {
         "http_request_duration_seconds", "notifier_lag_messages", "notifier_unacknowledged_messages",
         "notifier_redelivered_messages", "notifier_dead_letters", "notifier_pushes_published", "notifier_delay_seconds",
@@ -65,7 +69,7 @@ ASKED_FOR = {
 """What operators were promised, by process."""
 UNITS = ("_seconds", "_bytes", "_total", "_rows", "_messages", "_info")
 COUNTS_OF_THINGS = re.compile(
-    r"(_active|_connected|_connections|_channels|_subscriptions|_nodes|_records|_worker|_requests|_waiting|_in_use|_size|_fds)$"
+    r"(_active|_busy|_connected|_connections|_channels|_subscriptions|_nodes|_records|_worker|_requests|_waiting|_in_use|_size|_fds)$"
 )
 """Gauges without a unit: of so many things."""
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-|@|private-|presence-|\b[0-9a-f]{16,}\b")

@@ -159,9 +159,9 @@ class Stack:
             is_ready = partial(asyncio.to_thread, self._is_ready, name)
             await until(is_ready, within=within, why=f"{name} ready")
 
-    def wait_until_ready(self) -> None:
+    def wait_until_ready(self, *names: str) -> None:
         """The same where no event loop runs."""
-        for name in self.names:
+        for name in names or self.names:
             until_sync(partial(self._is_ready, name), within=60, why=f"{name} ready")
 
     def _is_ready(self, name: str) -> bool:
@@ -180,7 +180,7 @@ class Stack:
     def personal_data(self) -> list[str]:
         """Return the lines of all logs, those of NATS among them, that hold an address or a name of a user."""
         users = [user for company in (self.acme, self.globex) for user in company.users.values()]
-        logs = [log for log in (*map(self.log, self.names), *self.nats.logs) if log.exists()]
+        logs = [log for log in (*map(self.log, self._processes), *self.nats.logs) if log.exists()]
         return privacy.findings(logs, [user.name for user in users])
 
     def close(self) -> None:

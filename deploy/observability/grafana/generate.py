@@ -84,6 +84,11 @@ FEED: Final = (
     Panel("Reached by NATS", "short", [("leads_nats_connected", "{{instance}}")], help="Without it, waiting requests look once a second."),
     Panel("Requests by route", "reqps", [(rate("http_request_duration_seconds_count", "method, route", 'job="leads-api"'), "{{method}} {{route}}")]),
 )  # fmt: skip
+JOBS: Final = (
+    Panel("Workers at work", "short", [("sum(leads_worker_busy)", "busy"), ('count(up{job="leads-worker"} == 1)', "there")]),
+    Panel("Leads and rows", "ops", [(rate("leads_job_items_total"), "seen to")]),
+    Panel("Steps", "ops", [(rate("leads_job_steps_total"), "committed"), (rate("leads_job_failures_total"), "failed")]),
+)  # fmt: skip
 NOTIFIER: Final = (
     Panel("Messages waiting", "short", [("max(notifier_lag_messages)", "not delivered"), ("max(notifier_unacknowledged_messages)", "not acknowledged"), ("max(notifier_redelivered_messages)", "delivered again")]),
     Panel("From record to effects", "s", quantiles("notifier_delay_seconds")),
@@ -126,7 +131,7 @@ DATABASE: Final = (
 )  # fmt: skip
 DASHBOARDS: Final = {
     "overview": ("Overview", OVERVIEW),
-    "feed": ("Feed and relay", FEED),
+    "feed": ("Feed, relay and jobs", FEED + JOBS),
     "notifier": ("Notifier", NOTIFIER),
     "gateway": ("Gateway", GATEWAY),
     "database": ("Database", DATABASE),

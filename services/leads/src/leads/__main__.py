@@ -1,4 +1,4 @@
-"""`python -m leads api|relay|worker|migrate|wait|provision|reseed|rebuild|verify|where|tail|doctor|config|access|openapi`."""
+"""`python -m leads api|relay|worker|migrate|…`: every process of the service, and what ends by itself."""
 
 import argparse
 import os

@@ -15,7 +15,7 @@ from leads.store.database import Database
 from leads.store.directory import Directory
 from leads.views import Views
 from leads.worker import Worker
-from runtime import logs
+from runtime import logs, pools
 from runtime.http import probe_routes
 
 POOL: int = 4  # connections: one for the step in hand, one for what is read ahead, and those of probes
@@ -26,6 +26,7 @@ def run() -> None:
     settings = read.settings(WorkerSettings)
     logs.configure("leads-worker", settings.log_level)
     database = Database.connect(settings.database_url.get_secret_value(), pool_size=POOL, read_timeout=READ_TIMEOUT)
+    pools.tell(database)
     name = uuid4()
     steps = Steps(
         database, Directory(database), Views(database), clock=utc_now, worker=name, lease=settings.lease_seconds
