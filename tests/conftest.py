@@ -15,8 +15,8 @@ settings.load_profile("leadwire")
 
 
 def _skipped(config: pytest.Config) -> list[pytest.TestReport]:
-    reporter: pytest.TerminalReporter = config.pluginmanager.getplugin("terminalreporter")
-    return reporter.stats.get("skipped", []) if _IN_CI else []
+    reporter: pytest.TerminalReporter | None = config.pluginmanager.getplugin("terminalreporter")
+    return reporter.stats.get("skipped", []) if _IN_CI and reporter is not None else []  # a worker reports nothing
 
 
 @pytest.hookimpl(trylast=True)

@@ -97,7 +97,7 @@ def stack(own_postgres: OwnPostgres, nats: NatsServer, tmp_path: Path) -> Iterat
     topology = plan(own_postgres.server, nats, endpoints, tmp_path / "apps.json", ("leads", "notifier"))
     run(topology.migrate_leads())
     acme, globex = (provision(topology, name, str(uuid.uuid4())) for name in ("Acme", "Globex"))
-    stack = Stack(topology, nats, (acme, globex), tmp_path)
+    stack = Stack([topology], nats, (acme, globex), tmp_path)
     try:
         stack.start("api", "relay")
         yield stack

@@ -38,6 +38,8 @@ PASSWORD = "correct horse battery staple"
 SECRET = "a secret of at least thirty-two bytes"
 FAST_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 ROLES = ("viewer", "agent", "manager", "admin")
+NOBODY = "00000000-0000-4000-8000-000000000000"
+"""An id that nothing has."""
 
 
 @dataclass(frozen=True)

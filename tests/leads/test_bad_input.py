@@ -3,7 +3,6 @@
 import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import psycopg
@@ -15,7 +14,7 @@ from leads.api.context import Services
 from runtime.body import MAX_BODY
 from support.databases import Database
 
-from .conftest import NOW, Company, Connect
+from .conftest import NOBODY, NOW, Company, Connect
 
 SECRETS = ("Mallory", "mallory@example.com", "a password of somebody")
 
@@ -97,7 +96,7 @@ async def test_malformed_json(api: httpx.AsyncClient, unchanged: str, log: list[
         ("assigned_to", "Mallory"),
         ("assigned_to", 12),
         ("version", 1),
-        ("id", str(uuid4())),
+        ("id", NOBODY),
     ],
 )
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
@@ -123,7 +122,7 @@ async def test_bodies_that_are_no_lead(api: httpx.AsyncClient, unchanged: str, l
 
 
 async def test_an_assignee_nobody_knows(api: httpx.AsyncClient, unchanged: str, log: list[Any]) -> None:
-    answer = await api.patch(unchanged, json={"assigned_to": str(uuid4())})
+    answer = await api.patch(unchanged, json={"assigned_to": NOBODY})
 
     assert assert_problem(answer, 422, "unknown_user", log)["errors"][0]["pointer"] == "/assigned_to"
 
@@ -198,7 +197,7 @@ async def test_wrong_credentials(api: httpx.AsyncClient, unchanged: str, log: li
         assert_problem(answer, 401, "wrong_credentials", log)
 
 
-@pytest.mark.parametrize("path", ["/leads/Mallory", f"/leads/{uuid4()}", f"/leads/{uuid4()}/history", "/Mallory", "/"])
+@pytest.mark.parametrize("path", ["/leads/Mallory", f"/leads/{NOBODY}", f"/leads/{NOBODY}/history", "/Mallory", "/"])
 async def test_what_does_not_exist(api: httpx.AsyncClient, unchanged: str, log: list[Any], path: str) -> None:
     answer = await api.get(path)
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from nats.aio.client import Client
@@ -15,7 +15,7 @@ from leads.views import Views
 from runtime import broker
 from support.servers import NatsServer
 
-from .conftest import NOW, Company
+from .conftest import NOBODY, NOW, Company
 from .given import create_lead, rename
 
 
@@ -75,11 +75,11 @@ async def test_figures(notifier: Client, store: PostgresEventStore, acme: Compan
     ("subject", "body", "code"),
     [
         ("rpc.leads.stats.nobody", b"", "malformed_request"),
-        (subjects.stats_request(str(uuid4())), b"", "unknown_company"),
-        (subjects.changes_request(str(uuid4())), b"not json", "malformed_request"),
-        (subjects.changes_request(str(uuid4())), b'{"after":-1}', "malformed_request"),
-        (subjects.changes_request(str(uuid4())), b'{"limit":100000}', "malformed_request"),
-        (subjects.changes_request(str(uuid4())), b'{"after":0}', "unknown_company"),
+        (subjects.stats_request(NOBODY), b"", "unknown_company"),
+        (subjects.changes_request(NOBODY), b"not json", "malformed_request"),
+        (subjects.changes_request(NOBODY), b'{"after":-1}', "malformed_request"),
+        (subjects.changes_request(NOBODY), b'{"limit":100000}', "malformed_request"),
+        (subjects.changes_request(NOBODY), b'{"after":0}', "unknown_company"),
     ],
 )
 async def test_what_cannot_be_answered_is_said(notifier: Client, subject: str, body: bytes, code: str) -> None:

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -23,6 +24,8 @@ from support.stack import Company, Stack, running
 _servers = pytest.StashKey[Servers]()
 _watched = pytest.StashKey[tuple[str, subprocess.Popen[bytes]]]()
 _left = pytest.StashKey[list[str]]()
+LEFT = "left behind"
+"""The key under which a worker reports the processes that its tests left behind."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -34,18 +37,35 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    mark = leftovers.mark_session()
-    session.stash[_watched] = mark, leftovers.watch(mark)
+    session.config.stash[_left] = []
+    if _runs_tests(session.config):
+        mark = leftovers.mark_session()
+        session.stash[_watched] = mark, leftovers.watch(mark)
 
 
 @pytest.hookimpl(trylast=True)  # after the last fixtures are gone
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    mark, watcher = session.stash[_watched]
-    _gone, left = psutil.wait_procs(leftovers.of_session(mark), timeout=3)
-    session.config.stash[_left] = [leftovers.describe(process) for process in left]
-    if left:
+    config = session.config
+    if _runs_tests(config):
+        mark, watcher = session.stash[_watched]
+        _gone, left = psutil.wait_procs(leftovers.of_session(mark), timeout=3)
+        config.stash[_left] = [leftovers.describe(process) for process in left]
+        watcher.communicate()  # it kills them
+    if (output := getattr(config, "workeroutput", None)) is not None:
+        output[LEFT] = config.stash[_left]
+    elif config.stash[_left]:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-    watcher.communicate()  # it kills them
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what a worker of pytest-xdist found at its end."""
+    node.config.stash[_left] += getattr(node, "workeroutput", {}).get(LEFT, [])
+
+
+def _runs_tests(config: pytest.Config) -> bool:
+    """Whether tests run in this process: everywhere but where pytest-xdist hands them out to workers."""
+    return config.getoption("dist", "no") == "no" or hasattr(config, "workerinput")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

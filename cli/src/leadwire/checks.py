@@ -52,7 +52,11 @@ async def prepare_tests() -> None:
 
 
 def become_pytest(arguments: list[str]) -> NoReturn:
-    """Replace this process by pytest, so that its summary is the last thing seen."""
+    """Replace this process by pytest, so that its summary is the last thing seen.
+
+    Without arguments, which is everything, two processes share the test files.
+    """
+    arguments = arguments or ["--numprocesses=2", "--dist=loadfile"]
     os.chdir(paths.CHECKOUT)
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-P", "-m", "pytest", *arguments])  # noqa: S606 - no shell is the point
