@@ -33,7 +33,7 @@ from leadwire.ports import LOOPBACK, reserve
 from leadwire.topology import Endpoint
 from support.databases import run
 from support.servers import NatsServer, OwnProcess, PostgresServer
-from support.stack import Company, Stack, plan, provision
+from support.stack import SERVICES, Company, Stack, plan, provision
 from support.traffic import command
 from support.waiting import until
 
@@ -92,7 +92,7 @@ def own_postgres(credentials: Credentials) -> Iterator[OwnPostgres]:
 @pytest.fixture
 def stack(own_postgres: OwnPostgres, nats: NatsServer, tmp_path: Path) -> Iterator[Stack]:
     """The api and the relay, on that server."""
-    ports = [reserve() for _ in range(4)]
+    ports = [reserve() for _ in range(SERVICES)]
     endpoints = [Endpoint(LOOPBACK, port.port) for port in ports]
     topology = plan(own_postgres.server, nats, endpoints, tmp_path / "apps.json", ("leads", "notifier"))
     run(topology.migrate_leads())
