@@ -78,7 +78,7 @@ def test_every_kind_of_notification_has_a_rule() -> None:
         (LeadUpdated(lead=summary(), changes=NAME), [(COMPANY, "lead.updated"), (LEAD, "lead.updated")]),
         (LeadAssigned(lead=summary(), changes={}), [(COMPANY, "lead.updated"), (LEAD, "lead.updated")]),
         (LeadStatusChanged(lead=summary(), changes={}), [(COMPANY, "lead.updated"), (LEAD, "lead.updated")]),
-        (LeadTagged(lead=summary(), changes={}), [(COMPANY, "lead.updated"), (LEAD, "lead.updated")]),
+        (LeadTagged(lead=summary()), [(COMPANY, "lead.updated"), (LEAD, "lead.updated")]),
         (LeadConverted(lead=summary()), [(COMPANY, "lead.updated"), (LEAD, "lead.updated")]),
         (
             LeadMerged(lead=summary(), merged=summary(2), changes={}),
@@ -120,7 +120,7 @@ def test_a_created_lead_is_told_with_its_whole_summary() -> None:
     [
         (LeadUpdated(lead=summary(), changes=NAME), {"name": {"old": "Ada", "new": "Eda"}}),
         (
-            LeadTagged(lead=summary(), changes={"tags": Change(old=(), new=("vip",))}),
+            LeadTagged(lead=summary(tags=("vip",)), added=("vip",)),
             {"tags": {"old": [], "new": ["vip"]}},
         ),
         (
@@ -371,7 +371,7 @@ def test_a_fact_that_does_not_fit_its_name_is_refused() -> None:
         (LeadAssigned(lead=summary(), changes={"assigned_to": Change(old=None, new=BEN)}), True),
         (LeadUpdated(lead=summary(), changes={"source": Change(old="web", new="fair")}), True),
         (LeadUpdated(lead=summary(), changes=NAME), False),
-        (LeadTagged(lead=summary(), changes={}), False),
+        (LeadTagged(lead=summary()), False),
         (LeadMessagePosted(lead=summary(), message=message()), False),
         (PipelineChanged(pipeline=Pipeline(stages=(), version=1)), True),
         (ImportFinished(imported=imported()), False),

@@ -104,7 +104,7 @@ lead_facts: st.SearchStrategy[LeadEvent] = st.one_of(
     st.builds(LeadUpdated, lead=summaries, changes=changes),
     st.builds(LeadAssigned, lead=summaries, changes=changes),
     st.builds(LeadStatusChanged, lead=summaries, changes=changes),
-    st.builds(LeadTagged, lead=summaries, changes=changes),
+    st.builds(LeadTagged, lead=summaries),
     st.builds(LeadMessagePosted, lead=summaries, message=messages, participants=people),
     st.builds(LeadMessageEdited, lead=summaries, message=messages, before=texts, mentioned=people),
     st.builds(LeadConverted, lead=summaries),

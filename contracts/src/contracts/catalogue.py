@@ -12,6 +12,7 @@ from contracts.envelope import Envelope
 from contracts.events import TYPES, event_of, kind_of
 from contracts.heard import HEARD
 from contracts.schemas import CLASSES
+from contracts.upcasters import UPCASTERS
 
 HEAD: Final = """\
 # Event catalogue
@@ -42,6 +43,14 @@ def _facts() -> Iterator[str]:
                 f"[JSON Schema]({_SCHEMAS}/{name}.json)",
             )
             for name, fact in TYPES.items()
+        ),
+    )
+    yield "\nOld versions, which nobody is given any more; the log has them, and they are read as the next version.\n"
+    yield from _table(
+        ("fact", "is read as", "schema"),
+        (
+            (f"`{old}`", f"`{new}`", f"[JSON Schema]({_SCHEMAS}/{old}.json)")
+            for old, (new, _convert) in UPCASTERS.items()
         ),
     )
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
 from contracts.events import NAMES, TYPES, Fact, UnknownEvent, subject_of
+from contracts.upcasters import UPCASTERS, upcast
 
 SOURCE: Final = "/leads"
 CONTENT_TYPE: Final = "application/cloudevents+json"
@@ -122,7 +123,7 @@ def encode_json(fact: Fact) -> bytes:
 
 
 def decode(name: str, data: Mapping[str, Any]) -> Fact:
-    """Return the fact of that name.
+    """Return the fact of that name, an old version as the present one.
 
     Unknown fields are ignored: a newer producer may have added some.
 
@@ -130,7 +131,8 @@ def decode(name: str, data: Mapping[str, Any]) -> Fact:
         UnknownEvent: no such name in this release.
         pydantic.ValidationError: the data does not fit.
     """
-    fact_type = TYPES.get(name)
+    present, data = upcast(name, data)
+    fact_type = TYPES.get(present)
     if fact_type is None:
         raise UnknownEvent(name)
     return _ADAPTERS[fact_type].validate_python(data)
@@ -138,6 +140,8 @@ def decode(name: str, data: Mapping[str, Any]) -> Fact:
 
 def decode_json(name: str, data: str | bytes) -> Fact:
     """Return the fact of that name, given its data as JSON text; see `decode`."""
+    if name in UPCASTERS:
+        return decode(name, json.loads(data))
     fact_type = TYPES.get(name)
     if fact_type is None:
         raise UnknownEvent(name)

@@ -131,7 +131,15 @@ class LeadTagged:
     """A lead got or lost tags."""
 
     lead: LeadSummary
-    changes: Changes
+    added: tuple[str, ...] = ()
+    """Sorted, each once."""
+    removed: tuple[str, ...] = ()
+
+    @property
+    def changes(self) -> Changes:
+        """The same as facts about other fields say it: all tags before and after."""
+        before = sorted({*self.lead.tags, *self.removed} - {*self.added})
+        return {"tags": Change(old=tuple(before), new=self.lead.tags)} if self.added or self.removed else {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -412,7 +420,7 @@ NAMES: Final[Mapping[type[Fact], str]] = MappingProxyType(
         LeadUpdated: "crm.lead.updated.v1",
         LeadAssigned: "crm.lead.assigned.v1",
         LeadStatusChanged: "crm.lead.status_changed.v1",
-        LeadTagged: "crm.lead.tagged.v1",
+        LeadTagged: "crm.lead.tagged.v2",
         LeadMessagePosted: "crm.lead.message_posted.v1",
         LeadMessageEdited: "crm.lead.message_edited.v1",
         LeadConverted: "crm.lead.converted.v1",

@@ -111,7 +111,7 @@ FACTS: Final[tuple[Fact, ...]] = (
     LeadUpdated(lead=_LEAD, changes={"phone": Change(old=None, new="+5511987654321")}),
     LeadAssigned(lead=_LEAD, changes={"assigned_to": Change(old=ANA, new=BRUNO)}),
     LeadStatusChanged(lead=_LEAD, changes={"status": Change(old="new", new="contacted")}),
-    LeadTagged(lead=_LEAD, changes={"tags": Change(old=(), new=("vip",))}),
+    LeadTagged(lead=_LEAD, added=("vip",)),
     LeadMessagePosted(lead=replace(_LEAD, messages=1), message=_MESSAGE, participants=(ANA, BRUNO)),
     LeadMessageEdited(
         lead=replace(_LEAD, messages=1),

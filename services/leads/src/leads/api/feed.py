@@ -8,6 +8,7 @@ from starlette.requests import ClientDisconnect
 
 from contracts.envelope import Envelope
 from contracts.events import Change, Changes, Fact, LeadEvent, UserEvent, event_of, kind_of
+from contracts.upcasters import upcast
 from leads.api.answers import READING
 from leads.api.conditional import IfNoneMatch, feed_etag, mark, matches, not_modified
 from leads.api.context import Reading, ReadingOf, ServicesOf, readmitted
@@ -110,7 +111,8 @@ def changes_of(fact: Fact) -> dict[str, Change]:
 
 def details_of(envelope: Envelope) -> dict[str, Any]:
     """Return what a fact holds besides the lead and its changes."""
-    details = {name: value for name, value in envelope.data.items() if name not in {"lead", "changes"}}
+    _name, data = upcast(envelope.type, envelope.data)
+    details = {name: value for name, value in data.items() if name not in {"lead", "changes"}}
     if isinstance(envelope.fact(), UserEvent):
         details["user"] = {name: value for name, value in details["user"].items() if name != "email"}
     return details

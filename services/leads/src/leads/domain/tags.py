@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
-from contracts.events import LeadEvent, LeadTagged
+from contracts.events import LeadEvent, LeadSummary, LeadTagged
 from leads.domain.lead import Lead, after, changes_of, existing
 from leads.domain.refusals import InvalidTag
 
@@ -34,5 +34,14 @@ def tag(lead: Lead | None, add: Iterable[str], remove: Iterable[str], now: datet
 def retag(lead: Lead | None, tags: Iterable[str], now: datetime) -> Sequence[LeadEvent]:
     """Replace all tags."""
     current = existing(lead)
-    changes = changes_of(current, {"tags": normalised(tags)})
-    return [LeadTagged(lead=after(current, changes, now), changes=changes)] if changes else []
+    return retagged(current, normalised(tags), now)
+
+
+def retagged(current: LeadSummary, tags: tuple[str, ...], now: datetime) -> list[LeadEvent]:
+    """Return what becomes of a lead that gets these tags in place of its own."""
+    changes = changes_of(current, {"tags": tags})
+    if not changes:
+        return []
+    added, removed = ({*tags} - {*current.tags}), ({*current.tags} - {*tags})
+    lead = after(current, changes, now)
+    return [LeadTagged(lead=lead, added=tuple(sorted(added)), removed=tuple(sorted(removed)))]

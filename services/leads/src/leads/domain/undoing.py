@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from contracts.events import LeadAssigned, LeadEvent, LeadSummary, LeadTagged, LeadUpdated, Value
+from contracts.events import LeadAssigned, LeadEvent, LeadSummary, LeadUpdated, Value
 from leads.domain.assignment import assignee
 from leads.domain.company import Company
 from leads.domain.deletion import delete, restore
 from leads.domain.lead import CUSTOM, Lead, after, changes_of, existing, get, replay
 from leads.domain.refusals import LeadRefusal, UnknownStage
 from leads.domain.stage import moved
+from leads.domain.tags import retagged
 
 _DETAILS: Final = ("name", "email", "phone", "organisation", "title", "source", "value", "currency", "score")
 
@@ -72,8 +73,7 @@ def _back(lead: Lead, target: LeadSummary, company: Company, now: datetime) -> l
     if changes := changes_of(current, wanted):
         facts.append(LeadUpdated(lead=after(current, changes, now), changes=changes))
     current = existing(replay(facts, lead))
-    if changes := changes_of(current, {"tags": target.tags}):
-        facts.append(LeadTagged(lead=after(current, changes, now), changes=changes))
+    facts += retagged(current, target.tags, now)
     current = existing(replay(facts, lead))
     if target.assigned_to != current.assigned_to:
         changes = changes_of(current, {"assigned_to": assignee(target.assigned_to, company)})
