@@ -10,7 +10,20 @@ from typing import Annotated
 import httpx
 import typer
 
-from leadwire import checks, config_print, dead, doctor, down, logs, maintenance, paths, secret_files, status
+from leadwire import (
+    backup,
+    checks,
+    config_print,
+    dead,
+    doctor,
+    down,
+    logs,
+    maintenance,
+    paths,
+    restore,
+    secret_files,
+    status,
+)
 from leadwire.detach import detached
 from leadwire.postgres import PostgresFailed
 from leadwire.progress import complain, say
@@ -30,6 +43,9 @@ State = Annotated[
     Path,
     typer.Option("--state-dir", envvar="LEADWIRE_HOME", help="Where data, logs and secrets are.", show_default=False),
 ]
+GatewayPort = Annotated[int, typer.Option(envvar="LEADWIRE_GATEWAY_PORT", help="WebSocket, Pusher API and the screen.")]
+LeadsPort = Annotated[int, typer.Option(envvar="LEADWIRE_LEADS_PORT", help="REST API.")]
+NotifierPort = Annotated[int, typer.Option(envvar="LEADWIRE_NOTIFIER_PORT")]
 _INTERRUPTED = 130  # as a shell reports a program that Ctrl-C ended
 _STATE = paths.CHECKOUT / ".leadwire"
 
@@ -39,9 +55,11 @@ def up_command(  # noqa: PLR0913, PLR0917 - each is an option of the command lin
     state_dir: State = _STATE,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when everything is ready.")] = False,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every one.")] = "127.0.0.1",
-    gateway_port: Annotated[int, typer.Option(help="WebSocket, Pusher API and the screen.")] = 6001,
-    leads_port: Annotated[int, typer.Option(help="REST API.")] = 8000,
-    notifier_port: Annotated[int, typer.Option()] = 8001,
+    gateway_port: Annotated[
+        int, typer.Option(envvar="LEADWIRE_GATEWAY_PORT", help="WebSocket, Pusher API and the screen.")
+    ] = 6001,
+    leads_port: Annotated[int, typer.Option(envvar="LEADWIRE_LEADS_PORT", help="REST API.")] = 8000,
+    notifier_port: Annotated[int, typer.Option(envvar="LEADWIRE_NOTIFIER_PORT")] = 8001,
     web: Annotated[bool, typer.Option(help="Build and serve the screen.")] = True,
     demo: Annotated[bool, typer.Option(help="Create demo companies and leads at the first start.")] = True,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete all data first.")] = False,
@@ -125,6 +143,32 @@ def doctor_command(
     style: doctor.Style = "json" if as_json else "everything" if verbose else "summary"
     ports = [_endpoint(address) for address in tls or []]
     raise typer.Exit(doctor.doctor(state, reports=report or [], tls=ports, style=style))
+
+
+Backup = Annotated[Path, typer.Argument(help="A folder.")]
+
+
+@app.command("backup")
+def backup_command(folder: Backup, state_dir: State = _STATE) -> None:
+    """Write both databases into a new folder, while everything goes on."""
+    raise typer.Exit(asyncio.run(backup.backup(StateDirectory(state_dir.resolve()), folder.absolute())))
+
+
+@app.command("restore")
+def restore_command(
+    folder: Backup,
+    replace: Annotated[bool, typer.Option("--replace", help="Also where there is data: it is dropped.")] = False,
+    state_dir: State = _STATE,
+) -> None:
+    """Bring a stopped stack to what a backup holds: databases, migrations, streams."""
+    state = StateDirectory(state_dir.resolve())
+    try:
+        raise typer.Exit(asyncio.run(restore.restore(state, folder.absolute(), replace=replace)))
+    except (ProcessFailed, PostgresFailed) as failure:
+        complain(f"\n{failure}")
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(_INTERRUPTED) from None
 
 
 config_app = typer.Typer(help="What each process was told.")

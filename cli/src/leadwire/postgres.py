@@ -174,7 +174,7 @@ def _run(command: list[str], options: dict[str, Any]) -> None:
         raise PostgresFailed(f"{Path(command[0]).name} failed:\n{done.stdout.strip()}")
 
 
-def _libpq_environment(address: str) -> dict[str, str]:
+def libpq_environment(address: str) -> dict[str, str]:
     """Return our environment with the address in it: on a command line everybody could read the password."""
     parts = conninfo_to_dict(address)
     return {
@@ -210,7 +210,7 @@ def apply_roles(superuser_url: str, passwords: Mapping[str, str]) -> None:
     psql = paths.postgres_installation() / "bin/psql"
     _run(
         [str(psql), "--no-psqlrc", "--quiet", "--file", str(paths.ROLES_SQL)],
-        {"env": _libpq_environment(superuser_url)},
+        {"env": libpq_environment(superuser_url)},
     )
     statement = sql.SQL("ALTER ROLE {} PASSWORD {}")
     with psycopg.connect(superuser_url, autocommit=True) as connection:

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import shutil
 from collections.abc import Coroutine
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 
-from leadwire import demo, nats_server, postgres, summary, web
+from leadwire import backup, demo, nats_server, postgres, summary, web
 from leadwire.credentials import SUPERUSER
 from leadwire.files import write_private
 from leadwire.health import is_healthy
@@ -59,6 +61,35 @@ class Stack:
         self._is_ready = True
         self._changed(list(self._processes))
 
+    async def restore(self, directory: Path, *, over_data: bool) -> int:
+        """Start what it needs, restore the databases, migrate them and fill the streams from the log.
+
+        Returns:
+            The exit code: not 0 when the backup, or what is here, forbids it; then nothing has changed.
+
+        Raises:
+            ProcessFailed, PostgresFailed: a step failed.
+        """
+        self._changed([])
+        await self._start_postgres()
+        options = ["--replace"] if over_data else []
+        if code := await backup.run("restore.sh", self._root, directory, *options):
+            return code
+        # What the streams hold is of another history: consumers would take its positions for this one's.
+        shutil.rmtree(self._state.nats, ignore_errors=True)
+        self._state.seeded.touch()  # the demo is not wanted besides
+        await self._start_nats()
+        await self._migrate()
+        await self._start_service(self._topology.relay_service())
+        async with step("Streams filled from the log"):
+            await self._run(self._topology.leads_command("reseed"))
+        return 0
+
+    @property
+    def _root(self) -> str:
+        """The server as the superuser sees it, also before there is a database of ours."""
+        return replace(self._topology, leads_database="postgres").superuser_url
+
     async def stop(self) -> None:
         """Stop everything."""
         self._log_keeper.cancel()
@@ -70,7 +101,7 @@ class Stack:
             await web.build(self._state.logs)
 
     async def _start_postgres(self) -> None:
-        root = replace(self._topology, leads_database="postgres").superuser_url
+        root = self._root
         if self._cluster.place.data != self._state.postgres:
             say(f"  PostgreSQL's data is in {self._cluster.place.data}: its account cannot reach {self._state.path}")
         if not self._cluster.is_initialised:

@@ -56,7 +56,7 @@ async def up(state: StateDirectory, options: Options, ready: Callable[[], None])
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, asked_to_stop.set)
     stop = asyncio.create_task(asked_to_stop.wait())
-    with _prepared(state, options) as stack:
+    with prepared(state, options) as stack:
         start = asyncio.create_task(stack.start())
         try:
             await asyncio.wait({start, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -73,8 +73,8 @@ async def up(state: StateDirectory, options: Options, ready: Callable[[], None])
 
 
 @contextlib.contextmanager
-def _prepared(state: StateDirectory, options: Options) -> Iterator[Stack]:
-    """Look that everything can be started, and decide where."""
+def prepared(state: StateDirectory, options: Options) -> Iterator[Stack]:
+    """Look that everything can be started, and decide where. What has port 0 is not to be started."""
     leftovers.mark(state.path)
     place = postgres.place(state.postgres)
     stop_leftovers(state)
@@ -118,7 +118,8 @@ def stop_leftovers(state: StateDirectory) -> int:
 
 
 def _refuse_taken_ports(options: Options) -> None:
-    wanted = {"gateway": options.gateway_port, "leads": options.leads_port, "notifier": options.notifier_port}
+    named = {"gateway": options.gateway_port, "leads": options.leads_port, "notifier": options.notifier_port}
+    wanted = {name: port for name, port in named.items() if port}
     if len(set(wanted.values())) < len(wanted):
         raise CannotStart("The gateway, leads and the notifier need a port each")
     for name, port in wanted.items():
