@@ -135,6 +135,7 @@ def services(database: Database, directory: Directory, clock: Clock) -> Services
         clock=clock,
         new_id=uuid4,
         jwt_secret=SECRET,
+        jwt_other_secret="",
         token_lifetime=timedelta(hours=12),
         pusher_key="app-key",
         pusher_secret="app-secret",

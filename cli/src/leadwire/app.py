@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import httpx
 import typer
@@ -292,13 +292,19 @@ def verify_command(
     maintenance.become(StateDirectory(state_dir.resolve()), "verify", *options)
 
 
+Rotatable = Literal["jwt", "app", "postgres", "nats"]
+
+
 @app.command("secrets")
 def secrets_command(
     directory: Annotated[Path, typer.Argument(help="Where to; everybody else is kept out of it.")],
     postgres: Annotated[str, typer.Option(help="HOST:PORT, as the services reach it.")] = "postgres:5432",
     nats: Annotated[str, typer.Option(help="HOST:PORT, as the services reach it.")] = "nats:4222",
+    rotate: Annotated[Rotatable | None, typer.Option(help="Take the next step of replacing it first.")] = None,
 ) -> None:
     """Make the secrets of a deployment with Docker or Kubernetes, one file each; what exists is kept."""
+    if rotate is not None:
+        say(secret_files.rotate(directory, rotate))
     changed = secret_files.write(directory, postgres=_endpoint(postgres), nats=_endpoint(nats))
     say(f"{changed} files written below {directory}; keep {directory / secret_files.CREDENTIALS}, all follow from it.")
 

@@ -3,10 +3,10 @@
 import json
 import secrets
 import uuid
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from leadwire.files import write_private
 
@@ -22,6 +22,14 @@ def _password() -> str:
     return f"p{secrets.token_hex(16)}"
 
 
+def _jwt_secret() -> str:
+    return secrets.token_hex(32)
+
+
+def _app_secret() -> str:
+    return secrets.token_hex(20)
+
+
 def _passwords(names: Iterable[str]) -> dict[str, str]:
     return {name: _password() for name in names}
 
@@ -34,10 +42,15 @@ class Credentials:
     nats: dict[str, str] = field(default_factory=lambda: _passwords(NATS_USERS))
     nats_route: str = field(default_factory=_password)
     """Of the NATS servers of a cluster among each other."""
-    jwt_secret: str = field(default_factory=lambda: secrets.token_hex(32))
+    jwt_secret: str = field(default_factory=_jwt_secret)
+    jwt_other_secret: str = ""
+    """Accepted besides, while one secret follows the other; likewise below."""
     pusher_app_id: str = field(default_factory=lambda: str(secrets.randbelow(900_000) + 100_000))
     pusher_app_key: str = field(default_factory=lambda: secrets.token_hex(10))
-    pusher_app_secret: str = field(default_factory=lambda: secrets.token_hex(20))
+    pusher_app_secret: str = field(default_factory=_app_secret)
+    pusher_app_other_secret: str = ""
+    rotating: dict[str, str] = field(default_factory=dict)
+    """Which secrets are being replaced → whether the new one `is accepted` everywhere, or `signs`."""
     grafana: str = field(default_factory=_password)
     demo_password: str = field(default_factory=lambda: secrets.token_urlsafe(9))
     demo_company_id: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -56,5 +69,44 @@ def load(path: Path) -> Credentials:
     passwords = {server: {**fresh[server], **known.get(server, {})} for server in ("postgres", "nats")}
     credentials = Credentials(**{**fresh, **known, **passwords})
     if asdict(credentials) != known:
-        write_private(path, json.dumps(asdict(credentials), indent=2))
+        save(path, credentials)
     return credentials
+
+
+_ROTATED: Final[dict[str, tuple[str, str, Callable[[], str]]]] = {
+    "jwt": ("jwt_secret", "jwt_other_secret", _jwt_secret),
+    "app": ("pusher_app_secret", "pusher_app_other_secret", _app_secret),
+}
+"""What can be replaced without a pause → its field, that of the other one, and what makes a new one."""
+ROTATABLE: Final = (*_ROTATED, "postgres", "nats")
+
+
+def rotate(made: Credentials, what: str) -> tuple[Credentials, str]:
+    """Take the next step of replacing a secret; return what there is then, and what the step was.
+
+    A secret that signs is replaced in three steps, so that at no moment somebody refuses what another has signed. A
+    password is replaced in one.
+    """
+    if what == "postgres":
+        return replace(made, postgres={**made.postgres, **_passwords(ROLES)}), "the roles have new passwords"
+    if what == "nats":
+        return replace(made, nats=_passwords(made.nats)), "NATS' users have new passwords"
+    current, other, new = _ROTATED[what]
+    rotating = {name: step for name, step in made.rotating.items() if name != what}
+    match made.rotating.get(what):
+        case None:
+            changes: dict[str, Any]
+            changes, step = {other: new()}, "is accepted"
+            said = "1 of 3: a new secret is accepted besides; nobody signs with it yet"
+        case "is accepted":
+            changes, step = {current: getattr(made, other), other: getattr(made, current)}, "signs"
+            said = "2 of 3: the new secret signs; the old one is still accepted"
+        case _:
+            changes, step = {other: ""}, ""
+            said = "3 of 3: the old secret is accepted no more"
+    return replace(made, **changes, rotating=rotating | ({what: step} if step else {})), said
+
+
+def save(path: Path, made: Credentials) -> None:
+    """Keep credentials."""
+    write_private(path, json.dumps(asdict(made), indent=2))

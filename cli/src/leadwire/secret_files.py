@@ -36,6 +36,14 @@ def write(directory: Path, *, postgres: Endpoint, nats: Endpoint) -> int:
     return changed
 
 
+def rotate(directory: Path, what: str) -> str:
+    """Take the next step of replacing a secret, and return what it was; `write` has to follow."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    made, step = credentials.rotate(credentials.load(directory / CREDENTIALS), what)
+    credentials.save(directory / CREDENTIALS, made)
+    return step
+
+
 def _files(made: Credentials, postgres: Endpoint, nats: Endpoint) -> Iterator[tuple[str, str]]:
     topology = Topology(
         credentials=made,

@@ -87,6 +87,7 @@ class Topology:
                 "LEADS_HOST": self.leads.host,
                 "LEADS_PORT": str(self.leads.port),
                 "LEADS_JWT_SECRET": self.credentials.jwt_secret,
+                "LEADS_JWT_OTHER_SECRET": self.credentials.jwt_other_secret,
                 "LEADS_PUSHER_APP_KEY": self.credentials.pusher_app_key,
                 "LEADS_PUSHER_APP_SECRET": self.credentials.pusher_app_secret,
                 "LEADS_CORS_ORIGINS": json.dumps(self._origins()),
@@ -134,6 +135,7 @@ class Topology:
                 "NOTIFIER_PORT": str(self.notifier.port),
                 "NOTIFIER_PUSHER_APP_ID": self.credentials.pusher_app_id,
                 "NOTIFIER_JWT_SECRET": self.credentials.jwt_secret,
+                "NOTIFIER_JWT_OTHER_SECRET": self.credentials.jwt_other_secret,
                 "NOTIFIER_CORS_ORIGINS": json.dumps(self._origins()),
             },
         )
@@ -223,6 +225,7 @@ class Topology:
             "id": self.credentials.pusher_app_id,
             "key": self.credentials.pusher_app_key,
             "secret": self.credentials.pusher_app_secret,
+            "otherSecret": self.credentials.pusher_app_other_secret,
             "enabled": True,
             "enableClientMessages": True,
         }

@@ -1,6 +1,7 @@
 """The access token: a JWT whose claims say who asks and for which company (RFC 7519)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -45,19 +46,26 @@ def issue(claims: Claims, secret: str, *, now: datetime, lifetime: timedelta) ->
     return jwt.encode(payload, secret, algorithm=ALGORITHM)
 
 
-def read(token: str, secret: str, *, now: datetime) -> Claims:
-    """Return the claims of a token.
+def read(token: str, *secrets: str, now: datetime) -> Claims:
+    """Return the claims of a token that was signed with one of the secrets; an empty one is none.
 
     Raises:
         InvalidToken: wrong signature, algorithm, issuer or audience; expired; or a claim missing.
     """
-    payload = _verified(token, secret)
+    payload = _verified_by_one(token, [secret for secret in secrets if secret])
     if not isinstance(payload["exp"], int) or payload["exp"] <= now.timestamp():
         raise InvalidToken("Signature has expired")
     claims = (payload["sub"], payload["company_id"], payload["role"])
     if not all(isinstance(claim, str) for claim in claims):
         raise InvalidToken("A claim is not text")
     return Claims(user_id=claims[0], company_id=claims[1], role=claims[2], issued_at=_moment(payload["iat"]))
+
+
+def _verified_by_one(token: str, secrets: Sequence[str]) -> Mapping[str, Any]:
+    for secret in secrets[:-1]:
+        with suppress(InvalidToken):
+            return _verified(token, secret)
+    return _verified(token, secrets[-1])
 
 
 # The same token comes with every request of a session, and its signature does not change.

@@ -6,14 +6,26 @@ first.
 
 import os
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
-from pydantic import ValidationError
+from pydantic import AfterValidator, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 SUFFIX = "_FILE"
+SHORTEST_SECRET = 32
+"""Characters of a secret that signs access tokens: as long as the signature (RFC 7518 §3.2)."""
+
+
+def _none_or_long(secret: SecretStr) -> SecretStr:
+    if secret and len(secret) < SHORTEST_SECRET:
+        raise ValueError(f"must have at least {SHORTEST_SECRET} characters")
+    return secret
+
+
+OtherSecret = Annotated[SecretStr, AfterValidator(_none_or_long)]
+"""A secret that is accepted besides another one; empty: there is none."""
 
 
 class FileSettings(BaseSettings):

@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Final, TypeVar
+from typing import Final, TypeVar, get_args
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
@@ -55,7 +55,7 @@ def _effective(variable: str, field: FieldInfo, environment: Mapping[str, str]) 
 
 def _shown(field: FieldInfo, value: str) -> str:
     """Return a value as anybody may read it: of an address only the password is secret."""
-    if field.annotation is not SecretStr:
+    if SecretStr not in (field.annotation, *get_args(field.annotation)):
         return _ANY_PASSWORD.sub(rf"\1:{MASK}@", value)
     if "://" in value and urlsplit(value.split(",", maxsplit=1)[0]).hostname:
         return _ANY_PASSWORD.sub(rf"\1:{MASK}@", value)

@@ -70,6 +70,7 @@ class _AppObject(_Object):
     webhooks: list[_WebhookObject] = []
 
     # Ours.
+    other_secret: SecretStr = SecretStr("")
     reconnect_over_quota: bool = False
     reconnect_terminated: bool = False
     accept_any_protocol: bool = False
@@ -116,6 +117,7 @@ def _app(path: Path, index: int, found: _AppObject) -> App:
         id=found.id,
         key=found.key,
         secret=found.secret.get_secret_value(),
+        other_secret=found.other_secret.get_secret_value(),
         enabled=found.enabled,
         max_connections=_limit(found.max_connections),
         returns_over_quota=found.reconnect_over_quota,

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from contracts import streams
-from runtime.settings import FileSettings
+from runtime.settings import SHORTEST_SECRET, FileSettings, OtherSecret
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -38,7 +38,9 @@ class ApiSettings(_Settings):
     nats_url: SecretStr
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
-    jwt_secret: SecretStr = Field(min_length=32)
+    jwt_secret: SecretStr = Field(min_length=SHORTEST_SECRET)
+    jwt_other_secret: OtherSecret = SecretStr("")
+    """Accepted besides, never signed with: while one secret follows another."""
     token_ttl: int = Field(default=43_200, gt=0)
     """Seconds an access token is valid."""
     pusher_app_key: str = Field(min_length=1)

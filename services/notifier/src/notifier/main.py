@@ -121,6 +121,7 @@ def application(settings: Settings, notifier: Notifier, connections: Connections
         inbox=Inbox(connections),
         clock=_now,
         jwt_secret=settings.jwt_secret.get_secret_value(),
+        jwt_other_secret=settings.jwt_other_secret.get_secret_value(),
     )
     return build(
         services,

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from runtime.settings import FileSettings
+from runtime.settings import SHORTEST_SECRET, FileSettings, OtherSecret
 
 
 class DatabaseSettings(FileSettings):
@@ -24,8 +24,10 @@ class Settings(DatabaseSettings):
     """The same database as role notifier_writer, which writes what follows from facts for every company."""
     nats_url: SecretStr
     pusher_app_id: str = Field(pattern=r"^[0-9]+$")
-    jwt_secret: SecretStr = Field(min_length=32)
+    jwt_secret: SecretStr = Field(min_length=SHORTEST_SECRET)
     """Signs access tokens: that of the leads API."""
+    jwt_other_secret: OtherSecret = SecretStr("")
+    """Accepted besides: while one secret follows another."""
     host: str = "127.0.0.1"
     port: int = Field(default=8001, ge=0, le=65535)
     cors_origins: tuple[str, ...] = ()

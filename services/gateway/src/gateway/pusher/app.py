@@ -44,6 +44,8 @@ class App:
     key: str
     """Public; browsers put it into the address."""
     secret: str = field(repr=False)
+    other_secret: str = field(default="", repr=False)
+    """What was signed with it is accepted, too, and nothing is signed with it: while one secret follows another."""
     enabled: bool = True
 
     max_connections: int | None = None
@@ -103,6 +105,11 @@ class App:
     webhooks: tuple[Webhook, ...] = ()
     batch_webhooks: bool = True
     """Whether one request may tell several events."""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What a signature may have been made with."""
+        return (self.secret, self.other_secret) if self.other_secret else (self.secret,)
 
     def notifies(self, *events: WebhookEvent) -> bool:
         """Whether some endpoint wants one of these events."""

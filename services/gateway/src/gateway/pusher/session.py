@@ -129,7 +129,8 @@ class Session:
         if not isinstance(auth, str) or not isinstance(user_data, str):
             yield from _error(Problem.MALFORMED, "Signing in needs auth and user_data")
             return
-        if not signing.equal(signing.user_auth(self.app.key, self.app.secret, self.socket_id, user_data), auth):
+        accepted = (signing.user_auth(self.app.key, secret, self.socket_id, user_data) for secret in self.app.secrets)
+        if not any(signing.equal(ours, auth) for ours in accepted):
             yield from _error(Problem.BAD_AUTH, "Signing in failed: invalid signature")
             return
         signed = users.parse(user_data)
@@ -255,15 +256,18 @@ class Session:
         return members.parse(channel_data, max_bytes=self.app.max_member_bytes)
 
     def _authorised(self, channel: Channel, data: dict[str, Any]) -> bool:
-        """Whether `auth` was signed with this app's secret for this socket and channel.
+        """Whether `auth` was signed with a secret of this app for this socket and channel.
 
         `channel_data` is part of what was signed whenever it is a non-empty string, also on private channels.
         """
         auth, channel_data = data.get("auth"), data.get("channel_data") or ""
         if not isinstance(auth, str) or not isinstance(channel_data, str):
             return False
-        expected = signing.channel_auth(self.app.key, self.app.secret, self.socket_id, channel.name, channel_data)
-        return signing.equal(expected, auth)
+        accepted = (
+            signing.channel_auth(self.app.key, secret, self.socket_id, channel.name, channel_data)
+            for secret in self.app.secrets
+        )
+        return any(signing.equal(ours, auth) for ours in accepted)
 
     def _unsubscribe(self, data: dict[str, Any]) -> Iterator[Effect]:
         name = data.get("channel")

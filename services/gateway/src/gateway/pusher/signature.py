@@ -57,7 +57,8 @@ def verify(request: SignedRequest, app: App, *, now: float, path_prefix: str = "
         signing.request_text(request.method, path, pairs)
         for path, pairs in product(_paths(request.raw_path, path_prefix), _parameters(request.query))
     }
-    if not any(signing.equal(signing.sign(app.secret, text), signature) for text in candidates):
+    accepted = (signing.sign(secret, text) for secret in app.secrets for text in candidates)
+    if not any(signing.equal(ours, signature) for ours in accepted):
         raise Unauthorised("Invalid signature")
 
 

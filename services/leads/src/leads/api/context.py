@@ -57,6 +57,8 @@ class Services:
     new_id: Callable[[], UUID]
     """Ids that sort by the time they were made."""
     jwt_secret: str
+    jwt_other_secret: str
+    """Accepted besides, or empty."""
     token_lifetime: timedelta
     pusher_key: str
     pusher_secret: str
@@ -129,7 +131,8 @@ async def _claim(
         raise unauthorized("An access token is needed.")
     services = _services_of(request)
     try:
-        claims = tokens.read(credentials.credentials, services.jwt_secret, now=services.clock())
+        secrets = services.jwt_secret, services.jwt_other_secret
+        claims = tokens.read(credentials.credentials, *secrets, now=services.clock())
         user_id, company_id = UUID(claims.user_id), UUID(claims.company_id)
     except (tokens.InvalidToken, ValueError):
         raise unauthorized("The access token is not valid.", error="invalid_token") from None

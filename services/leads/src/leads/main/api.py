@@ -58,6 +58,7 @@ def run() -> None:
         clock=utc_now,
         new_id=time_ordered_id,
         jwt_secret=settings.jwt_secret.get_secret_value(),
+        jwt_other_secret=settings.jwt_other_secret.get_secret_value(),
         token_lifetime=timedelta(seconds=settings.token_ttl),
         pusher_key=settings.pusher_app_key,
         pusher_secret=settings.pusher_app_secret.get_secret_value(),

@@ -27,6 +27,8 @@ class Services:
     inbox: Inbox
     clock: Callable[[], datetime]
     jwt_secret: str
+    jwt_other_secret: str
+    """Accepted besides, or empty."""
 
 
 async def _services(request: Request) -> Services:
@@ -44,7 +46,8 @@ async def _owner(
     if credentials is None:
         raise unauthorized("An access token is needed.")
     try:
-        claims = tokens.read(credentials.credentials, services.jwt_secret, now=services.clock())
+        secrets = services.jwt_secret, services.jwt_other_secret
+        claims = tokens.read(credentials.credentials, *secrets, now=services.clock())
         owner = Owner(UUID(claims.company_id), UUID(claims.user_id))
     except (tokens.InvalidToken, ValueError):
         raise unauthorized("The access token is not valid.", error="invalid_token") from None

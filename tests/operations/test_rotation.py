@@ -1,0 +1,199 @@
+"""A secret is replaced while everybody works: at no step does anybody refuse what another has signed."""
+
+import contextlib
+import itertools
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+from pydantic import SecretStr, ValidationError
+from websockets.asyncio.client import connect
+
+from contracts import signing, tokens
+from gateway import apps
+from gateway.pusher.refusals import Unauthorised
+from gateway.pusher.signature import SignedRequest, verify
+from leads.settings import ApiSettings
+from leadwire import credentials, secret_files
+from leadwire.credentials import Credentials
+from leadwire.topology import Endpoint
+from support.databases import Database
+from support.servers import OwnProcess
+from support.stack import Stack, User
+from support.waiting import until
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+CLAIMS = tokens.Claims(user_id="u", company_id="c", role="agent")
+OLD, NEW = "an-old-one-of-thirty-two-letters", "a-newer-one-with-thirty-two-letters"
+
+
+def steps(what: str) -> list[Credentials]:
+    """Return the credentials before, and after each step."""
+    found = [Credentials()]
+    for _ in range(3):
+        found.append(credentials.rotate(found[-1], what)[0])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("what", "signs", "accepts"),
+    [
+        ("jwt", lambda it: it.jwt_secret, lambda it: {it.jwt_secret, it.jwt_other_secret}),
+        ("app", lambda it: it.pusher_app_secret, lambda it: {it.pusher_app_secret, it.pusher_app_other_secret}),
+    ],
+)
+def test_what_one_step_signs_the_next_and_the_one_before_accept(
+    what: str, signs: Callable[[Credentials], str], accepts: Callable[[Credentials], set[str]]
+) -> None:
+    before, *_, after = every = steps(what)
+
+    for earlier, later in itertools.pairwise(every):
+        assert signs(earlier) in accepts(later)
+        assert signs(later) in accepts(earlier)
+    assert signs(before) not in accepts(after)
+    assert after.rotating == {}
+    assert replace(after, jwt_secret="", pusher_app_secret="") == replace(before, jwt_secret="", pusher_app_secret="")
+
+
+@pytest.mark.parametrize("what", ["postgres", "nats"])
+def test_passwords_are_all_new_but_the_superusers(what: str) -> None:
+    before = Credentials()
+    after, _said = credentials.rotate(before, what)
+
+    kept = {name for name, password in before.postgres.items() if after.postgres[name] == password}
+    assert kept == ({"postgres"} if what == "postgres" else set(before.postgres))
+    assert (after.nats != before.nats) == (what == "nats")
+
+
+def test_the_files_follow_each_step(tmp_path: Path) -> None:
+    def written() -> tuple[str, str, str]:
+        secret_files.write(tmp_path, postgres=Endpoint("postgres", 5432), nats=Endpoint("nats", 4222))
+        api = tmp_path / "leads-api"
+        app = json.loads((tmp_path / "gateway/apps.json").read_text())[0]
+        return (api / "LEADS_JWT_SECRET").read_text(), (api / "LEADS_JWT_OTHER_SECRET").read_text(), app["otherSecret"]
+
+    first = written()
+    assert first[1:] == ("", "")
+    assert secret_files.rotate(tmp_path, "jwt").startswith("1 of 3")
+    second = written()
+    assert (second[0], len(second[1])) == (first[0], 64)
+    secret_files.rotate(tmp_path, "jwt")
+    assert written() == (second[1], second[0], "")
+
+
+def test_a_token_of_either_secret_is_read_and_of_no_third() -> None:
+    signed = {secret: tokens.issue(CLAIMS, secret, now=NOW, lifetime=HOUR) for secret in (OLD, NEW, OLD + NEW)}
+
+    for secret in (OLD, NEW):
+        assert tokens.read(signed[secret], NEW, OLD, now=NOW).user_id == "u"
+    with pytest.raises(tokens.InvalidToken):
+        tokens.read(signed[OLD + NEW], NEW, OLD, now=NOW)
+    with pytest.raises(tokens.InvalidToken):
+        tokens.read(signed[OLD], NEW, "", now=NOW)
+
+
+@pytest.mark.parametrize(("other", "is_fine"), [("", True), (OLD, True), ("short", False)])
+def test_the_other_secret_is_none_or_a_good_one(other: str, is_fine: bool) -> None:
+    told = {
+        "database_url": "x",
+        "nats_url": "y",
+        "jwt_secret": NEW,
+        "pusher_app_key": "k",
+        "pusher_app_secret": "s",
+        "jwt_other_secret": other,
+    }
+    if is_fine:
+        assert ApiSettings.model_validate(told).jwt_other_secret == SecretStr(other)
+    else:
+        with pytest.raises(ValidationError):
+            ApiSettings.model_validate(told)
+
+
+async def test_nobody_is_refused_while_the_secrets_are_replaced(stack: Stack) -> None:
+    """Who has to know a step is restarted in turn; tokens of before go on, and so do new log-ins and subscriptions."""
+    user = stack.acme.users["agent"]
+    known = [user.token]
+    topology = stack.topology
+    # The gateway reads its apps without a restart; what it accepts besides concerns nobody else.
+    for what, restarted in (("jwt", ("notifier", "api")), ("jwt", ("notifier", "api")), ("app", ()), ("app", ("api",))):
+        topology = replace(topology, credentials=credentials.rotate(topology.credentials, what)[0])
+        if what == "app":
+            loaded = stack.log("gateway").read_text().count("apps file loaded")
+            topology.apps_file.write_text(topology.apps())
+            await until(lambda n=loaded: stack.log("gateway").read_text().count("apps file loaded") > n)
+            await log_in_and_subscribe(stack, user)  # the api signs as before
+        for name in restarted:
+            process = next(process for process in topology.services() if process.name == name)
+            stack.stop(name)
+            stack._processes[name] = OwnProcess(process, stack.log(name))
+            stack.start(name)
+            await stack.ready(name)
+            for token in known:
+                await is_accepted(stack, token)
+        known.append(await log_in_and_subscribe(stack, user))
+    assert topology.credentials.jwt_secret != stack.topology.credentials.jwt_secret
+
+
+async def is_accepted(stack: Stack, token: str) -> None:
+    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as client:
+        for url in (f"{stack.topology.leads.url}/leads", f"{stack.topology.notifier.url}/notifications"):
+            assert (await client.get(url)).status_code == 200, url
+
+
+async def log_in_and_subscribe(stack: Stack, user: User) -> str:
+    """Log in and join a private channel, as a browser does; return the token."""
+    key = stack.topology.credentials.pusher_app_key
+    url = stack.topology.gateway.url.replace("http", "ws", 1)
+    channel = f"private-company.{stack.acme.id}"
+    async with (
+        httpx.AsyncClient(base_url=stack.topology.leads.url, timeout=30) as api,
+        connect(f"{url}/app/{key}?protocol=7&client=js&version=8.6.0&flash=false") as socket,
+    ):
+        login = await api.post("/auth/login", json={"email": user.email, "password": user.password})
+        token: str = login.raise_for_status().json()["access_token"]
+        socket_id = json.loads(json.loads(await socket.recv())["data"])["socket_id"]
+        wanted = {"socket_id": socket_id, "channel_name": channel}
+        signed = await api.post("/broadcasting/auth", data=wanted, headers={"Authorization": f"Bearer {token}"})
+        data = {"channel": channel, **signed.raise_for_status().json()}
+        await socket.send(json.dumps({"event": "pusher:subscribe", "data": data}))
+        assert json.loads(await socket.recv())["event"] == "pusher_internal:subscription_succeeded"
+    return token
+
+
+def test_an_apps_file_may_name_another_secret(tmp_path: Path) -> None:
+    file = tmp_path / "apps.json"
+    file.write_text(json.dumps([{"id": "1", "key": "k", "secret": "new", "otherSecret": "old"}]))
+    (app,) = apps.load(file)
+
+    assert app.secrets == ("new", "old")
+    assert "old" not in repr(app)
+    for secret, is_accepted in (("new", True), ("old", True), ("older", False), ("", False)):
+        query = "auth_key=k&auth_timestamp=1000&auth_version=1.0"
+        pairs = [(name, value) for name, _, value in (pair.partition("=") for pair in query.split("&"))]
+        signed = signing.sign(secret, signing.request_text("GET", "/apps/1/channels", pairs))
+        request = SignedRequest("GET", "/apps/1/channels", f"{query}&auth_signature={signed}")
+        with contextlib.nullcontext() if is_accepted else pytest.raises(Unauthorised):
+            verify(request, app, now=1000)
+
+
+def test_a_second_role_takes_a_roles_place(leads_database: Database) -> None:
+    """What docs/operations/secrets.md says of PostgreSQL's passwords: a login that is the role from the beginning."""
+    with psycopg.connect(leads_database.url(), autocommit=True) as superuser:
+        superuser.execute("CREATE ROLE leads_app_2 LOGIN PASSWORD 'another' IN ROLE leads_app")
+        superuser.execute("ALTER ROLE leads_app_2 SET role = 'leads_app'")
+    try:
+        url = leads_database.url("leads_app").split("@")[1]
+        with psycopg.connect(f"postgresql://leads_app_2:another@{url}") as connection:
+            assert connection.execute("SELECT session_user, current_user").fetchone() == ("leads_app_2", "leads_app")
+            assert connection.execute("SELECT count(*) FROM leads").fetchone() == (0,)
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute("UPDATE events SET data = '{}'")
+    finally:
+        with psycopg.connect(leads_database.url(), autocommit=True) as superuser:
+            superuser.execute("DROP ROLE leads_app_2")
