@@ -372,12 +372,13 @@ async def test_what_is_printed_of_the_configuration_has_no_secret(tmp_path: Path
         nats=nowhere,
         leads=nowhere,
         relay=nowhere,
+        worker=nowhere,
         notifier=nowhere,
         gateway=nowhere,
         apps_file=tmp_path,
     )
     printed: dict[str, Any] = {}
-    for member in running.planned(topology)[:4]:
+    for member in running.planned(topology)[:5]:
         told = {name: value for name, value in member.environment.items() if name != "LEADS_JWT_SECRET"}
         if member.name == "leads api":
             told["LEADS_JWT_SECRET_FILE"] = str(secret)

@@ -66,6 +66,7 @@ def planned(topology: Topology, told: Callable[[str], dict[str, str]] = lambda _
     processes = (
         ("leads", "api", topology.api_service()),
         ("leads", "relay", topology.relay_service()),
+        ("leads", "worker", topology.worker_service()),
         ("notifier", "serve", topology.notifier_service()),
         ("gateway", "serve", topology.gateway_service()),
         ("leads", "migrate", topology.migrate_leads()),

@@ -83,6 +83,8 @@ class Stack:
         await self._start_service(self._topology.relay_service())
         async with step("Streams filled from the log"):
             await self._run(self._topology.leads_command("reseed"))
+        async with step("Log, read models and stream agree"):
+            await self._run(self._topology.leads_command("verify"))
         return 0
 
     @property

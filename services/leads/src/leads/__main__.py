@@ -50,7 +50,7 @@ def run() -> None:
 
 
 def _add_looking_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("process", choices=("api", "relay", "migrate"), help="in whose environment we are")
+    parser.add_argument("process", choices=("api", "relay", "worker", "migrate"), help="in whose environment we are")
     parser.add_argument("--json", action="store_true", dest="as_json", help="for programs")
 
 

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Final
 
-from leads.settings import ApiSettings, MigrateSettings, RelaySettings
+from leads.settings import ApiSettings, MigrateSettings, RelaySettings, WorkerSettings
 from runtime.doctor import configuration
 from runtime.settings import FileSettings
 
 SETTINGS: Final[Mapping[str, type[FileSettings]]] = {
     "api": ApiSettings,
     "relay": RelaySettings,
+    "worker": WorkerSettings,
     "migrate": MigrateSettings,
 }
 """Each process that has an environment of its own."""

@@ -2,12 +2,15 @@
 
 import asyncio
 from datetime import UTC, datetime
+from typing import Final
 
 from leads import doctor
-from leads.settings import ApiSettings, MigrateSettings, RelaySettings
+from leads.settings import ApiSettings, MigrateSettings, RelaySettings, WorkerSettings
 from runtime.doctor import configuration, secrecy, versions
 from runtime.doctor.findings import Report, exit_code, text
 from runtime.doctor.secrecy import SHORTEST_PASSWORD, fingerprint, password_of
+
+_DATABASE: Final = "the password in LEADS_DATABASE_URL"
 
 
 def run(process: str, *, as_json: bool) -> None:
@@ -18,6 +21,8 @@ def run(process: str, *, as_json: bool) -> None:
             _api(report)
         case "relay":
             _relay(report)
+        case "worker":
+            _worker(report)
         case _:
             _migrate(report)
     print(report.to_json() if as_json else text(report))  # noqa: T201 - this is its answer
@@ -49,6 +54,15 @@ def _relay(report: Report) -> None:
     asyncio.run(doctor.examine_nats(report, nats_url, doctor.RELAY))
 
 
+def _worker(report: Report) -> None:
+    settings = configuration.examine(report, WorkerSettings)
+    if settings is None:
+        return
+    database_url = settings.database_url.get_secret_value()
+    secrecy.examine(report, {_DATABASE: (password_of(database_url), SHORTEST_PASSWORD)})
+    doctor.examine_database(report, database_url, "leads_app", _now)
+
+
 def _migrate(report: Report) -> None:
     settings = configuration.examine(report, MigrateSettings)
     if settings is None:
@@ -64,7 +78,7 @@ def _migrate(report: Report) -> None:
 
 def _passwords(database_url: str, nats_url: str) -> dict[str, tuple[str, int]]:
     return {
-        "the password in LEADS_DATABASE_URL": (password_of(database_url), SHORTEST_PASSWORD),
+        _DATABASE: (password_of(database_url), SHORTEST_PASSWORD),
         "the password in LEADS_NATS_URL": (password_of(nats_url), SHORTEST_PASSWORD),
     }
 
