@@ -1,11 +1,27 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+
 import vue from '@vitejs/plugin-vue';
-import { defineConfig } from 'vite';
+import { defineConfig, type Plugin } from 'vite';
 
 // `npm run dev` borrows /config.json and the WebSocket of a running gateway; behind one port, the REST API too.
 const GATEWAY = process.env.LEADWIRE_PROXY ?? 'http://127.0.0.1:6001';
 
+/** Beside each file of text its gzip, which the gateway sends to browsers that take it. */
+const compressed: Plugin = {
+  name: 'compressed',
+  apply: 'build',
+  writeBundle({ dir }) {
+    const assets = join(dir!, 'assets');
+    for (const name of readdirSync(assets).filter((file) => /\.(js|css)$/.test(file))) {
+      writeFileSync(join(assets, `${name}.gz`), gzipSync(readFileSync(join(assets, name)), { level: 9 }));
+    }
+  },
+};
+
 export default defineConfig({
-  plugins: [vue()],
+  plugins: [vue(), compressed],
   build: {
     cssCodeSplit: false, // a dozen small files more would cost more than these few KB
     rolldownOptions: {

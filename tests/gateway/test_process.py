@@ -1,5 +1,6 @@
 """The process: its settings, its apps file, its health, the web screen."""
 
+import gzip
 import json
 import os
 import socket
@@ -151,6 +152,7 @@ async def test_without_a_screen_its_paths_do_not_exist(gateway):
 
 API = "https://api.example.org/v1"
 INBOX = "https://inbox.example.org"
+SCRIPT = "export default 1; " * 100
 
 
 class TestScreen:
@@ -161,6 +163,8 @@ class TestScreen:
         (tmp_path / "index.html").write_text("<!doctype html><title>Leadwire</title>")
         (tmp_path / "assets").mkdir()
         (tmp_path / "assets/index-4f2a.js").write_text("1")
+        (tmp_path / "assets/page-7c1d.js").write_text(SCRIPT)
+        (tmp_path / "assets/page-7c1d.js.gz").write_bytes(gzip.compress(SCRIPT.encode()))
         (tmp_path / "favicon.svg").write_text("<svg/>")
         self.gateway = new_gateway(nats, web_dir=str(tmp_path), web_api_url=API, web_notifier_url=INBOX)
         async with httpx.AsyncClient(base_url=self.gateway.url) as http:
@@ -184,6 +188,15 @@ class TestScreen:
         assert (await http.get("/favicon.svg")).headers["content-type"] == "image/svg+xml"
         unchanged = await http.get("/assets/index-4f2a.js", headers={"If-None-Match": script.headers["etag"]})
         assert unchanged.status_code == 304
+
+        packed = await http.get("/assets/page-7c1d.js", headers={"Accept-Encoding": "gzip, br"})
+        plain = await http.get("/assets/page-7c1d.js", headers={"Accept-Encoding": "identity"})
+        assert packed.text == plain.text == SCRIPT
+        assert packed.headers["content-encoding"] == "gzip"
+        assert int(packed.headers["content-length"]) < len(SCRIPT)
+        assert packed.headers["content-type"].startswith("text/javascript")
+        assert "content-encoding" not in plain.headers
+        assert plain.headers["vary"] == packed.headers["vary"] == "Accept-Encoding"
 
         for path in ("/missing.js", "/assets/missing-1.js", "/apps/4242/nothing"):
             assert (await http.get(path, headers=page)).status_code == 404, path

@@ -2,6 +2,7 @@
 
 import { inject, type InjectionKey } from 'vue';
 
+import type { Config } from './config';
 import type { LiveEcho } from './echo';
 import type { Api } from './lib/api';
 import type { Http } from './lib/http';
@@ -10,6 +11,7 @@ import type { Session } from './session';
 import type { Toasts } from './composables/useToasts';
 
 export interface Context {
+  config: Config;
   api: Api;
   /** The notifier: the inbox. */
   inbox: Http;

@@ -30,6 +30,7 @@ function build(config: Config) {
       onExchange: trace.asked,
     });
   const context = {
+    config,
     api: createApi(service(config.apiUrl)),
     inbox: service(config.notifierUrl),
     session,

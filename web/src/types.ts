@@ -3,9 +3,10 @@
 import type { LeadPush, StatsPush } from './api/heard';
 import type { LeadsApiUsersPerson, LeadSummary } from './api/leads';
 
-export type { ImportPush, JobPush, MessagePush, NotificationPush, ReadPush } from './api/heard';
+export type { ImportPush, JobProgressPush, JobPush, MessagePush, NotificationPush, ReadPush } from './api/heard';
 export type {
   Account as User,
+  BulkBody,
   CompanyShown,
   FieldShown as CustomField,
   LeadPatchBody,
@@ -15,6 +16,7 @@ export type {
   NewViewBody,
   ProblemDetails,
   SavedView,
+  ShownJob as Job,
   SourceShown as Source,
   Stage,
   Stats,

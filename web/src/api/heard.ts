@@ -91,6 +91,10 @@ export type components = {
         ImportFinished: {
             imported: components["schemas"]["ImportSummary"];
         };
+        /** @description An import is under way; at most about once a second. */
+        ImportProgressed: {
+            imported: components["schemas"]["ImportSummary"];
+        };
         /** @description The data of `import.progress` on `private-company.<id>`. */
         ImportPush: {
             /** @default null */
@@ -98,7 +102,7 @@ export type components = {
             event_id: string;
             position: number;
             /** @enum {string} */
-            state: "started" | "finished" | "reverted";
+            state: "started" | "running" | "finished" | "reverted";
         } & components["schemas"]["ImportSummary"];
         /** @description Somebody took an import back: its leads are deleted. */
         ImportReverted: {
@@ -115,6 +119,11 @@ export type components = {
             /** @default 0 */
             created: number;
             /**
+             * @description Rows seen to so far.
+             * @default 0
+             */
+            done: number;
+            /**
              * @description Rows left out because there is such a lead already.
              * @default 0
              */
@@ -127,7 +136,17 @@ export type components = {
             id: string;
             /** @description What its author called it: the file's name. */
             name: string;
+            /**
+             * @description How it ended; none while it runs.
+             * @default null
+             */
+            outcome: ("done" | "cancelled" | "failed") | null;
             rows: number;
+            /**
+             * @description Rows that changed a lead that is there already.
+             * @default 0
+             */
+            updated: number;
             version: number;
         };
         /** @description What every push on `private-user.<id>` says of the inbox after it; the highest `revision` counts. */
@@ -136,6 +155,23 @@ export type components = {
             revision: number;
             unread: number;
         };
+        /** @description A change of many leads came to its end. */
+        JobFinished: {
+            job: components["schemas"]["JobSummary"];
+        };
+        /** @description A change of many leads is under way; at most about once a second. */
+        JobProgressed: {
+            job: components["schemas"]["JobSummary"];
+        };
+        /** @description The data of `job.progress` on `private-company.<id>`. */
+        JobProgressPush: {
+            /** @default null */
+            actor: string | null;
+            event_id: string;
+            position: number;
+            /** @enum {string} */
+            state: "started" | "running" | "finished";
+        } & components["schemas"]["JobSummary"];
         /** @description The data of `leads.changed` on `private-company.<id>`: a bulk job changes leads, fetch them again. */
         JobPush: {
             /** @description The facts of the job so far. */
@@ -143,6 +179,45 @@ export type components = {
             job_id: string;
             /** @description The feed position of its last fact so far. */
             position: number;
+        };
+        /** @description Somebody changes many leads at once. */
+        JobStarted: {
+            job: components["schemas"]["JobSummary"];
+        };
+        /** @description A change of many leads, as it is after a fact. */
+        JobSummary: {
+            /** @description What it does to its leads: `edit`, `assign`, `status`, `tag`, `delete`, `undo`. */
+            action: string;
+            /** @description A user's id. */
+            author: string;
+            /** @default 0 */
+            changed: number;
+            /**
+             * @description Leads seen to so far.
+             * @default 0
+             */
+            done: number;
+            id: string;
+            /** @enum {string} */
+            kind: "bulk" | "undo";
+            /**
+             * @description How it ended; none while it runs.
+             * @default null
+             */
+            outcome: ("done" | "cancelled" | "failed") | null;
+            /**
+             * @description Leads that the rules left as they were.
+             * @default 0
+             */
+            refused: number;
+            /** @description Leads. */
+            total: number;
+            /**
+             * @description The job or import that it takes back.
+             * @default null
+             */
+            undoes: string | null;
+            version: number;
         };
         /** @description A lead got another assignee, or none. */
         LeadAssigned: {
@@ -550,12 +625,18 @@ export type Duplicate = components['schemas']['Duplicate'];
 export type Envelope = components['schemas']['Envelope'];
 export type FunnelStage = components['schemas']['FunnelStage'];
 export type ImportFinished = components['schemas']['ImportFinished'];
+export type ImportProgressed = components['schemas']['ImportProgressed'];
 export type ImportPush = components['schemas']['ImportPush'];
 export type ImportReverted = components['schemas']['ImportReverted'];
 export type ImportStarted = components['schemas']['ImportStarted'];
 export type ImportSummary = components['schemas']['ImportSummary'];
 export type InboxState = components['schemas']['InboxState'];
+export type JobFinished = components['schemas']['JobFinished'];
+export type JobProgressed = components['schemas']['JobProgressed'];
+export type JobProgressPush = components['schemas']['JobProgressPush'];
 export type JobPush = components['schemas']['JobPush'];
+export type JobStarted = components['schemas']['JobStarted'];
+export type JobSummary = components['schemas']['JobSummary'];
 export type LeadAssigned = components['schemas']['LeadAssigned'];
 export type LeadConverted = components['schemas']['LeadConverted'];
 export type LeadCreated = components['schemas']['LeadCreated'];

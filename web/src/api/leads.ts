@@ -21,9 +21,33 @@ export type components = {
             id: string;
             name: string | null;
         };
+        /** @description Another assignee. */
+        AssignChange: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            action: "assign";
+            assigned_to: string | "round_robin" | null;
+        };
         /** @description Who is to have a lead. */
         Assignment: {
             assigned_to: string | "round_robin" | null;
+        };
+        /** @description Which leads, and what to do with them. */
+        BulkBody: {
+            change: components["schemas"]["EditChange"] | components["schemas"]["AssignChange"] | components["schemas"]["leads__api__jobs__StatusChange"] | components["schemas"]["leads__api__jobs__TagChange"] | components["schemas"]["DeleteChange"];
+            leads: components["schemas"]["ByIds"] | components["schemas"]["ByFilter"];
+        };
+        /** @description All leads that a list would show when the job begins. */
+        ByFilter: {
+            filter: {
+                [key: string]: string | string[];
+            };
+        };
+        /** @description Leads by their ids. */
+        ByIds: {
+            ids: string[];
         };
         /** @description What a fact came from. */
         Cause: {
@@ -69,6 +93,21 @@ export type components = {
             email: string;
             password: string;
         };
+        /** @description What holds where a row has nothing. */
+        Defaults: {
+            assigned_to?: string | null;
+            source?: string | null;
+            status?: string | null;
+            tags?: string[];
+        };
+        /** @description The leads are to go. */
+        DeleteChange: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            action: "delete";
+        };
         /** @description A lead that is gone, as it was last. */
         DeletedLead: {
             /** Format: date-time */
@@ -87,6 +126,15 @@ export type components = {
         DiffAnswer: {
             data: components["schemas"]["LeadDiff"];
             meta: components["schemas"]["Meta"];
+        };
+        /** @description Other values for what is known of the leads. */
+        EditChange: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            action: "edit";
+            fields: components["schemas"]["Fields"];
         };
         /** @description One fact of the company's feed, with the lead as it was after it; no lead when it is about something else. */
         FeedEntry: {
@@ -133,6 +181,18 @@ export type components = {
             /** @default false */
             required: boolean;
         };
+        /** @description New values of the fields that are to change; null clears one. */
+        Fields: {
+            currency?: string | null;
+            custom?: {
+                [key: string]: boolean | number | string | string[] | null;
+            };
+            organisation?: string | null;
+            score?: number | null;
+            source?: string | null;
+            title?: string | null;
+            value?: number | string | null;
+        };
         /** @description A field that the company's leads have besides those of every lead. */
         FieldShown: {
             active: boolean;
@@ -177,6 +237,28 @@ export type components = {
         /** @description Facts, oldest first. */
         HistoryPage: {
             data: components["schemas"]["HistoryEntry"][];
+            links: components["schemas"]["Links"];
+            meta: components["schemas"]["Meta"];
+        };
+        /** @description One import. */
+        ImportAnswer: {
+            data: components["schemas"]["ShownImport"];
+            meta: components["schemas"]["Meta"];
+        };
+        /** @description Imports, the newest first. */
+        ImportPage: {
+            data: components["schemas"]["ShownImport"][];
+            links: components["schemas"]["Links"];
+            meta: components["schemas"]["Meta"];
+        };
+        /** @description One job. */
+        JobAnswer: {
+            data: components["schemas"]["ShownJob"];
+            meta: components["schemas"]["Meta"];
+        };
+        /** @description Jobs, the newest first. */
+        JobPage: {
+            data: components["schemas"]["ShownJob"][];
             links: components["schemas"]["Links"];
             meta: components["schemas"]["Meta"];
         };
@@ -226,11 +308,41 @@ export type components = {
             title?: string | null;
             value?: number | string | null;
         };
+        /** @description Another stage. */
+        leads__api__jobs__StatusChange: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            action: "status";
+            lost_reason?: string | null;
+            status: string;
+        };
+        /** @description Tags to add and to take away. */
+        leads__api__jobs__TagChange: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            action: "tag";
+            add?: string[];
+            remove?: string[];
+        };
         /** @description A user as colleagues see them. */
         leads__api__read_answers__Person: {
             id: string;
             name: string;
             role: string;
+        };
+        /** @description The stage that a lead is to be in. */
+        leads__api__stages__StatusChange: {
+            lost_reason?: string | null;
+            status: string;
+        };
+        /** @description Tags that a lead is to get or to lose. */
+        leads__api__tagging__TagChange: {
+            add?: string[];
+            remove?: string[];
         };
         /** @description A user of the company. */
         leads__api__users__Person: {
@@ -327,6 +439,22 @@ export type components = {
              */
             token_type: "Bearer";
             user: components["schemas"]["Account"];
+        };
+        /** @description What a column may be. */
+        MappableField: {
+            field: string;
+            label: string;
+            required: boolean;
+        };
+        /** @description What the columns are, and what becomes of rows that are there already. */
+        MappingBody: {
+            defaults?: components["schemas"]["Defaults"];
+            /**
+             * @default skip
+             * @enum {string}
+             */
+            duplicates: "skip" | "update" | "create";
+            mapping: (string | null)[];
         };
         /** @description The lead to take in, and which values to keep. */
         Merge: {
@@ -473,6 +601,15 @@ export type components = {
         PipelineBody: {
             stages: components["schemas"]["StageBody"][];
         };
+        /** @description A row, and what it would become. */
+        PreviewRow: {
+            cells: string[];
+            errors: components["schemas"]["RowProblem"][];
+            lead: {
+                [key: string]: unknown;
+            } | null;
+            row: number;
+        };
         /** @description The body of every error. */
         ProblemDetails: {
             code: string;
@@ -482,6 +619,12 @@ export type components = {
             status: number;
             title: string;
             type: string;
+        };
+        /** @description What was refused, in the order of the job. */
+        RefusalPage: {
+            data: components["schemas"]["ShownRefusal"][];
+            links: components["schemas"]["Links"];
+            meta: components["schemas"]["Meta"];
         };
         /** @description How to take a deletion back. */
         Restoration: {
@@ -500,6 +643,13 @@ export type components = {
             links: components["schemas"]["Links"];
             meta: components["schemas"]["Meta"];
         };
+        /** @description What is wrong with a row. */
+        RowProblem: {
+            code: string;
+            column: number | null;
+            field: string | null;
+            message: string;
+        };
         /** @description A list of leads under a name. */
         SavedView: {
             /** Format: date-time */
@@ -514,6 +664,74 @@ export type components = {
             shared: boolean;
             /** Format: date-time */
             updated_at: string;
+        };
+        /** @description A file of leads, and how far it is. */
+        ShownImport: {
+            author: string;
+            bytes: number;
+            columns: string[];
+            created: number;
+            /** Format: date-time */
+            created_at: string;
+            defaults: {
+                [key: string]: unknown;
+            };
+            delimiter: string;
+            done: number;
+            duplicated: number;
+            /** @enum {string} */
+            duplicates: "skip" | "update" | "create";
+            encoding: string;
+            error: string | null;
+            failed: number;
+            /** @default [] */
+            fields: components["schemas"]["MappableField"][];
+            finished_at: string | null;
+            header: boolean;
+            id: string;
+            mapping: (string | null)[];
+            name: string;
+            /** @default [] */
+            preview: components["schemas"]["PreviewRow"][];
+            reverted_by: string | null;
+            rows: number;
+            started_at: string | null;
+            /** @enum {string} */
+            state: "uploaded" | "queued" | "running" | "done" | "cancelled" | "failed" | "reverting" | "reverted";
+            updated: number;
+        };
+        /** @description A change of many leads, or an import, and how far it is. */
+        ShownJob: {
+            action: string;
+            author: string;
+            changed: number;
+            /** Format: date-time */
+            created_at: string;
+            done: number;
+            error: string | null;
+            finished_at: string | null;
+            id: string;
+            /** @enum {string} */
+            kind: "bulk" | "undo" | "import";
+            refused: {
+                [key: string]: number;
+            };
+            started_at: string | null;
+            /** @enum {string} */
+            state: "queued" | "running" | "done" | "cancelled" | "failed";
+            total: number | null;
+            unchanged: number;
+            undoes: string | null;
+            undone_by: string | null;
+        };
+        /** @description What was refused of a job. */
+        ShownRefusal: {
+            code: string;
+            errors: {
+                [key: string]: unknown;
+            }[];
+            item: number;
+            lead_id: string | null;
         };
         /** @description One source. */
         SourceAnswer: {
@@ -600,16 +818,6 @@ export type components = {
             data: components["schemas"]["Stats"];
             meta: components["schemas"]["Meta"];
         };
-        /** @description The stage that a lead is to be in. */
-        StatusChange: {
-            lost_reason?: string | null;
-            status: string;
-        };
-        /** @description Tags that a lead is to get or to lose. */
-        TagChange: {
-            add?: string[];
-            remove?: string[];
-        };
         /** @description New values of the fields that are to change. */
         UserPatchBody: {
             email?: string;
@@ -648,7 +856,11 @@ export type components = {
 export type Account = components['schemas']['Account'];
 export type AccountAnswer = components['schemas']['AccountAnswer'];
 export type Actor = components['schemas']['Actor'];
+export type AssignChange = components['schemas']['AssignChange'];
 export type Assignment = components['schemas']['Assignment'];
+export type BulkBody = components['schemas']['BulkBody'];
+export type ByFilter = components['schemas']['ByFilter'];
+export type ByIds = components['schemas']['ByIds'];
 export type Cause = components['schemas']['Cause'];
 export type Change = components['schemas']['Change'];
 export type ChannelAuth = components['schemas']['ChannelAuth'];
@@ -657,31 +869,45 @@ export type CompanyPatchBody = components['schemas']['CompanyPatchBody'];
 export type CompanyShown = components['schemas']['CompanyShown'];
 export type ConversionBody = components['schemas']['ConversionBody'];
 export type Credentials = components['schemas']['Credentials'];
+export type Defaults = components['schemas']['Defaults'];
+export type DeleteChange = components['schemas']['DeleteChange'];
 export type DeletedLead = components['schemas']['DeletedLead'];
 export type DeletedLeadPage = components['schemas']['DeletedLeadPage'];
 export type DiffAnswer = components['schemas']['DiffAnswer'];
+export type EditChange = components['schemas']['EditChange'];
 export type FeedEntry = components['schemas']['FeedEntry'];
 export type FeedPage = components['schemas']['FeedPage'];
 export type FieldAnswer = components['schemas']['FieldAnswer'];
 export type FieldError = components['schemas']['FieldError'];
 export type FieldPatchBody = components['schemas']['FieldPatchBody'];
+export type Fields = components['schemas']['Fields'];
 export type FieldShown = components['schemas']['FieldShown'];
 export type FieldsPage = components['schemas']['FieldsPage'];
 export type FunnelStage = components['schemas']['FunnelStage'];
 export type HistoryEntry = components['schemas']['HistoryEntry'];
 export type HistoryPage = components['schemas']['HistoryPage'];
+export type ImportAnswer = components['schemas']['ImportAnswer'];
+export type ImportPage = components['schemas']['ImportPage'];
+export type JobAnswer = components['schemas']['JobAnswer'];
+export type JobPage = components['schemas']['JobPage'];
 export type LeadAnswer = components['schemas']['LeadAnswer'];
 export type LeadDiff = components['schemas']['LeadDiff'];
 export type LeadMoment = components['schemas']['LeadMoment'];
 export type LeadPage = components['schemas']['LeadPage'];
 export type LeadPatchBody = components['schemas']['LeadPatchBody'];
+export type LeadsApiJobsStatusChange = components['schemas']['leads__api__jobs__StatusChange'];
+export type LeadsApiJobsTagChange = components['schemas']['leads__api__jobs__TagChange'];
 export type LeadsApiReadAnswersPerson = components['schemas']['leads__api__read_answers__Person'];
+export type LeadsApiStagesStatusChange = components['schemas']['leads__api__stages__StatusChange'];
+export type LeadsApiTaggingTagChange = components['schemas']['leads__api__tagging__TagChange'];
 export type LeadsApiUsersPerson = components['schemas']['leads__api__users__Person'];
 export type LeadSummary = components['schemas']['LeadSummary'];
 export type Links = components['schemas']['Links'];
 export type ListedLead = components['schemas']['ListedLead'];
 export type ListedLeadAnswer = components['schemas']['ListedLeadAnswer'];
 export type Login = components['schemas']['Login'];
+export type MappableField = components['schemas']['MappableField'];
+export type MappingBody = components['schemas']['MappingBody'];
 export type Merge = components['schemas']['Merge'];
 export type MergeAnswer = components['schemas']['MergeAnswer'];
 export type Message = components['schemas']['Message'];
@@ -701,11 +927,17 @@ export type PersonAnswer = components['schemas']['PersonAnswer'];
 export type Pipeline = components['schemas']['Pipeline'];
 export type PipelineAnswer = components['schemas']['PipelineAnswer'];
 export type PipelineBody = components['schemas']['PipelineBody'];
+export type PreviewRow = components['schemas']['PreviewRow'];
 export type ProblemDetails = components['schemas']['ProblemDetails'];
+export type RefusalPage = components['schemas']['RefusalPage'];
 export type Restoration = components['schemas']['Restoration'];
 export type RoleDescription = components['schemas']['RoleDescription'];
 export type RolesPage = components['schemas']['RolesPage'];
+export type RowProblem = components['schemas']['RowProblem'];
 export type SavedView = components['schemas']['SavedView'];
+export type ShownImport = components['schemas']['ShownImport'];
+export type ShownJob = components['schemas']['ShownJob'];
+export type ShownRefusal = components['schemas']['ShownRefusal'];
 export type SourceAnswer = components['schemas']['SourceAnswer'];
 export type SourceDetails = components['schemas']['SourceDetails'];
 export type SourcePatchBody = components['schemas']['SourcePatchBody'];
@@ -715,8 +947,6 @@ export type Stage = components['schemas']['Stage'];
 export type StageBody = components['schemas']['StageBody'];
 export type Stats = components['schemas']['Stats'];
 export type StatsAnswer = components['schemas']['StatsAnswer'];
-export type StatusChange = components['schemas']['StatusChange'];
-export type TagChange = components['schemas']['TagChange'];
 export type UserPatchBody = components['schemas']['UserPatchBody'];
 export type ViewAnswer = components['schemas']['ViewAnswer'];
 export type ViewPatchBody = components['schemas']['ViewPatchBody'];

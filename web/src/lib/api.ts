@@ -3,6 +3,8 @@
 import type {
   CompanyAnswer,
   FieldsPage,
+  JobAnswer,
+  JobPage,
   LeadAnswer,
   LeadPage as LeadsAnswer,
   ListedLeadAnswer,
@@ -13,7 +15,7 @@ import type {
   ViewAnswer,
   ViewsPage,
 } from '../api/leads';
-import type { Lead, LeadPatchBody, Login, NewLeadBody, NewViewBody, PositionedStats } from '../types';
+import type { BulkBody, Lead, LeadPatchBody, Login, NewLeadBody, NewViewBody, PositionedStats } from '../types';
 import type { Asked, Http, Query } from './http';
 import type { LeadPage } from './leadList';
 
@@ -76,6 +78,16 @@ export function createApi(request: Http) {
       const answer = await request<LeadAnswer>(`/leads/${id}`, { method: 'PATCH', body: input, key, version });
       return outcome(answer, answer.data.version - version);
     },
+
+    bulk: (body: BulkBody, key: string) => request<JobAnswer>('/leads/bulk', { body, key }).then(({ data }) => data),
+    job: (id: string, signal?: AbortSignal) => request<JobAnswer>(`/jobs/${id}`, asking(signal)).then(({ data }) => data),
+    openJobs: (signal?: AbortSignal) =>
+      request<JobPage>('/jobs', { query: { state: 'open' }, ...asking(signal) }).then(({ data }) => data),
+    cancelJob: (id: string) => request<JobAnswer>(`/jobs/${id}/cancel`, { method: 'POST' }).then(({ data }) => data),
+    undoJob: (id: string) => request<JobAnswer>(`/jobs/${id}/undo`, { method: 'POST' }).then(({ data }) => data),
+
+    /** The list as CSV, all of it. */
+    exported: (query: Query) => request<string>('/leads/export', { query: { ...query, bom: 'true' }, text: true }),
 
     remove: async (id: string, key: string) => outcome(await request(`/leads/${id}`, { method: 'DELETE', key }), 1),
     restore: async (id: string, key: string) => outcome(await request(`/leads/${id}/restore`, { method: 'POST', key }), 1),

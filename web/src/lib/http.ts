@@ -36,6 +36,8 @@ export interface Asked {
   key?: string;
   /** Only if the thing is still at this version. */
   version?: number;
+  /** The answer is no JSON: return it as it is. */
+  text?: boolean;
 }
 
 export type Query = Readonly<Record<string, string | number | readonly string[] | undefined>>;
@@ -55,13 +57,13 @@ export function createHttp(options: HttpOptions) {
     if (!response.ok) {
       throw problemOf(response.status, response.headers.get('content-type'), text);
     }
-    return JSON.parse(text) as T;
+    return (asked.text ? text : JSON.parse(text)) as T;
   };
 
   function headers(token: string | null, method: string, asked: Asked): Headers {
     const socketId = method === 'GET' ? undefined : options.socketId();
     return new Headers({
-      Accept: 'application/json',
+      Accept: asked.text ? '*/*' : 'application/json',
       ...(token !== null && { Authorization: `Bearer ${token}` }),
       ...(asked.body !== undefined && { 'Content-Type': 'application/json' }),
       ...(asked.key !== undefined && { 'Idempotency-Key': asked.key }),

@@ -8,6 +8,7 @@ import type { LiveEcho } from '../echo';
 import type { PositionedStats, Role, User } from '../types';
 import type { Commands } from './useCommands';
 import type { Company } from './useCompany';
+import type { Jobs } from './useJobs';
 
 const ROLES: readonly Role[] = ['viewer', 'agent', 'manager', 'admin'];
 
@@ -17,6 +18,7 @@ export interface Workspace {
   connection: Connection;
   company: Company;
   commands: Commands;
+  jobs: Jobs;
   stats: Readonly<ShallowRef<PositionedStats | null>>;
   notifications: Notifications;
   /** Whether the debug drawer is open. */

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, MutableMapping
+from mimetypes import guess_type
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -46,16 +47,28 @@ class _Screen(StaticFiles):
     async def get_response(self, path: str, scope: MutableMapping[str, Any]) -> Response:
         headers = Headers(scope=scope)
         try:
-            response = await super().get_response(path, scope)
+            response = await self._file(path, scope, headers)
         except HTTPException as error:
             if error.status_code != 404 or not _navigation(path, headers):  # noqa: PLR2004 - the status itself
                 raise
             response = await super().get_response("index.html", scope)
-        hashed = PurePosixPath(path).parts[:1] == (HASHED,)
-        response.headers["Cache-Control"] = FOR_EVER if hashed else ASK_FIRST
+        response.headers["Cache-Control"] = FOR_EVER if _is_hashed(path) else ASK_FIRST
         response.headers["Content-Security-Policy"] = self._policy(headers.get("host", ""))
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "same-origin"
+        return response
+
+    async def _file(self, path: str, scope: MutableMapping[str, Any], headers: Headers) -> Response:
+        """Return a file; where the build put its gzip beside it, that one to those who take it."""
+        packed, _ = self.lookup_path(f"{path}.gz") if _is_hashed(path) else ("", None)
+        if not packed:
+            return await super().get_response(path, scope)
+        accepts = "gzip" in headers.get("accept-encoding", "")
+        response = await super().get_response(f"{path}.gz" if accepts else path, scope)
+        response.headers["Vary"] = "Accept-Encoding"
+        if accepts:
+            response.headers["Content-Encoding"] = "gzip"
+            response.headers["Content-Type"] = f"{guess_type(path)[0]}; charset=utf-8"
         return response
 
     def _policy(self, host: str) -> str:
@@ -67,6 +80,10 @@ class _Screen(StaticFiles):
             "img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
             "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
         )
+
+
+def _is_hashed(path: str) -> bool:
+    return PurePosixPath(path).parts[:1] == (HASHED,)
 
 
 def _navigation(path: str, headers: Headers) -> bool:
