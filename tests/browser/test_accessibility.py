@@ -16,7 +16,8 @@ _AXE = paths.WEB / "node_modules" / "axe-core" / "axe.min.js"
 _RUN = """async () => {
   document.getAnimations().forEach((one) => one.cancel());
   const { violations } = await axe.run({ resultTypes: ['violations'] });
-  return violations.map(({ id, nodes }) => [id, nodes.slice(0, 3).map(({ html, failureSummary }) => [html, failureSummary])]);
+  const shown = ({ html, failureSummary }) => [html, failureSummary];
+  return violations.map(({ id, nodes }) => [id, nodes.length, ...nodes.slice(0, 2).map(shown)]);
 }"""
 
 
