@@ -49,7 +49,7 @@ export function createTrace(now: () => number = Date.now) {
 
   /** A burst is followed by the offset of its last event. */
   function locate({ channel, offset }: { channel: string; offset: number }): void {
-    const last = events.findLast((one) => one.channel === channel && one.event !== 'leadwire:position');
+    const last = events.findLast((one) => one.channel === channel && !/^(leadwire|pusher)/.test(one.event));
     if (last && last.offset === null) {
       last.offset = offset;
     }
