@@ -2,10 +2,11 @@
 
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from uuid import UUID, uuid4
 
 import httpx
@@ -156,7 +157,7 @@ class Processes:
         self._directory = directory
         self._running: dict[str, OwnProcess] = {}
 
-    async def start(self, command: str, *, role: str, user: str) -> str:
+    async def start(self, command: str, *, role: str, user: str, more: Mapping[str, str] = MappingProxyType({})) -> str:
         """Start one on a port of its own, and return its address once it is ready."""
         number = len(self._running)
         reservation = reserve()
@@ -170,6 +171,7 @@ class Processes:
             "LEADS_JWT_SECRET": SECRET,
             "LEADS_PUSHER_APP_KEY": "app-key",
             "LEADS_PUSHER_APP_SECRET": "app-secret",
+            **more,
         }
         process = Process(name=command, command=(sys.executable, "-m", "leads", command), environment=environment)
         self._running[url] = OwnProcess(process, self._directory / f"{command}-{number}.log")

@@ -8,7 +8,7 @@ import Pusher from "pusher-js";
 const [library, configuration] = process.argv.slice(2);
 const { gateway, api, key, token, company } = JSON.parse(configuration);
 const say = (event, detail = {}) => console.log(JSON.stringify({ event, ...detail }));
-const EVENTS = ["lead.created", "lead.updated", "lead.deleted"];
+const EVENTS = ["lead.created", "lead.updated", "lead.deleted", "leads.changed", "import.progress", "job.progress"];
 
 const options = {
   cluster: "mt1",
