@@ -16,8 +16,13 @@ from contracts.events import (
     Duplicate,
     Fact,
     ImportFinished,
+    ImportProgressed,
     ImportReverted,
     ImportStarted,
+    JobFinished,
+    JobProgressed,
+    JobStarted,
+    JobSummary,
     LeadAssigned,
     LeadConverted,
     LeadCreated,
@@ -63,6 +68,16 @@ def told(fact: Fact, **attributes: Any) -> dict[str, str]:
     return dict(by_user)
 
 
+def job() -> JobSummary:
+    return JobSummary(id="j1", kind="bulk", action="tag", author=ANA, total=9, done=4, version=2)
+
+
+def test_a_job_s_progress_says_how_far_it_is() -> None:
+    ((_, _, data),) = heard(JobProgressed(job=job()))
+
+    assert (data["state"], data["done"], data["total"], data["outcome"]) == ("running", 4, 9, None)
+
+
 def test_every_fact_has_a_rule() -> None:
     assert RULES.keys() == NAMES.keys()
 
@@ -96,7 +111,11 @@ def test_every_kind_of_notification_has_a_rule() -> None:
         (LeadRestored(lead=summary()), [(COMPANY, "lead.created")]),
         (ImportStarted(imported=imported()), [(COMPANY, "import.progress")]),
         (ImportFinished(imported=imported()), [(COMPANY, "import.progress")]),
+        (ImportProgressed(imported=imported()), [(COMPANY, "import.progress")]),
         (ImportReverted(imported=imported()), [(COMPANY, "import.progress")]),
+        (JobStarted(job=job()), [(COMPANY, "job.progress")]),
+        (JobProgressed(job=job()), [(COMPANY, "job.progress")]),
+        (JobFinished(job=job()), [(COMPANY, "job.progress")]),
         (PipelineChanged(pipeline=Pipeline(stages=(Stage(key="new", name="New"),), version=1)), []),
     ],
 )
@@ -254,6 +273,8 @@ def test_the_author_does_not_hear_itself_and_the_request_is_traced() -> None:
         ),
         (ImportFinished(imported=imported()), {ANA: "import_finished"}),
         (ImportStarted(imported=imported()), {}),
+        (ImportProgressed(imported=imported()), {}),
+        (JobFinished(job=job()), {}),
         (LeadUpdated(lead=summary(assigned_to=BEN), changes=NAME), {}),
         (LeadDeleted(lead=summary(assigned_to=BEN)), {}),
         (UserDeactivated(user=user(BEN)), {}),
