@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -279,3 +280,27 @@ async def test_what_is_exported_can_be_imported_and_calculates_nothing(
     assert done["created"] == len(evil)
     assert await names(theirs) == sorted(evil)
     assert (await manager.get("/leads/export?nonsense=1")).status_code == 422
+
+
+async def test_a_file_that_is_too_large_is_refused_and_leaves_nothing(
+    manager: httpx.AsyncClient, superuser: psycopg.Connection
+) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"name\n"
+        while True:
+            yield b"Ada\n" * 16_000
+
+    answer = await manager.post("/imports?name=x.csv", content=endless())
+
+    assert (answer.status_code, answer.json()["code"]) == (413, "file_too_large")
+    assert superuser.execute("SELECT count(*) FROM jobs").fetchone() == (0,)
+    assert superuser.execute("SELECT count(*) FROM job_batches").fetchone() == (0,)
+
+
+async def test_so_many_files_wait_to_be_started(manager: httpx.AsyncClient) -> None:
+    for _ in range(10):
+        await uploaded(manager, "name\nAda\n")
+
+    answer = await manager.post("/imports?name=x.csv", content="name\nAda\n")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "too_many_jobs")

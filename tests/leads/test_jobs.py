@@ -1,5 +1,6 @@
 """Changes of many leads: by the rules of single ones, counted, stopped, taken back."""
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -9,6 +10,8 @@ import pytest
 from leads.domain import jobs as rules
 from leads.steps import LostJob
 from leads.store.database import Database
+from leads.worker import Worker
+from support.waiting import until
 
 from .conftest import Clock, Company, Connect
 from .working import Hand
@@ -293,3 +296,65 @@ async def test_jobs_are_listed_page_by_page_the_newest_first(api: httpx.AsyncCli
     assert [job["id"] for job in first["data"] + second["data"]] == made[::-1]
     assert second["links"]["next"] is None
     assert [job["id"] for job in opened["data"]] == made[:2:-1]
+
+
+async def test_a_job_that_raises_stops_no_other_and_is_given_up(
+    api: httpx.AsyncClient,
+    connect: Connect,
+    globex: Company,
+    hand: Hand,
+    database: Database,
+    superuser: psycopg.Connection,
+) -> None:
+    poison = await ordered(api, {"action": "delete"}, {"ids": await entered(api, 2)})
+    superuser.execute(
+        "UPDATE jobs SET task = jsonb_set(task, '{change,action}', '\"explode\"') WHERE id = %s", [poison]
+    )
+    theirs = connect("agent", globex)
+    healthy = await ordered(theirs, {"action": "delete"}, {"ids": await entered(theirs, 2)})
+    worker = Worker(database, hand.steps, worker=hand.name, lease=60.0)
+    working = asyncio.create_task(worker.run())
+
+    def state(job_id: str) -> tuple[str, int, bool]:
+        row = superuser.execute(
+            "SELECT state, attempts, coalesce(lease_until > now(), false) FROM jobs WHERE id = %s", [job_id]
+        ).fetchone()
+        assert row is not None
+        return row
+
+    await until(lambda: state(healthy)[0] == "done", why="the other job is done")
+    await until(lambda: state(poison) == ("queued", 1, True), why="the job rests until it is tried again")
+    superuser.execute(
+        "UPDATE jobs SET task = jsonb_set(task, '{change,action}', '\"delete\"'), lease_until = NULL, attempts = %s"
+        " WHERE id = %s",
+        [rules.MOST_ATTEMPTS, poison],
+    )
+    await until(lambda: state(poison)[0] == "failed", why="it is given up")
+    worker.stop()
+    await working
+
+    assert (await read(api, poison))["error"] == "gave_up"
+    assert worker.still_for < 30
+
+
+async def test_what_nobody_needs_any_more_is_forgotten(
+    api: httpx.AsyncClient, connect: Connect, hand: Hand, database: Database, superuser: psycopg.Connection
+) -> None:
+    old = await ordered(api, {"action": "tag", "add": ["a"]}, {"ids": await entered(api, 2)})
+    older = await ordered(api, {"action": "tag", "add": ["b"]}, {"ids": await entered(api, 2)})
+    await hand.work()
+    draft = (await connect("manager").post("/imports?name=x", content="name\nAda\n")).json()["data"]["id"]
+    superuser.execute("UPDATE jobs SET finished_at = now() - interval '8 days' WHERE id = %s", [old])
+    superuser.execute("UPDATE jobs SET finished_at = now() - interval '91 days' WHERE id = %s", [older])
+    superuser.execute("UPDATE jobs SET created_at = now() - interval '25 hours' WHERE id = %s", [draft])
+
+    while await database.forget_jobs(1000):
+        pass
+
+    left = superuser.execute("SELECT job_id::text, items FROM job_batches").fetchall()
+    assert left == [(old, None)]
+    assert (await api.get(f"/jobs/{older}")).status_code == 404
+    assert (await connect("manager").get(f"/imports/{draft}")).status_code == 404
+    assert (await api.post(f"/jobs/{old}/undo")).status_code == 202
+    (undone,) = await hand.work()
+    assert undone.changed == 2

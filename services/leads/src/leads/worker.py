@@ -5,7 +5,6 @@ one goes on from the last step that was committed.
 """
 
 import asyncio
-from collections.abc import Callable
 from time import monotonic
 from typing import Final
 from uuid import UUID
@@ -21,7 +20,7 @@ IDLE: Final = 0.2  # seconds between two looks when there is nothing to do
 SLICE: Final = 1.0  # seconds that a job goes on before another may have its turn
 UPKEEP: Final = 60.0  # seconds between two rounds of forgetting
 FORGOTTEN: Final = 1000  # portions of old jobs that one round forgets
-PAUSES: Final = (1.0, 2.0, 5.0, 10.0)  # seconds until a job is tried again that raised something
+STILL: Final = 30.0  # seconds without a step or a look for work: something hangs
 
 _log = structlog.stdlib.get_logger("leads.worker")
 _steps = Counter("leads_job_steps", "Steps of jobs that were committed")
@@ -33,21 +32,18 @@ _busy = Gauge("leads_worker_busy", "1 while a job is being worked on")
 class Worker:
     """One process' share of the work."""
 
-    def __init__(
-        self,
-        database: Database,
-        steps: Steps,
-        *,
-        worker: UUID,
-        lease: float,
-        on_round: Callable[[], None] = lambda: None,
-    ) -> None:
+    def __init__(self, database: Database, steps: Steps, *, worker: UUID, lease: float) -> None:
         self._database = database
         self._steps = steps
         self._worker = worker
         self._lease = lease
-        self._on_round = on_round
         self._stopping = asyncio.Event()
+        self._stirred = monotonic()
+
+    @property
+    def still_for(self) -> float:
+        """Seconds since it last looked for work, or took a step."""
+        return monotonic() - self._stirred
 
     def stop(self) -> None:
         """Let the step in hand be the last one."""
@@ -57,6 +53,7 @@ class Worker:
         """Work until told to stop."""
         upkeep = monotonic()
         while not self._stopping.is_set():
+            self._stirred = monotonic()
             try:
                 if monotonic() >= upkeep:
                     await self._database.forget_jobs(FORGOTTEN)
@@ -66,30 +63,25 @@ class Worker:
                     await self._pause(IDLE)
                 else:
                     await self._serve(*claimed)
-                self._on_round()
             except DatabaseAway as error:
                 _log.warning("database away", error=type(error.__cause__ or error).__name__)
                 await self._pause(1.0)
 
     async def _serve(self, company_id: UUID, job_id: UUID) -> None:
-        try:
-            job = await self._steps.job(company_id, job_id)
-        except LostJob:
-            return
         _busy.set(1)
         try:
-            await self._go_on(company_id, job)
+            await self._go_on(company_id, await self._steps.job(company_id, job_id))
         except LostJob:
-            _log.info("job lost", job_id=job.id)
+            _log.info("job lost", job_id=str(job_id))
         except DatabaseAway:
             raise
-        except Exception:  # noqa: BLE001 - one job must not stop those of all others; it is tried again, then ended
+        except Exception:  # noqa: BLE001 - one job must not stop those of all others; it is tried again, then given up
             _failures.inc()
-            _log.exception("job step failed", company_id=str(company_id), job_id=job.id)
-            await self._steps.release(company_id, job, seconds=PAUSES[min(job.attempts - 1, len(PAUSES) - 1)])
+            _log.exception("job step failed", company_id=str(company_id), job_id=str(job_id))
+            await self._steps.rest(company_id, job_id)
         finally:
             _busy.set(0)
-            self._steps.forget(job)
+            self._steps.forget(job_id)
 
     async def _go_on(self, company_id: UUID, job: Job) -> None:
         if job.attempts > MOST_ATTEMPTS:
@@ -98,6 +90,7 @@ class Worker:
         while job.state not in ENDED and monotonic() < until and not self._stopping.is_set():
             done = job.done
             job = await self._steps.take(company_id, job)
+            self._stirred = monotonic()
             _steps.inc()
             _items.inc(job.done - done)
         if job.state in ENDED:

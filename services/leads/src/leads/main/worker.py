@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Final
 from uuid import uuid4
 
 from starlette.applications import Starlette
@@ -14,12 +15,12 @@ from leads.steps import Steps
 from leads.store.database import Database
 from leads.store.directory import Directory
 from leads.views import Views
-from leads.worker import Worker
+from leads.worker import STILL, Worker
 from runtime import logs, pools
 from runtime.http import probe_routes
 
-POOL: int = 4  # connections: one for the step in hand, one for what is read ahead, and those of probes
-READ_TIMEOUT: float = 30.0  # seconds one look at a filter's leads may take: nobody waits for it
+POOL: Final = 4  # connections: one for the step in hand, one for what is read ahead, and those of probes
+READ_TIMEOUT: Final = 30.0  # seconds one look at a filter's leads may take: nobody waits for it
 
 
 def run() -> None:
@@ -41,8 +42,10 @@ def run() -> None:
             yield
         finally:
             worker.stop()
-            await asyncio.gather(working, return_exceptions=True)
-            await database.close()
+            try:
+                await working
+            finally:
+                await database.close()
 
     def stop_serving(_working: asyncio.Task[None]) -> None:
         server.should_exit = True  # it failed: nothing is left to do here, and a supervisor starts the process anew
@@ -51,6 +54,9 @@ def run() -> None:
         await database.ping()
         return None
 
-    app = Starlette(routes=probe_routes({"postgres": postgres}), lifespan=lifespan)
+    async def work() -> str | None:
+        return f"nothing for {worker.still_for:.0f} s" if worker.still_for > STILL else None
+
+    app = Starlette(routes=probe_routes({"postgres": postgres, "work": work}), lifespan=lifespan)
     server = serving.server(app, settings.host, settings.port)
     server.run()

@@ -18,14 +18,14 @@ from leads.command import SettingsChanged
 from leads.domain import jobs as rules
 from leads.domain.company import Company
 from leads.domain.importing import Import, Row
-from leads.domain.jobs import BATCH, MOST_LEADS, Bulk, Job, Portion, Undo
+from leads.domain.jobs import BATCH, MOST_ATTEMPTS, MOST_LEADS, Bulk, Job, Portion, Undo
 from leads.domain.listing import InvalidQuery, from_json, parse
 from leads.steps.portions import BulkWork, Setting, UndoWork, Work, new_origin
 from leads.steps.rows import RowsWork, prepare
 from leads.store import feed, jobs, projections
 from leads.store.database import Database, QueryTooSlow, RawConnection
 from leads.store.directory import Directory
-from leads.store.jobs import BATCH_OF, PLACE_BATCH, RELEASE, RENEW, Batch
+from leads.store.jobs import BATCH_OF, PLACE_BATCH, RELEASE, RENEW, REST, Batch
 from leads.views import Mark, Views
 
 COUNTED: Final = 20 * BATCH  # leads of a filter that one step notes down
@@ -106,7 +106,7 @@ class Steps:
         Raises:
             LostJob: it is not this worker's any more.
         """
-        self.forget(job)
+        self.forget(UUID(job.id))
         now = self._clock()
         origin = new_origin(job, company_id, uuid5(UUID(job.id), f"end:{job.version}"), now)
         async with self._database.writing(company_id) as connection:
@@ -120,15 +120,21 @@ class Steps:
             await jobs.save(connection, company_id, over)
         return over
 
-    async def release(self, company_id: UUID, job: Job, *, seconds: float = 0.0) -> None:
-        """Let others have a job, after some seconds."""
-        row = {"company_id": company_id, "id": job.id, "lease": self._worker, "seconds": seconds}
+    async def release(self, company_id: UUID, job: Job) -> None:
+        """Let others have a job."""
+        row = {"company_id": company_id, "id": job.id, "lease": self._worker}
         async with self._database.writing(company_id) as connection:
             await connection.execute(RELEASE, row)
 
-    def forget(self, job: Job) -> None:
+    async def rest(self, company_id: UUID, job_id: UUID) -> None:
+        """Let a job rest that raised something, the longer the more often; one that cannot even be ended fails."""
+        row = {"company_id": company_id, "id": job_id, "lease": self._worker, "most": MOST_ATTEMPTS}
+        async with self._database.writing(company_id) as connection:
+            await connection.execute(REST, row)
+
+    def forget(self, job_id: UUID) -> None:
         """Let go of what was prepared for a job."""
-        ahead = self._ahead.pop(job.id, None)
+        ahead = self._ahead.pop(str(job_id), None)
         if ahead is not None:
             ahead.task.cancel()
 

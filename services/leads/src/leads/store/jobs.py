@@ -71,7 +71,15 @@ UPDATE jobs SET lease_until = clock_timestamp() + make_interval(secs => %(second
 WHERE company_id = %(company_id)s AND id = %(id)s AND lease = %(lease)s
 """
 RELEASE: Final = """
-UPDATE jobs SET lease = NULL, lease_until = clock_timestamp() + make_interval(secs => %(seconds)s)
+UPDATE jobs SET lease = NULL, lease_until = NULL
+WHERE company_id = %(company_id)s AND id = %(id)s AND lease = %(lease)s
+"""
+REST: Final = """
+UPDATE jobs SET
+    lease = NULL, lease_until = clock_timestamp() + make_interval(secs => least(power(2, attempts - 1), 10)),
+    state = CASE WHEN attempts > %(most)s THEN 'failed' ELSE state END,
+    error = CASE WHEN attempts > %(most)s THEN 'gave_up' ELSE error END,
+    finished_at = CASE WHEN attempts > %(most)s THEN clock_timestamp() END
 WHERE company_id = %(company_id)s AND id = %(id)s AND lease = %(lease)s
 """
 SET_FINGERPRINT: Final = """
