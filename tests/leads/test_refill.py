@@ -6,25 +6,21 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
-from alembic import command
-from alembic.config import Config
 from pydantic import TypeAdapter
-from sqlalchemy import create_engine
-from sqlalchemy.pool import NullPool
 
 from contracts.events import LeadSummary
 from leads.domain.search import lexemes
 from leads.migrate import migrate_database
-from leads.store.database import sqlalchemy_url
 from support.databases import Database as Databases
 
 from .conftest import NOW
+from .test_migrations import upgrade
 
 COMPANIES = (UUID(int=1), UUID(int=2))
 
 
 def test_companies_of_the_first_release_get_all_that_came_later(empty_database: Databases) -> None:
-    upgrade_to_the_first(empty_database)
+    upgrade(empty_database, "0001")
     with psycopg.connect(empty_database.url(), autocommit=True) as superuser:
         for company_id in COMPANIES:
             leads = history(superuser, company_id)
@@ -53,16 +49,6 @@ def test_companies_of_the_first_release_get_all_that_came_later(empty_database: 
 
 def expected_lexemes(lead: dict[str, Any]) -> list[str]:
     return lexemes(COMPANIES[0], TypeAdapter(LeadSummary).validate_python(lead))
-
-
-def upgrade_to_the_first(database: Databases) -> None:
-    config = Config()
-    config.set_main_option("script_location", "leads:migrations")
-    config.set_main_option("path_separator", "os")
-    with create_engine(sqlalchemy_url(database.url("leads_owner")), poolclass=NullPool).connect() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        connection.commit()
 
 
 def history(superuser: psycopg.Connection, company_id: UUID) -> dict[str, Any]:

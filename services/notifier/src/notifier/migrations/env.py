@@ -1,8 +1,10 @@
-"""Alembic's entry: runs the steps on the connection that `notifier.migrate` hands over."""
+"""Alembic's entry: runs the steps, each in a transaction, on the connection that `runtime.migrations` hands over."""
 
 from alembic import context
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=None)
+context.configure(
+    connection=context.config.attributes["connection"], target_metadata=None, transaction_per_migration=True
+)
 
 with context.begin_transaction():
     context.run_migrations()
