@@ -66,16 +66,24 @@ class Worker:
         except httpx.TransportError:
             return False
 
-    def used(self) -> tuple[float, float]:
-        """Return seconds of processor time, and MiB that it has had at most."""
-        process = psutil.Process(self.process.pid)
-        with Path(f"/proc/{self.process.pid}/status").open() as status:
-            peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
-        return sum(process.cpu_times()[:2]), peak / 1024
-
     def close(self) -> None:
         self.process.terminate()
         self.process.wait()
+
+
+def seconds_used(*pids: int) -> float:
+    """Return the processor time of processes that run."""
+    return sum(sum(psutil.Process(pid).cpu_times()[:2]) for pid in pids)
+
+
+def peak_mib(pid: int) -> float:
+    """Return the memory that a process has had at most."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+
+
+def backends(running: Server) -> list[int]:
+    return [process.pid for process in psutil.Process(running.postgres.pid).children()]
 
 
 def client_of(running: Server, number: int) -> tuple[httpx.Client, uuid.UUID]:
@@ -131,10 +139,11 @@ def one_round(running: Server, worker: Worker, number: int, rows: int) -> dict[s
         uploaded = client.post("/imports", params={"name": "fair.csv"}, content=content).raise_for_status()
         upload = time.perf_counter() - started
         path = uploaded.headers["Location"]
-        cpu, _ = worker.used()
+        of_worker, of_postgres = seconds_used(worker.process.pid), seconds_used(*backends(running))
         job = finished(client, client.post(f"{path}/start").raise_for_status().headers["Location"])
         assert job["changed"] == rows, job
-        used, peak = worker.used()
+        of_worker = seconds_used(worker.process.pid) - of_worker
+        of_postgres = seconds_used(*backends(running)) - of_postgres
         copy = copied(running.url(SUPERUSER), company_id)
         revert = finished(client, client.post(f"{path}/revert").raise_for_status().headers["Location"])
         assert revert["changed"] == rows, revert
@@ -144,8 +153,10 @@ def one_round(running: Server, worker: Worker, number: int, rows: int) -> dict[s
         "copy_rows_per_second": rows / copy,
         "revert_leads_per_second": rows / seconds_of(revert),
         "ratio": copy / seconds_of(job),
-        "worker_cpu_us_per_row": (used - cpu) / rows * 1e6,
-        "worker_peak_mib": peak,
+        "worker_cpu_us_per_row": of_worker / rows * 1e6,
+        "postgres_cpu_us_per_row": of_postgres / rows * 1e6,
+        "worker_peak_mib": peak_mib(worker.process.pid),
+        "api_peak_mib": peak_mib(running.processes["api"].pid),
     }
 
 

@@ -30,7 +30,6 @@ PAGE: Final = 200  # rows of an error file that are read at a time
 _CSV: Final = {"type": "string", "format": "binary"}
 _EXAMPLE: Final = "Name,E-Mail\r\nAda Lovelace,ada@example.com\r\n"
 FileName = Annotated[str, text(200), Query(min_length=1, description="What the import is called: the file's name.")]
-ErrorsResponse = StreamingResponse
 
 
 class Defaults(Body):
@@ -180,7 +179,7 @@ async def revert_import(
         **READING,
         **problems(403, 404),
     },
-    response_class=ErrorsResponse,
+    response_class=StreamingResponse,
 )
 async def read_import_errors(import_id: UUID, reading: ReadingOf, services: ServicesOf) -> StreamingResponse:
     """CSV in UTF-8 with a byte order mark; cells that a spreadsheet would take for formulas are disarmed."""

@@ -12,7 +12,6 @@ MOST_COLUMNS: Final = 200
 LONGEST_RECORD: Final = 32_768  # characters
 DELIMITERS: Final[Mapping[str, str]] = {",": ",", ";": ";", "tab": "\t", "|": "|"}
 """What a delimiter is called → what it is."""
-ENCODINGS: Final = ("utf-8", "windows-1252", "utf-16")
 FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
 """How a cell begins that a spreadsheet takes for a formula, or would if an apostrophe were taken away."""
 _NUMBER: Final = re.compile(r"[+-][0-9]+(?:[.,][0-9]+)?")
