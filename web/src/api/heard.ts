@@ -405,10 +405,14 @@ export type components = {
         };
         /** @description A lead got or lost tags. */
         LeadTagged: {
-            changes: {
-                [key: string]: components["schemas"]["Change"];
-            };
+            /**
+             * @description Sorted, each once.
+             * @default []
+             */
+            added: string[];
             lead: components["schemas"]["LeadSummary"];
+            /** @default [] */
+            removed: string[];
         };
         /** @description Somebody changed what is known of a lead (neither its status, its assignee nor its tags). */
         LeadUpdated: {
