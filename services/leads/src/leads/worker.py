@@ -15,6 +15,7 @@ from prometheus_client import Counter, Gauge
 from leads.domain.jobs import ENDED, MOST_ATTEMPTS, Job
 from leads.steps import LostJob, Steps
 from leads.store.database import Database, DatabaseAway
+from runtime.stacks import frames
 
 IDLE: Final = 0.2  # seconds between two looks when there is nothing to do
 SLICE: Final = 1.0  # seconds that a job goes on before another may have its turn
@@ -75,9 +76,11 @@ class Worker:
             _log.info("job lost", job_id=str(job_id))
         except DatabaseAway:
             raise
-        except Exception:  # noqa: BLE001 - one job must not stop those of all others; it is tried again, then given up
+        except Exception as error:  # noqa: BLE001 - one job must not stop those of all others; it is tried again, then given up
             _failures.inc()
-            _log.exception("job step failed", company_id=str(company_id), job_id=str(job_id))
+            # Without the message, which may quote a row.
+            where = {"company_id": str(company_id), "job_id": str(job_id)}
+            _log.error("job step failed", **where, error=type(error).__name__, traceback=frames(error))
             await self._steps.rest(company_id, job_id)
         finally:
             _busy.set(0)
