@@ -10,15 +10,15 @@ from leads.domain.assignment import assignee
 from leads.domain.company import Company
 from leads.domain.deletion import delete, restore
 from leads.domain.lead import CUSTOM, Lead, after, changes_of, existing, get, replay
-from leads.domain.refusals import LeadRefusal, UnknownStage
+from leads.domain.refusals import UnknownStage
 from leads.domain.stage import moved
 from leads.domain.tags import retagged
 
 _DETAILS: Final = ("name", "email", "phone", "organisation", "title", "source", "value", "currency", "score")
 
 
-class ChangedSince(LeadRefusal):
-    """Somebody has changed the lead since the job did."""
+class ChangedSince(Exception):
+    """Somebody has changed the lead since the job did; only jobs tell it."""
 
     code = "changed_since"
 

@@ -18,7 +18,7 @@ from leads.domain.duplicates import new_contacts
 from leads.domain.jobs import Assign, Bulk, Job, Portion, Refused, Undo, decide
 from leads.domain.lead import Lead, replay
 from leads.domain.refusals import DuplicateLead, InvalidValue, LeadRefusal, NobodyToAssign
-from leads.domain.undoing import Part, undo
+from leads.domain.undoing import ChangedSince, Part, undo
 from leads.store import duplicates
 from leads.store.database import RawConnection
 from leads.store.jobs import HISTORY, SET_TURN, TOUCHED, TURN, Batch
@@ -166,7 +166,7 @@ class UndoWork:
             parts = [part for _, part in past.parts]
             try:
                 facts = undo(parts, task.of, setting.job.id, setting.company, setting.at)
-            except LeadRefusal as refusal:
+            except (ChangedSince, LeadRefusal) as refusal:
                 portion.refused.append(refused(number, lead_id, refusal))
                 continue
             portion.counts["changed" if facts else "unchanged"] += 1
@@ -194,7 +194,7 @@ class UndoWork:
         return first, last
 
 
-def refused(number: int, lead_id: str | None, refusal: LeadRefusal) -> Refused:
+def refused(number: int, lead_id: str | None, refusal: LeadRefusal | ChangedSince) -> Refused:
     """Return what is kept of a refusal."""
     errors = []
     if isinstance(refusal, InvalidValue):
