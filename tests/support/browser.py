@@ -1,14 +1,18 @@
 """Windows of headless Chromium that look at the web screen of a stack."""
 
+import json
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+from leadwire import paths
 from leadwire.chromium import find_chromium
 from support.stack import Stack, User
+from support.waiting import until
 
 _FLAGS = (
     "--disable-gpu",
@@ -63,6 +67,34 @@ async def open_screen(browser: Browser, stack: Stack, user: User) -> Page:
     await page.get_by_test_id("login-submit").click()
     await live(page)
     return page
+
+
+async def visit(browser: Browser, stack: Stack, user: User, path: str, **options: Any) -> Page:
+    """Open a window of its own at an address, as a user who is logged in already; return when it is connected."""
+    context = await browser.new_context(**{"locale": "en-GB", **options})
+    company = next(one for one in (stack.acme, stack.globex) if user in one.users.values())
+    account = {"id": user.id, "name": user.name, "email": user.email, "role": user.role}
+    account |= {"company_id": company.id, "company_name": company.name}
+    login = {"access_token": user.token, "token_type": "Bearer", "expires_in": 3600, "user": account}
+    remember = f"sessionStorage.setItem('leadwire.session', {json.dumps(json.dumps(login))})"
+    await context.add_init_script(remember)
+    page = await context.new_page()
+    await page.goto(stack.topology.gateway.url + path)
+    await until(lambda: page.evaluate("window.Echo?.connector.pusher.connection.state === 'connected'"))
+    return page
+
+
+async def violations(page: Page) -> list[str]:
+    """Return what axe finds wrong with the page as it is."""
+    await page.evaluate((paths.WEB / "node_modules/axe-core/axe.min.js").read_text())
+    found: list[dict[str, Any]] = (await page.evaluate("axe.run()"))["violations"]
+    return [f"{one['id']}: {node['html'][:200]} {node['failureSummary']}" for one in found for node in one["nodes"]]
+
+
+async def is_wide(page: Page) -> bool:
+    """Whether the page would have to be scrolled sideways."""
+    wide: bool = await page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
+    return wide
 
 
 async def live(page: Page, *, within: float = 60) -> None:

@@ -183,3 +183,26 @@ def stack(
     template, companies = _companies
     with cloned(template) as leads_database, running(nats, leads_database, notifier_database, companies) as stack:
         yield stack
+
+
+@pytest.fixture(scope="module")
+def shared_stack(
+    pytestconfig: pytest.Config,
+    credentials: Credentials,
+    _notifier_template: Database,
+    _companies: tuple[Database, tuple[Company, Company]],
+) -> Iterator[Stack]:
+    """One for all tests of a module, which must not mind what the others left."""
+    template, companies = _companies
+    nats = pytestconfig.stash[_servers].nats(credentials)
+    try:
+        nats.start()
+        nats.ensure_streams()
+        with (
+            cloned(template) as leads,
+            cloned(_notifier_template) as notifier,
+            running(nats, leads, notifier, companies) as stack,
+        ):
+            yield stack
+    finally:
+        nats.close()

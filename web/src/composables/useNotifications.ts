@@ -82,6 +82,7 @@ export function useNotifications(request: Http, echo: LiveEcho, userId: string, 
   return {
     items: computed(() => inbox.value.items),
     unread: computed(() => inbox.value.unread),
+    loaded: computed(() => inbox.value.revision !== null),
     hasMore: computed(() => inbox.value.next !== null),
     reload: first.run,
     more,
