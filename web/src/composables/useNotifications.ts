@@ -8,7 +8,7 @@ import { computed, onScopeDispose, shallowRef } from 'vue';
 
 import type { NotificationPage, StateAnswer } from '../api/notifier';
 import type { LiveEcho } from '../echo';
-import { EMPTY, extended, hydrated, loading, pushed, wished, type Inbox, type Push } from '../inbox/inbox';
+import { EMPTY, extended, hydrated, loading, news, pushed, wished, type Inbox, type Notification, type Push } from '../inbox/inbox';
 import type { Http } from '../lib/http';
 import { persistent } from '../lib/persistent';
 import type { Position } from '../lib/resume';
@@ -17,8 +17,8 @@ import type { NotificationPush, ReadPush } from '../types';
 const PAGE = 30;
 
 interface Options {
-  /** Something came that waits for this very person. */
-  onCritical: (notification: NotificationPush) => void;
+  /** Something came since the first look that waits for this very person: by a push, or by a page that overtook it. */
+  onCritical: (notification: Notification) => void;
 }
 
 export type Notifications = ReturnType<typeof useNotifications>;
@@ -30,27 +30,32 @@ export function useNotifications(request: Http, echo: LiveEcho, userId: string, 
     const page = await request<NotificationPage>('/notifications', { query: { limit: PAGE }, signal });
     if (!signal.aborted) {
       inbox.value = hydrated(inbox.value, page);
+      told ??= page.meta.number;
+      tell();
     }
   });
+  /** The number of the last one that was looked at here; null before the first look. */
+  let told: number | null = null;
+
+  function tell(): void {
+    if (told !== null) {
+      const fresh = news(inbox.value, told);
+      told = Math.max(told, ...inbox.value.items.map(({ number }) => number));
+      fresh.filter(({ critical }) => critical).forEach(onCritical);
+    }
+  }
 
   function onPush(push: Push): void {
     inbox.value = pushed(inbox.value, push);
+    tell();
     if (inbox.value.hasGap) {
       first.run();
     }
   }
 
-  function onCreated(created: NotificationPush): void {
-    const before = inbox.value;
-    onPush({ created });
-    if (created.critical && inbox.value !== before) {
-      onCritical(created);
-    }
-  }
-
   echo
     .private(`user.${userId}`)
-    .listen('.notification.created', onCreated)
+    .listen('.notification.created', (created: NotificationPush) => onPush({ created }))
     .listen('.notification.read', (read: ReadPush) => onPush({ read }))
     .listen('.leadwire:position', ({ resumed }: Position) => resumed === false && first.run());
   first.run();

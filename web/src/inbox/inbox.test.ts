@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
 import type { NotificationPush, ReadPush } from '../types';
-import { EMPTY, extended, hydrated, loading, pushed, wished, type Notification } from './inbox';
+import { EMPTY, extended, hydrated, loading, news, pushed, wished, type Notification } from './inbox';
 
 const note = (number: number, read_at: string | null = null): Notification => ({
   id: `n${number}`,
@@ -68,4 +68,11 @@ test('older pages are appended', () => {
   const shown = hydrated(EMPTY, page([3, 2], 3, 3));
 
   expect(extended(shown, page([2, 1], 3, 3)).items.map(({ id }) => id)).toEqual(['n3', 'n2', 'n1']);
+});
+
+test('news is what came after a number, however it came, and is not read yet', () => {
+  const shown = pushed(hydrated(EMPTY, page([3, 2, 1], 3, 3)), created(4, 4, 4));
+
+  expect(news(shown, 2).map(({ id }) => id)).toEqual(['n3', 'n4']);
+  expect(news(wished(shown, { ids: ['n4'], all_before: null, read: true }), 2).map(({ id }) => id)).toEqual(['n3']);
 });

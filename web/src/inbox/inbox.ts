@@ -60,6 +60,11 @@ export function wished(inbox: Inbox, push: Pick<ReadPush, 'ids' | 'all_before' |
   return { ...inbox, items, unread: push.all_before === null ? Math.max(0, inbox.unread + change) : 0 };
 }
 
+/** What is unread and came after a number, oldest first. */
+export function news({ items }: Inbox, after: number): readonly Notification[] {
+  return items.filter((item) => item.number > after && isUnread(item)).toReversed();
+}
+
 function isUnread({ read_at }: Notification): boolean {
   return read_at === null;
 }

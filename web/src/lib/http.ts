@@ -31,6 +31,8 @@ export interface Asked {
   /** A parameter with several values is repeated; undefined leaves it out. */
   query?: Query;
   body?: unknown;
+  /** Sent as it is, instead of a body. */
+  file?: Blob;
   signal?: AbortSignal;
   /** Makes it safe to send again. */
   key?: string;
@@ -47,8 +49,8 @@ export type Http = ReturnType<typeof createHttp>;
 export function createHttp(options: HttpOptions) {
   return async function request<T>(path: string, asked: Asked = {}): Promise<T> {
     const token = options.token();
-    const { method = asked.body === undefined ? 'GET' : 'POST', signal = null } = asked;
-    const body = asked.body === undefined ? null : JSON.stringify(asked.body);
+    const { method = asked.body === undefined && !asked.file ? 'GET' : 'POST', signal = null } = asked;
+    const body = asked.file ?? (asked.body === undefined ? null : JSON.stringify(asked.body));
     const url = options.baseUrl + path + search(asked.query ?? {});
     const { response, text } = await exchange(url, { method, body, signal, headers: headers(token, method, asked) });
     if (response.status === 401 && token !== null) {
@@ -66,13 +68,14 @@ export function createHttp(options: HttpOptions) {
       Accept: asked.text ? '*/*' : 'application/json',
       ...(token !== null && { Authorization: `Bearer ${token}` }),
       ...(asked.body !== undefined && { 'Content-Type': 'application/json' }),
+      ...(asked.file && { 'Content-Type': 'text/csv' }),
       ...(asked.key !== undefined && { 'Idempotency-Key': asked.key }),
       ...(asked.version !== undefined && { 'If-Match': `"${asked.version}"` }),
       ...(socketId !== undefined && { 'X-Socket-ID': socketId }),
     });
   }
 
-  async function exchange(url: string, init: RequestInit & { body: string | null }): Promise<{ response: Response; text: string }> {
+  async function exchange(url: string, init: RequestInit & { body: string | Blob | null }): Promise<{ response: Response; text: string }> {
     const at = Date.now();
     const started = performance.now();
     let status = 0;
@@ -86,7 +89,7 @@ export function createHttp(options: HttpOptions) {
     } finally {
       if (!init.signal?.aborted) {
         const milliseconds = performance.now() - started;
-        options.onExchange?.({ method: init.method!, url, body: init.body, status, milliseconds, at });
+        options.onExchange?.({ method: init.method!, url, body: typeof init.body === 'string' ? init.body : null, status, milliseconds, at });
       }
     }
   }

@@ -34,7 +34,7 @@ export default {
     copyFact: 'Copy a curl command for this fact',
     copied: 'Copied. Put your access token into $TOKEN.',
   },
-  nav: { label: 'Main', skip: 'Skip to content', leads: 'Leads', board: 'Board', dashboard: 'Dashboard', views: 'Saved views', account: 'Account of {name}' },
+  nav: { label: 'Main', skip: 'Skip to content', leads: 'Leads', board: 'Board', dashboard: 'Dashboard', imports: 'Imports', views: 'Saved views', account: 'Account of {name}' },
   connection: {
     live: 'Live',
     connecting: 'Connecting…',

@@ -33,7 +33,7 @@ export default {
     copyFact: 'Copiar um comando curl deste fato',
     copied: 'Copiado. Coloque seu token de acesso em $TOKEN.',
   },
-  nav: { label: 'Principal', skip: 'Ir para o conteúdo', leads: 'Leads', board: 'Funil', dashboard: 'Painel', views: 'Visões salvas', account: 'Conta de {name}' },
+  nav: { label: 'Principal', skip: 'Ir para o conteúdo', leads: 'Leads', board: 'Funil', dashboard: 'Painel', imports: 'Importações', views: 'Visões salvas', account: 'Conta de {name}' },
   connection: {
     live: 'Ao vivo',
     connecting: 'Conectando…',
