@@ -1,7 +1,9 @@
 """`doctor`: each thing that can be wrong is made wrong, for real, and found with its fix."""
 
+import asyncio
 import datetime as dt
 import json
+import ssl
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -304,6 +306,19 @@ def test_a_certificate_with_another_key_is_found(tmp_path: Path) -> None:
     gateway.doctor.examine_certificate(report, certificate, certify(tmp_path / "other", 60)[1], now=now())
 
     assert one(report).check == "certificate"
+
+
+async def test_a_port_shows_its_certificate_whoever_signed_it(tmp_path: Path) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*certify(tmp_path, 10.5))
+    server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0, ssl=context)
+    async with server:
+        endpoint = Endpoint("127.0.0.1", server.sockets[0].getsockname()[1])
+        report = await asyncio.to_thread(doctor._certificate, endpoint)
+
+    ending, untrusted = report.findings
+    assert "expires in 10 days" in ending.what
+    assert "does not trust it: self-signed certificate" in untrusted.what
 
 
 @pytest.mark.parametrize(("free", "severity"), [(10 * GIB, "ok"), (GIB // 2, "warning"), (GIB // 10, "error")])

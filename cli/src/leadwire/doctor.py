@@ -16,7 +16,7 @@ from typing import Final, Literal
 import httpx
 
 from leadwire import postgres, running
-from leadwire.progress import say
+from leadwire.progress import complain, say
 from leadwire.running import Member
 from leadwire.state import Snapshot, StateDirectory
 from leadwire.topology import Endpoint
@@ -42,7 +42,11 @@ def doctor(state: StateDirectory, *, reports: Sequence[Path], tls: Sequence[Endp
         tls: ports whose certificate is looked at.
         style: how it is printed.
     """
-    found = [Report.from_json(path.read_bytes()) for path in reports] if reports else examine(state)
+    try:
+        found = [Report.from_json(path.read_bytes()) for path in reports] if reports else examine(state)
+    except (OSError, ValueError) as error:
+        complain(f"{error}: what `doctor --json` of a process wrote is needed")
+        return 1
     found += [_certificate(endpoint) for endpoint in tls]
     together = Report("together")
     together.findings += disagreements(found)

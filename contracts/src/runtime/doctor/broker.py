@@ -11,6 +11,7 @@ from typing import Final
 
 from nats.aio.client import Client
 from nats.errors import Error
+from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, ConsumerInfo, DiscardPolicy, RePublish, StreamConfig, StreamInfo
 from nats.js.errors import APIError, NotFoundError
 
@@ -25,6 +26,8 @@ MIGRATE: Final = "python -m leads migrate"
 _RUNBOOK: Final = "docs/operations/failures.md#nats"
 _OLDEST: Final = (2, 11)  # of nats-server: messages of STATE end by themselves
 _PATIENCE: Final = 3  # seconds for each answer
+_LOOKS: Final = 3
+_BETWEEN: Final = 0.1  # seconds
 _FULL: Final = 0.9
 _LAG: Final = 1000  # messages; what a burst leaves behind for a moment
 _EXPECTED_STREAM: Final = "Nats-Expected-Stream"
@@ -154,7 +157,7 @@ async def examine_consumers(
     for stream, declared in consumers:
         name = declared.durable_name or ""
         try:
-            info = await js.consumer_info(stream, name)
+            info = await _consumer(js, stream, name)
         except NotFoundError:
             report.fail("consumers", f"{name} of {stream} does not exist", MIGRATE)
             continue
@@ -164,6 +167,17 @@ async def examine_consumers(
         waiting = (info.num_pending or 0) + (info.num_ack_pending or 0)
         problems = [*_drift(name, declared, info.config), *_reading(name, info, waiting, ours=ours)]
         report.settle("consumers", problems, f"{name}: {waiting} messages wait")
+
+
+async def _consumer(js: JetStreamContext, stream: str, name: str) -> ConsumerInfo:
+    """Return how a consumer is; between two of its requests nobody seems to read it, so that it is asked again."""
+    info: ConsumerInfo = await js.consumer_info(stream, name)
+    for _ in range(_LOOKS):
+        if info.num_waiting or info.num_ack_pending:
+            break
+        await asyncio.sleep(_BETWEEN)
+        info = await js.consumer_info(stream, name)
+    return info
 
 
 async def examine_rights(report: Report, session: Session, rights: Rights) -> None:
