@@ -89,9 +89,10 @@ class Import:
         told = [self.digest, self.encoding, self.delimiter, self.header, self.mapping, sorted(self.defaults.items())]
         return sha256(repr([*told, self.duplicates]).encode()).hexdigest()
 
-    def lead_id(self, company_id: UUID, row: int) -> UUID:
-        """Return the id of the lead that a row makes: the same whenever the same file is imported."""
-        return uuid5(company_id, f"{self.fingerprint}:{self.generation}:{row}")
+    def ids(self, company_id: UUID) -> Callable[[int], UUID]:
+        """Return what makes the id of the lead of a row: the same whenever the same file is imported."""
+        space = uuid5(company_id, f"{self.fingerprint}:{self.generation}")
+        return lambda row: uuid5(space, str(row))
 
 
 class InvalidMapping(Exception):

@@ -31,8 +31,9 @@ async def prepare(job: Job, company_id: UUID, company: Company, batch: Batch, no
 def _read(job: Job, company_id: UUID, company: Company, batch: Batch, now: datetime) -> list[Row]:
     assert isinstance(job.task, Import)
     reader = Reader(job.task, company)
+    lead_id = job.task.ids(company_id)
     return [
-        reader.row(number, cells, str(job.task.lead_id(company_id, number)), now)
+        reader.row(number, cells, str(lead_id(number)), now)
         for number, cells in enumerate(batch.items or (), batch.first_item)
     ]
 
