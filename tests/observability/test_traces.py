@@ -172,7 +172,7 @@ def test_the_standard_variables_decide(
     assert TracingSettings().are_wanted is wanted
 
 
-def test_only_grpc_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_protocol_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = TracingSettings(otel_exporter_otlp_endpoint="http://c:4317", otel_exporter_otlp_protocol="grpc")
     tracing.configure("test", settings)
 
