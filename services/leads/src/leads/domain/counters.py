@@ -114,8 +114,8 @@ def _held(lead: Lead | None) -> list[Key]:
     if lead is None or lead.deleted:
         return []
     summary = lead.summary
-    created = summary.created_at.astimezone(UTC)
-    held: list[Key] = [(TOTAL, ""), (STATUS, summary.status), (MONTH, f"{created:%Y-%m}"), (DAY, f"{created:%Y-%m-%d}")]
+    created = summary.created_at.astimezone(UTC).date().isoformat()
+    held: list[Key] = [(TOTAL, ""), (STATUS, summary.status), (MONTH, created[:-3]), (DAY, created)]
     if summary.source is not None:
         held.append((SOURCE, summary.source))
     if summary.assigned_to is not None:

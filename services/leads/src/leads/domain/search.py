@@ -35,6 +35,8 @@ def fold(text: str) -> str:
     """Return text as it is compared: `Łukasz  Peña` → `lukasz pena`."""
     if text.isascii():  # most is, and nothing below would change it
         return " ".join(text.lower().split())
+    if text.isascii():
+        return " ".join(text.lower().split())
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     plain = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
     return " ".join(plain.translate(_PLAIN).casefold().split())
@@ -57,7 +59,8 @@ class Wanted:
 
 def scope(company_id: UUID, created_at: datetime) -> str:
     """Return what each lexeme of a lead begins with; `matching_leads` makes the same."""
-    return f"{urlsafe_b64encode(company_id.bytes[-3:]).decode()}{created_at.astimezone(UTC):%y%m}"
+    created = created_at.astimezone(UTC)
+    return f"{urlsafe_b64encode(company_id.bytes[-3:]).decode()}{created.year % 100:02}{created.month:02}"
 
 
 def lexemes(company_id: UUID, lead: LeadSummary) -> list[str]:

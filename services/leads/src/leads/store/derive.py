@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 from contracts import envelope
-from contracts.events import LeadEvent
+from contracts.events import NAMES, LeadAssigned, LeadEvent, LeadTagged, LeadUpdated
 from leads.domain import counters
 from leads.domain.lead import Lead, replay
 from leads.store import projections
@@ -38,6 +38,8 @@ SELECT stream_id::text, type, data::text FROM events
 WHERE company_id = %(company_id)s AND stream_id = ANY(%(ids)s::uuid[]) AND feed_position <= %(after)s
 ORDER BY stream_id, stream_version
 """
+_REPLACED: Final = frozenset(NAMES[kind] for kind in (LeadUpdated, LeadAssigned, LeadTagged))
+"""Facts of which nothing is left to read once another one of the lead follows: it holds all that they say."""
 ENTER: Final = "SELECT set_config('app.company', %(company_id)s, true)"
 
 
@@ -131,7 +133,9 @@ async def _whole_leads(connection: RawConnection, part: Part) -> AsyncIterator[l
         facts: list[Placed] = []
         current = ""
         while rows := await cursor.fetchmany(BATCH):
-            for row in rows:
+            for row, following in zip(rows, [*rows[1:], None], strict=True):
+                if row[1] in _REPLACED and following is not None and following[-1] == row[-1]:
+                    continue
                 placed, lead_id = _placed(row)
                 if len(facts) >= BATCH and lead_id != current:
                     yield facts
