@@ -13,7 +13,7 @@ import pytest
 
 from contracts import streams, subjects
 from contracts.dead import COMPANY_HEADER, POSITION_HEADER
-from contracts.where import Applied, Deliveries, DeliveriesAsked
+from contracts.where import ORDER, Applied, Deliveries, DeliveriesAsked, Pushed
 from gateway.memory import Memory
 from leads.journey import Journey, Relayed, text
 from leads.store.facts import Recorded
@@ -199,6 +199,14 @@ def test_each_end_of_a_way_is_told_with_its_reason(given: dict[str, Any], said: 
 
     assert said in shown
     assert SECRETS["name"] not in shown
+
+
+def test_an_order_to_the_gateways_is_not_said_to_reach_nobody() -> None:
+    order = Pushed(channel="#server-to-user-u1", event=ORDER, message_id="m", sequence=4, at=NOW)
+    shown = text([journey(applied=Applied(cursor=7, at=NOW, pushes=(order,)))], json_lines=False)
+
+    assert "PUSH 4  (closes the user's sockets) on #server-to-user-u1" in shown
+    assert shown.endswith("#server-to-user-u1")
 
 
 def test_a_gateway_remembers_the_last_pushes_and_says_since_when() -> None:

@@ -8,6 +8,8 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+ORDER: Final = "(closes the user's sockets)"
+"""In place of an event's name: a push that is an order to the gateways, which hand it to no socket."""
 MOST: Final = 200
 """Messages that one question may be about, and pushes that are looked for."""
 

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from contracts import streams, subjects
 from contracts.push import MESSAGE_ID_HEADER
-from contracts.where import MOST, Applied, Delivered, Deliveries, DeliveriesAsked, Pushed
+from contracts.where import MOST, ORDER, Applied, Delivered, Deliveries, DeliveriesAsked, Pushed
 from leads.store.facts import COLUMNS, Recorded
 from runtime import direct
 
@@ -68,7 +68,7 @@ async def journeys(connection: Connection, nats: Client, sought: UUID, *, last: 
     """
     rows = await (await connection.execute(FACT, {"id": sought})).fetchall()
     if not rows:
-        rows = await (await connection.execute(STREAM, {"id": sought, "last": min(last, LONGEST)})).fetchall()
+        rows = await (await connection.execute(STREAM, {"id": sought, "last": max(1, min(last, LONGEST))})).fetchall()
     return [await _journey(nats, Recorded(*row[:-1]), waits=row[-1]) for row in reversed(rows)]
 
 
@@ -98,7 +98,7 @@ async def _applied(nats: Client, fact: Recorded) -> Applied | None:
     try:
         answer = await nats.request(subjects.WHERE_APPLIED, fact.envelope().to_json(), timeout=PATIENCE)
         return Applied.model_validate_json(answer.data)
-    except (NoRespondersError, ValidationError):  # none is active, or it cannot tell now
+    except (NoRespondersError, TimeoutError, ValidationError):  # none is active, or it cannot tell now
         return None
 
 
@@ -200,7 +200,7 @@ def _push_lines(journey: Journey, push: Pushed) -> Iterator[str]:
     matched = [(node, each) for node, each in heard if each.message_id == push.message_id]
     for node, each in matched:
         yield f"    matched {_when(journey, each.at)}  {_sockets(each)} on gateway {node}"
-    if not matched:
+    if not matched and push.event != ORDER:
         yield f"    {_unheard(journey, push.at)}"
 
 

@@ -18,7 +18,7 @@ from contracts import streams, subjects
 from contracts.channels import UserChannel
 from contracts.dead import COMPANY_HEADER, POSITION_HEADER
 from contracts.push import MESSAGE_ID_HEADER, Push, compact_json
-from contracts.where import MOST, Applied, Pushed
+from contracts.where import MOST, ORDER, Applied, Pushed
 from notifier.feed import Entry, read
 from notifier.memory import Memory
 from notifier.store import Store
@@ -26,7 +26,6 @@ from runtime import direct
 
 SKEW: Final = timedelta(minutes=1)  # by which NATS' clock may be behind that of who recorded the fact
 SEARCHED: Final = 2000  # messages of one channel
-ORDER: Final = "(closes the user's sockets)"
 
 _log = structlog.stdlib.get_logger("notifier.whereabouts")
 
