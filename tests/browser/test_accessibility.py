@@ -1,31 +1,12 @@
 """Every page by axe-core: what a machine can find wrong for people who do not see, hear or point."""
 
-from typing import Any
-
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
-from leadwire import paths
-from support.browser import chromium, open_screen
+from support.browser import chromium, open_screen, violations
 from support.stack import Stack
 
 pytestmark = pytest.mark.browser
-
-_AXE = paths.WEB / "node_modules" / "axe-core" / "axe.min.js"
-# Running animations would be measured in the middle.
-_RUN = """async () => {
-  document.getAnimations().forEach((one) => one.cancel());
-  const { violations } = await axe.run({ resultTypes: ['violations'] });
-  const shown = ({ html, failureSummary }) => [html, failureSummary];
-  return violations.map(({ id, nodes }) => [id, nodes.length, ...nodes.slice(0, 2).map(shown)]);
-}"""
-
-
-async def violations(page: Page) -> list[Any]:
-    if not await page.evaluate("'axe' in window"):
-        await page.evaluate(_AXE.read_text())
-    found: list[Any] = await page.evaluate(_RUN)
-    return found
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
