@@ -166,6 +166,9 @@ def rewrite(path: Path, old: str, new: str) -> None:
     path.write_text(path.read_text().replace(old, new))
 
 
+@pytest.mark.timeout(
+    600
+)  # some thirty starts of Python, each of which takes seconds where others want the processors, too
 def test_every_command_of_the_runbook_that_needs_no_cluster_works(running: Any, tmp_path: Path) -> None:
     (tmp_path / "leadwire").symlink_to(paths.CHECKOUT / "leadwire")
     environment = {
