@@ -163,7 +163,7 @@ def facts_of(lead_id: str, number: int) -> Iterator[LeadEvent]:
 
 
 def fill(place: Place, facts: int, companies: int) -> None:
-    """Write the log, and an outbox row for each fact."""
+    """Write the log."""
     ids = [uuid.uuid4() for _ in range(companies)]
     positions = dict.fromkeys(ids, 0)
     with psycopg.connect(place.database_url(SUPERUSER)) as connection:
@@ -184,7 +184,6 @@ def fill(place: Place, facts: int, companies: int) -> None:
         connection.commit()
         connection.autocommit = True
         connection.execute("VACUUM (ANALYZE) events")
-    wait_in_outbox(place)
 
 
 def wait_in_outbox(place: Place) -> None:
@@ -209,6 +208,7 @@ async def stream(place: Place, *, anew: bool) -> Any:
 
 
 def relay(place: Place, facts: int) -> dict[str, float]:
+    wait_in_outbox(place)
     asyncio.run(stream(place, anew=True))
     with psycopg.connect(place.database_url(SUPERUSER), autocommit=True) as connection, place.running("relay"):
         wait_for(lambda: connection.execute("SELECT NOT EXISTS (SELECT FROM outbox)").fetchone() == (True,))

@@ -160,6 +160,21 @@ async def test_only_what_is_asked_for_is_published(
     assert {message_id.rpartition(":")[2] for _, message_id in held[acme.id]} == {"r1", "r2"}
 
 
+async def test_what_never_was_published_is_however_old_it_is(
+    leads_database: Database, nats: NatsServer, nats_client: LiveClient, superuser: psycopg.Connection, acme: Company
+) -> None:
+    fill_log(superuser, acme, 10)
+    superuser.execute("INSERT INTO outbox (company_id, feed_position) SELECT company_id, feed_position FROM events")
+    superuser.execute("DELETE FROM outbox WHERE feed_position < 4")
+
+    generation = ask(superuser, since=NOW - timedelta(minutes=2))
+    async with running(leads_database, nats_client):
+        await until(lambda: has_ended(superuser, generation))
+
+    assert [position for position, _ in (await on_the_stream(nats))[acme.id]] == list(range(4, 11))
+    assert outbox_is_empty(superuser)
+
+
 async def test_one_reseed_at_a_time_is_joined_or_begun_anew(superuser: psycopg.Connection, acme: Company) -> None:
     fill_log(superuser, acme, 10)
     first = ask(superuser)

@@ -204,7 +204,7 @@ class Relay:
 
     async def _publish(self, outbox: Outbox, publisher: WindowPublisher) -> NoReturn:
         failures = 0
-        upkeep = monotonic()
+        upkeep = next_look = monotonic()
         while True:
             if monotonic() >= upkeep:
                 await self._measure(outbox)
@@ -213,7 +213,12 @@ class Relay:
                 upkeep = monotonic() + UPKEEP
             try:
                 async with self.between_windows:
-                    count = await publish_next(outbox, publisher)
+                    count = 0
+                    if outbox.reseed.generation is None or monotonic() >= next_look:
+                        began = monotonic()
+                        count = await publish_next(outbox, publisher)
+                        # In a reseed it goes through all that waits for its company's turn, which may be very much.
+                        next_look = monotonic() + 4 * (monotonic() - began)
                     if outbox.reseed.generation is not None:
                         count = max(count, await publish_again(outbox, publisher))
             except PublishFailed as failure:

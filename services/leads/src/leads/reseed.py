@@ -51,8 +51,13 @@ BEGIN: Final = """
 WITH begun AS (
     UPDATE reseeds SET begun_at = now() WHERE generation = %(generation)s AND begun_at IS NULL RETURNING generation
 )
-UPDATE reseed_companies AS c SET until_position = f.position
-FROM begun, feeds AS f WHERE c.generation = begun.generation AND f.company_id = c.company_id
+UPDATE reseed_companies AS c SET
+    until_position = f.position,
+    begins_after = least(c.begins_after, waiting.first - 1),
+    position = least(c.position, waiting.first - 1)
+FROM begun, feeds AS f
+LEFT JOIN (SELECT company_id, min(feed_position) AS first FROM outbox GROUP BY company_id) AS waiting USING (company_id)
+WHERE c.generation = begun.generation AND f.company_id = c.company_id
 """
 # Companies for which something waits go first.
 NEXT: Final = f"""
@@ -67,16 +72,17 @@ SELECT {COLUMNS} FROM (
     ORDER BY feed_position LIMIT %(limit)s
 ) AS e LIMIT %(limit)s
 """  # noqa: S608 - constants
-# What is published this way need not be published the other way.
 ADVANCE: Final = """
-WITH advanced AS (
-    UPDATE reseed_companies AS r SET position = n.position
-    FROM unnest(%(companies)s::uuid[], %(positions)s::bigint[]) AS n (company_id, position)
-    WHERE r.generation = %(generation)s AND r.company_id = n.company_id
-    RETURNING r.company_id, r.position
-)
-DELETE FROM outbox AS o USING advanced AS a
-WHERE o.id > %(floor)s AND o.company_id = a.company_id AND o.feed_position <= a.position
+UPDATE reseed_companies AS r SET position = n.position
+FROM unnest(%(companies)s::uuid[], %(positions)s::bigint[]) AS n (company_id, position)
+WHERE r.generation = %(generation)s AND r.company_id = n.company_id
+RETURNING r.company_id, r.position, r.until_position
+"""
+# What was published this way need not be published the other way. However much waits, it is looked through once a
+# company, when that is through.
+COVERED: Final = """
+DELETE FROM outbox AS o USING unnest(%(companies)s::uuid[], %(positions)s::bigint[]) AS n (company_id, position)
+WHERE o.id > %(floor)s AND o.company_id = n.company_id AND o.feed_position <= n.position
 """
 END: Final = """
 WITH done AS (DELETE FROM reseed_companies WHERE generation = %(generation)s RETURNING position - begins_after AS facts)
@@ -164,10 +170,16 @@ class Reseed:
         return sorted(found, key=lambda event: (event.company_id, event.feed_position))
 
     async def advance(self, published: Sequence[Recorded], floor: int) -> None:
-        """Write down what the stream has stored; a company's outbox rows go with it."""
+        """Write down what the stream has stored; the outbox rows of a company that is through go with it."""
         positions = {event.company_id: event.feed_position for event in published}
-        values = {"companies": list(positions), "positions": list(positions.values())}
-        await self._connection.execute(ADVANCE, {**values, "generation": self.generation, "floor": floor})
+        values = {"generation": self.generation, "companies": list(positions), "positions": list(positions.values())}
+        async with self._connection.transaction():
+            advanced = await (await self._connection.execute(ADVANCE, values)).fetchall()
+            through = [(company_id, position) for company_id, position, until in advanced if position == until]
+            if through:
+                companies, last = zip(*through, strict=True)
+                covered = {"companies": list(companies), "positions": list(last), "floor": floor}
+                await self._connection.execute(COVERED, covered)
 
     async def end(self) -> None:
         """Write down that all is done."""
