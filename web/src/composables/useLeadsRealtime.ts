@@ -75,6 +75,14 @@ export function useLeadsRealtime({ api, echo, companyId, userId, query = {}, nee
     }
     if (!signal.aborted) {
       list.value = hydrated(list.value, pages);
+      fill();
+    }
+  }
+
+  /** Who was at the end while a page was on its way has not asked again. */
+  function fill(): void {
+    if (needed() > list.value.rows.length) {
+      loadMore();
     }
   }
 
@@ -89,6 +97,7 @@ export function useLeadsRealtime({ api, echo, companyId, userId, query = {}, nee
     const page = await api.leadsAfter(list.value.next!, signal, NEXT_PAGES);
     if (!signal.aborted) {
       list.value = extended(list.value, page);
+      fill();
     }
   }
 
