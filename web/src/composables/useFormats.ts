@@ -30,6 +30,12 @@ export function useFormats() {
     return format.format(amount);
   }
 
+  /** So short that a column's head has room for it: `R$876.5K`. */
+  function shortMoney(value: number, currency: string): string {
+    const style = { style: 'currency', currency, notation: 'compact', maximumFractionDigits: 1, minimumFractionDigits: 0 } as const;
+    return new Intl.NumberFormat(locale.value, style).format(value);
+  }
+
   /** Today's time, this year's day, else the day with its year. */
   function shortTime(timestamp: string, now = Date.now()): string {
     const at = new Date(timestamp);
@@ -42,6 +48,7 @@ export function useFormats() {
 
   return {
     money,
+    shortMoney,
     shortTime,
     number: (value: number) => number.value.format(value),
     percent: (value: number) => percent.value.format(value),
