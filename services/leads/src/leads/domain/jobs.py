@@ -40,7 +40,7 @@ MOST_LEADS: Final = 200_000  # leads that one job changes
 MOST_OPEN: Final = 20  # jobs of a company that wait or run
 MOST_OWN: Final = 5  # of one user
 MOST_UPLOADED: Final = 10  # imports of a company that are not started
-BATCH: Final = 250  # leads or rows of one transaction: the company's lock is held for some 50 ms
+BATCH: Final = 250  # leads or rows of one transaction: the company's lock is held for no longer
 TELLING: Final = timedelta(seconds=1)
 """Between two facts that say how far a job is."""
 MOST_ATTEMPTS: Final = 20
