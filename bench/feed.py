@@ -204,7 +204,8 @@ async def stream(place: Place, *, anew: bool) -> Any:
     last = (await js.get_msg(streams.CRM, state.last_seq)).time if state.messages else None
     first = (await js.get_msg(streams.CRM, state.first_seq)).time if state.messages else None
     await broker.close(client)
-    return state.messages, (last - first).total_seconds() if first and last else 0.0
+    # What a full stream has dropped was stored as well.
+    return state.last_seq, (last - first).total_seconds() if first and last else 0.0
 
 
 def relay(place: Place, facts: int) -> dict[str, float]:
