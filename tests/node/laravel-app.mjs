@@ -1,6 +1,6 @@
 // The page of examples/laravel: its echo.js and composable as they are, put together by Vite with the example's .env, in a
 // Vue without a document. Prints what the page shows, one JSON object a line; a line on its input ends it.
-// Usage: node laravel-app.mjs '{"port", "app": {"id", "key", "secret"}, "company"}'
+// Usage: node laravel-app.mjs '{"port", "app": {"id", "key", "secret"}, "company"}'; with "auth", the address where Laravel itself signs
 
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";

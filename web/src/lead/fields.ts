@@ -1,7 +1,7 @@
 /** Which fields a lead's page shows, and how each is edited. */
 
 import type { CustomField, Lead } from '../types';
-import { valueOf, type FieldName, type Value } from './rebase';
+import type { FieldName, Value } from './rebase';
 
 export type Kind = 'text' | 'email' | 'tel' | 'number' | 'date' | 'url' | 'person' | 'source' | 'stage' | 'choice' | 'choices' | 'boolean';
 
@@ -58,9 +58,4 @@ export function typedValue({ kind, name }: FieldSpec, text: string): Value {
     default:
       return trimmed;
   }
-}
-
-/** Which fields two versions of a lead differ in. */
-export function differing(one: Lead, other: Lead, fields: readonly FieldSpec[]): ReadonlySet<FieldName> {
-  return new Set(fields.map(({ name }) => name).filter((name) => textOf(valueOf(one, name)) !== textOf(valueOf(other, name))));
 }

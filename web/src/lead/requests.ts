@@ -1,7 +1,6 @@
 /** What the page of one lead asks the leads service. */
 
 import type {
-  DiffAnswer,
   HistoryEntry,
   HistoryPage,
   LeadAnswer,
@@ -56,9 +55,6 @@ export function leadRequests(request: Http, id: string) {
   return {
     now: async (signal?: AbortSignal) => found(await request<LeadAnswer>(path, signal ? { signal } : {})),
     asOf: async (version: number) => found(await request<LeadAnswer>(path, { query: { as_of: version } })).data,
-    /** What changed between two versions. */
-    between: async (from: number, to: number) =>
-      (await request<DiffAnswer>(`${path}/diff`, { query: { from, to } })).data.changes,
     /** What happened after a feed position, oldest first. */
     history: (after: number, signal?: AbortSignal) => all<HistoryPage['data'][number]>('history', { after }, signal),
     messages: (signal?: AbortSignal) => all<MessagePage['data'][number]>('messages', {}, signal),
@@ -66,8 +62,6 @@ export function leadRequests(request: Http, id: string) {
     /** Throws a Problem of status 412 when the lead is no longer at `version`. */
     change: async (version: number, body: Record<string, unknown>, key: string) =>
       found(await request<LeadAnswer>(path, { method: 'PATCH', body, key, version })),
-    assign: async (to: string | null, key: string) =>
-      found(await request<LeadAnswer>(`${path}/assign`, { body: { assigned_to: to }, key })),
     convert: async (status: string | null, key: string) =>
       found(await request<LeadAnswer>(`${path}/convert`, { body: status === null ? {} : { status }, key })),
     remove: async (key: string) => found(await request<LeadAnswer>(path, { method: 'DELETE', key })),

@@ -193,7 +193,6 @@ export function useLead(request: Http, echo: LiveEcho, user: User, id: string) {
     timeline: computed(() => history.value.toReversed()),
     take: takeOwn,
     gone,
-    reload: loading.run,
     save,
     say,
     reword,

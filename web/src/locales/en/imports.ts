@@ -12,7 +12,6 @@ export default {
     by: 'by {name}',
     rows: '{count} rows',
     mapping: 'What the columns are',
-    column: 'Column',
     becomes: 'becomes',
     leaveOut: 'leave out',
     preview: 'What the first rows would become',

@@ -18,9 +18,6 @@ export default {
     editing: '{name} is editing',
     changedBy: '{name} just changed this',
     editField: 'Edit {field}',
-    empty: 'Empty',
-    save: 'Save',
-    since: 'since {time}',
     created: 'Created {time}',
     converted: 'Converted {time}',
     convert: 'Convert to customer…',
@@ -60,7 +57,6 @@ export default {
   },
   leadHistory: {
     empty: 'Nothing yet.',
-    by: 'by {name}',
     system: 'the system',
     facts: {
       created: 'Entered',

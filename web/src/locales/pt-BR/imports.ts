@@ -13,7 +13,6 @@ const imports: typeof en = {
     by: 'por {name}',
     rows: '{count} linhas',
     mapping: 'O que são as colunas',
-    column: 'Coluna',
     becomes: 'vira',
     leaveOut: 'deixar de fora',
     preview: 'O que as primeiras linhas se tornariam',

@@ -19,9 +19,6 @@ const lead: typeof en = {
     editing: '{name} está editando',
     changedBy: '{name} acabou de alterar',
     editField: 'Editar {field}',
-    empty: 'Vazio',
-    save: 'Salvar',
-    since: 'desde {time}',
     created: 'Criado em {time}',
     converted: 'Convertido em {time}',
     convert: 'Converter em cliente…',
@@ -61,7 +58,6 @@ const lead: typeof en = {
   },
   leadHistory: {
     empty: 'Nada ainda.',
-    by: 'por {name}',
     system: 'o sistema',
     facts: {
       created: 'Cadastrado',
