@@ -55,6 +55,7 @@ const vite = await createVite({
   configFile: false,
   appType: "custom",
   logLevel: "error",
+  optimizeDeps: { noDiscovery: true },
   server: { middlewareMode: true, hmr: false, ws: false, watch: null },
 });
 await vite.ssrLoadModule("/resources/js/echo.js");
