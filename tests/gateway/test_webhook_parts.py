@@ -104,11 +104,11 @@ class TestLane:
         waiting, under_way, begun = [], [], []
         coming = list(enumerate(asked))
         while coming or waiting or under_way:
-            if coming and data.draw(st.booleans()):
+            if coming and (not under_way or data.draw(st.booleans())):
                 item = coming.pop(0)
                 lane.join(*item)
                 waiting.append(item)
-            elif under_way:
+            else:
                 lane.end(under_way.pop(data.draw(st.integers(0, len(under_way) - 1))))
             while (turn := lane.start()) is not None:
                 busy = frozenset().union(*(other.channels for other in under_way))
