@@ -1,8 +1,12 @@
-/** Whether the window is as narrow as a phone's. The same width as in the styles. */
+/** Whether the window is narrow. The widths are those of the styles. */
 
 import { onScopeDispose, readonly, ref } from 'vue';
 
-export function useNarrow(query = '(max-width: 900px)') {
+export const PHONE = '(max-width: 760px)';
+/** Where two columns become tabs. */
+export const TABLET = '(max-width: 900px)';
+
+export function useNarrow(query: string) {
   const media = matchMedia(query);
   const narrow = ref(media.matches);
   const onChange = ({ matches }: MediaQueryListEvent): void => {

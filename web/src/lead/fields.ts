@@ -1,12 +1,13 @@
 /** Which fields a lead's page shows, and how each is edited. */
 
+import type { Value } from '../lib/merge';
 import type { CustomField, Lead } from '../types';
-import type { FieldName, Value } from './rebase';
 
 export type Kind = 'text' | 'email' | 'tel' | 'number' | 'date' | 'url' | 'person' | 'source' | 'stage' | 'choice' | 'choices' | 'boolean';
 
 export interface FieldSpec {
-  name: FieldName;
+  /** `phone`, `custom.plan`. */
+  name: string;
   kind: Kind;
   /** Of a field of the company's own; others are translated. */
   label?: string;

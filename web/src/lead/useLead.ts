@@ -6,11 +6,11 @@ import { usePresence } from '../composables/usePresence';
 import type { LiveEcho } from '../echo';
 import type { Http } from '../lib/http';
 import { idempotencyKeys } from '../lib/idempotency';
+import { inputOf, rebase, type Clash, type Value } from '../lib/merge';
 import { persistent, type LoadFailure } from '../lib/persistent';
 import { Problem } from '../lib/problem';
 import type { Position } from '../lib/resume';
 import type { Lead, LeadEvent, MessagePush, User } from '../types';
-import { conflicts, patchOf, type Conflict, type FieldName, type Value } from './rebase';
 import { leadRequests, type Found, type HistoryEntry, type Message } from './requests';
 
 const ATTEMPTS = 5; // at an edit that others overtake without touching it
@@ -31,7 +31,7 @@ export function useLead(request: Http, echo: LiveEcho, user: User, id: string) {
   const messages = shallowRef<readonly Message[]>([]);
   const failure = shallowRef<LoadFailure | null>(null);
   /** Fields that somebody else changed just now, and who. */
-  const touched = shallowRef<ReadonlyMap<FieldName, string | null>>(new Map());
+  const touched = shallowRef<ReadonlyMap<string, string | null>>(new Map());
   const loaded = shallowRef(false);
 
   const loading = persistent(load, (error) => (failure.value = error));
@@ -142,15 +142,15 @@ export function useLead(request: Http, echo: LiveEcho, user: User, id: string) {
 
   /**
    * Set fields that were seen as they are in `base`. What others changed meanwhile survives; where both changed the same
-   * field nothing is saved and the conflicts come back.
+   * field nothing is saved and the clashes come back.
    */
-  async function save(base: Lead, values: Readonly<Record<FieldName, Value>>): Promise<readonly Conflict[]> {
-    const body = patchOf(values);
+  async function save(base: Lead, values: Readonly<Record<string, Value>>): Promise<readonly Clash[]> {
+    const body = inputOf(values);
     let now = lead.value ?? base;
     for (let attempt = 0; ; attempt++) {
-      const open = conflicts(base, now, values);
-      if (open.length > 0) {
-        return open;
+      const { clashes } = rebase(base, body, now);
+      if (clashes.length > 0) {
+        return clashes;
       }
       try {
         takeOwn(await requests.change(now.version, body, keyFor({ version: now.version, body })));
@@ -188,7 +188,7 @@ export function useLead(request: Http, echo: LiveEcho, user: User, id: string) {
     failure,
     touched,
     loaded,
-    seen: (field: FieldName) => (touched.value = new Map([...touched.value].filter(([one]) => one !== field))),
+    seen: (field: string) => (touched.value = new Map([...touched.value].filter(([one]) => one !== field))),
     /** Newest first. */
     timeline: computed(() => history.value.toReversed()),
     take: takeOwn,

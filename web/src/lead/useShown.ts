@@ -2,20 +2,20 @@
 
 import { useI18n } from 'vue-i18n';
 
+import type { Value } from '../lib/merge';
 import { useWorkspace } from '../live/workspace';
-import type { FieldName, Value } from './rebase';
 
 export function useShown() {
   const { t, te, d, n } = useI18n();
   const { company } = useWorkspace();
 
-  function label(field: FieldName): string {
+  function label(field: string): string {
     const own = company.fields.value.find(({ key }) => `custom.${key}` === field);
     const key = [`field.${field}`, `leadPage.field.${field}`].find((one) => te(one));
     return own?.label ?? (key === undefined ? field : t(key));
   }
 
-  function shown(field: FieldName, value: Value): string {
+  function shown(field: string, value: Value): string {
     if (value === null || (Array.isArray(value) && value.length === 0)) {
       return '–';
     }
