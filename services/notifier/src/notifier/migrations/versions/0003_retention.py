@@ -15,4 +15,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise NotImplementedError("forward only")
+    raise NotImplementedError("forward only: what was forgotten does not come back")
