@@ -106,7 +106,10 @@ def superuser(leads_database: TestDatabase) -> Iterator[psycopg.Connection]:
 
 
 class Clock:
-    """A clock that the test sets; it goes on by a millisecond with each look."""
+    """A clock that the test sets; it goes on by a millisecond with each look.
+
+    A test in which another process judges the times must use `RealClock` instead: their clocks would drift apart.
+    """
 
     def __init__(self, now: datetime) -> None:
         self.now = now
@@ -116,13 +119,24 @@ class Clock:
         return self.now
 
 
+class RealClock:
+    """The clock of the machine, for tests in which another process judges the times."""
+
+    @property
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
 @pytest.fixture
-def clock() -> Clock:
+def clock() -> Clock | RealClock:
     return Clock(NOW)
 
 
 @pytest.fixture
-def services(database: Database, directory: Directory, clock: Clock) -> Services:
+def services(database: Database, directory: Directory, clock: Clock | RealClock) -> Services:
     return Services(
         store=PostgresEventStore(database, directory),
         views=Views(database),
@@ -213,7 +227,7 @@ Connect = Callable[..., httpx.AsyncClient]
 
 
 @pytest.fixture
-async def connect(app: FastAPI, acme: Company) -> AsyncIterator[Connect]:
+async def connect(app: FastAPI, acme: Company, clock: Clock | RealClock) -> AsyncIterator[Connect]:
     """A factory of HTTP clients, logged in with a role of a company: Acme's agent by default."""
     async with contextlib.AsyncExitStack() as clients:
 
@@ -221,7 +235,7 @@ async def connect(app: FastAPI, acme: Company) -> AsyncIterator[Connect]:
             client = httpx.AsyncClient(
                 transport=httpx.ASGITransport(app, raise_app_exceptions=True),
                 base_url="http://leads",
-                headers={"Authorization": f"Bearer {company.token(role)}", **headers},
+                headers={"Authorization": f"Bearer {company.token(role, now=clock.now)}", **headers},
             )
             clients.push_async_callback(client.aclose)
             return client
