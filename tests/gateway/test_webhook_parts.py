@@ -10,7 +10,7 @@ from gateway.pusher.app import App, Webhook, WebhookEvent
 from gateway.webhooks.client import is_public
 from gateway.webhooks.events import Event, client_event
 from gateway.webhooks.lane import Lane
-from gateway.webhooks.request import MAX_BYTES, MAX_EVENTS, REQUEST_HEADER, Unreadable, finish, read
+from gateway.webhooks.request import MAX_BYTES, MAX_EVENTS, REQUEST_HEADER, Unreadable, finish, halve, read
 from gateway.webhooks.retry import Retry
 from support.endpoints import signature
 
@@ -65,6 +65,34 @@ class TestRequests:
         requests = finish(app(Webhook(url="http://a/")), [MISS] * 250, 5)
 
         assert [len(json.loads(request.body)["events"]) for request in requests] == [MAX_EVENTS, MAX_EVENTS, 50]
+
+    @given(st.lists(st.sampled_from(["a", "private-encrypted-x", "private-encrypted-cache-y", "private-b"])))
+    def test_an_event_of_an_encrypted_channel_has_a_request_of_its_own(self, names):
+        events = [Event(WebhookEvent.CHANNEL_OCCUPIED, name) for name in names]
+
+        requests = finish(app(Webhook(url="http://a/")), events, 5)
+
+        told = [[event["channel"] for event in json.loads(request.body)["events"]] for request in requests]
+        assert [channel for some in told for channel in some] == names
+        assert all(len(some) == 1 for some in told if any("-encrypted-" in channel for channel in some))
+        assert len(told) <= 2 * sum("-encrypted-" in name for name in names) + 1
+
+    @given(EVENTS, st.dictionaries(st.text("abc", min_size=1), st.text(), max_size=2))
+    def test_halves_tell_the_same_in_order_and_are_signed(self, events, headers):
+        owner = app(Webhook(url="http://a/", headers=headers))
+        for request in finish(owner, events, 5):
+            halves = halve(owner, request)
+
+            told = json.loads(request.body)["events"]
+            if halves is None:
+                assert len(told) == 1
+                continue
+            parts = [json.loads(half.body) for half in halves]
+            assert [event for part in parts for event in part["events"]] == told
+            assert all(part["events"] and part["time_ms"] == 5 for part in parts)
+            for half in halves:
+                signed = request.headers | {"X-Pusher-Signature": signature("gwsecret0001", half.body)}
+                assert (half.url, half.headers) == (request.url, signed)
 
     @given(st.text(), st.dictionaries(st.text(), st.text()))
     def test_what_is_stored_is_read_again(self, text, headers):

@@ -242,6 +242,70 @@ class TestDelivery:
         assert endpoint.posted == []
 
 
+class TestDivision:
+    """An endpoint that fails on one event of a request hears the others all the same."""
+
+    @pytest.mark.parametrize("status", [400, 500])
+    async def test_the_others_of_a_request_arrive_in_order_and_the_refused_one_alone_is_tried_again(
+        self, new_hooked, endpoint, status
+    ):
+        taken, refused, healed = [], [], asyncio.Event()
+
+        def answer(posted):
+            told = [event["event"] for event in posted.events]
+            if "client-7" in told and not healed.is_set():
+                refused.append(told)
+                return status
+            taken.extend(told)
+            return 200
+
+        endpoint.answer = answer
+        gateway = new_hooked([only(endpoint, "client_event")], settings=PATIENT)
+        async with gateway.connect(HOOKED_APP) as client:
+            await client.join("private-chat")
+            for number in range(30):
+                await client.send(f"client-{number}", channel="private-chat", data={})
+
+            await until(lambda: len(taken) == 29)
+            assert taken == [f"client-{number}" for number in range(30) if number != 7]
+            await until(lambda: refused[-2:] == [["client-7"]] * 2)
+            healed.set()
+            await until(lambda: len(taken) == 30)
+
+        for posted in endpoint.posted:
+            assert posted.headers["x-pusher-signature"] == signature(HOOKED_APP["secret"], posted.body)
+        assert await gateway.metric("gateway_webhooks_sent_total") == 30
+
+    @pytest.mark.parametrize("status", [503, 302, 429])
+    async def test_what_says_nothing_about_the_events_does_not_divide_a_request(self, new_hooked, endpoint, status):
+        endpoint.answer = lambda posted: status if len(endpoint.posted) <= 3 else 200
+        gateway = new_hooked([only(endpoint, "client_event")], settings=PATIENT)
+        async with gateway.connect(HOOKED_APP) as client:
+            await client.join("private-chat")
+            for number in range(10):
+                await client.send(f"client-{number}", channel="private-chat", data={})
+            await until(lambda: len({event["event"] for event in endpoint.events}) == 10)
+            await until(lambda: len(endpoint.posted) > 3)
+
+        bodies = {posted.body for posted in endpoint.posted}
+        told = [event["event"] for body in bodies for event in json.loads(body)["events"]]
+        assert len(told) == len(set(told))
+
+    async def test_an_encrypted_channels_event_that_cannot_be_taken_keeps_no_other_from_arriving(
+        self, new_hooked, endpoint
+    ):
+        endpoint.answer = lambda posted: 500 if any("-encrypted-" in e["channel"] for e in posted.events) else 200
+        gateway = new_hooked([only(endpoint, "channel_occupied")], settings=PATIENT)
+        async with gateway.connect(HOOKED_APP) as client:
+            await client.join("orders", "private-encrypted-x", "private-chat")
+
+            await until(lambda: {"orders", "private-chat"} <= {event["channel"] for event in endpoint.events})
+
+        for posted in endpoint.posted:
+            channels = [event["channel"] for event in posted.events]
+            assert channels == ["private-encrypted-x"] or "private-encrypted-x" not in channels
+
+
 class TestReload:
     async def test_a_new_endpoint_hears_from_then_on(self, new_hooked, endpoint, other_endpoint):
         gateway = new_hooked([only(endpoint, "client_event")], settings={"apps_reload_seconds": "0.1"})

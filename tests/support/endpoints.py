@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from leadwire.ports import LOOPBACK, Reservation, reserve
@@ -24,7 +25,6 @@ HOOKED_APP = {
 }
 HANG = 0
 """Instead of a status: no answer at all."""
-REASONS = {200: "OK", 204: "No Content", 302: "Found", 500: "Internal Server Error"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,8 @@ class Endpoint:
                 if status == HANG:
                     await reader.read()
                     break
-                head = f"HTTP/1.1 {status} {REASONS[status]}\r\nContent-Length: 0\r\nLocation: {self.url}\r\n\r\n"
+                reason = HTTPStatus(status).phrase
+                head = f"HTTP/1.1 {status} {reason}\r\nContent-Length: 0\r\nLocation: {self.url}\r\n\r\n"
                 writer.write(head.encode())
         self._writers.discard(writer)
         writer.close()

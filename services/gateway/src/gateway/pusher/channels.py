@@ -36,6 +36,11 @@ class Kind(Enum):
         return self in _PRESENCE
 
     @property
+    def encrypted(self) -> bool:
+        """Whether its events are encrypted end to end."""
+        return self in _ENCRYPTED
+
+    @property
     def cached(self) -> bool:
         """Whether its last event is kept for those who come later."""
         return self in _CACHED
@@ -43,6 +48,7 @@ class Kind(Enum):
 
 _OPEN = frozenset({Kind.PUBLIC, Kind.CACHE, Kind.USER})
 _PRESENCE = frozenset({Kind.PRESENCE, Kind.PRESENCE_CACHE})
+_ENCRYPTED = frozenset({Kind.ENCRYPTED, Kind.ENCRYPTED_CACHE})
 _CACHED = frozenset({Kind.CACHE, Kind.PRIVATE_CACHE, Kind.ENCRYPTED_CACHE, Kind.PRESENCE_CACHE})
 _BY_PREFIX = tuple(kind for kind in Kind if kind not in {Kind.USER, Kind.PUBLIC})
 

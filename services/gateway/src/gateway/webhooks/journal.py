@@ -2,7 +2,6 @@
 noted as told. Each step may be repeated, and none is possible for a process that leads no more.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -17,7 +16,7 @@ from gateway.cluster.records import EXPIRY_HEADER
 from gateway.pusher.app import App
 from gateway.webhooks import announced, lease
 from gateway.webhooks.announced import ANNOUNCING, Announcement, Story
-from gateway.webhooks.request import finish
+from gateway.webhooks.request import finish, kinds_of
 from runtime import direct
 from runtime.broker import Outgoing, publish_window
 
@@ -117,8 +116,7 @@ class Journal:
             ]
         )
         for request in requests:
-            kinds = [event["name"] for event in json.loads(request.body)["events"]]
-            metrics.count(metrics.WEBHOOKS_STORED, app_id, kinds)
+            metrics.count(metrics.WEBHOOKS_STORED, app_id, kinds_of(request))
 
     async def _publish(self, messages: Sequence[Outgoing]) -> None:
         for start in range(0, len(messages), PORTION):

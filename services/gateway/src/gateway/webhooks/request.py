@@ -3,7 +3,7 @@ attempt. The stream stores the body as it is and the rest in one header.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -11,7 +11,8 @@ import orjson
 
 from contracts import signing
 from contracts.push import compact_json
-from gateway.pusher.app import App, Webhook
+from gateway.pusher import channels
+from gateway.pusher.app import App
 from gateway.webhooks.events import Event
 
 MAX_EVENTS: Final = 100  # of one request
@@ -58,15 +59,41 @@ class Contents:
 def finish(app: App, events: Iterable[Event], time_ms: int) -> list[Request]:
     """Return the requests that tell an app's endpoints of events.
 
-    Each endpoint hears what it wants, in the events' order: one event a request, or many when the app batches.
+    Each endpoint hears what it wants, in the events' order: one event a request, or many when the app batches. An event
+    of an encrypted channel always has a request of its own: the SDKs of PHP and Go fail on the whole request when they
+    cannot decrypt one event of it.
     """
     told = list(events)
-    portions = _portions if app.batch_webhooks else _single
+    batches = _batches if app.batch_webhooks else _singles
     return [
-        _request(app, webhook, documents, time_ms)
+        _request(app, webhook.url, webhook.headers, documents, time_ms)
         for webhook in app.webhooks
-        for documents in portions(_document(event) for event in told if webhook.wants(event.name, event.channel))
+        for documents in batches([event for event in told if webhook.wants(event.name, event.channel)])
     ]
+
+
+def halve(app: App, request: Request) -> tuple[Request, Request] | None:
+    """Return two requests that tell the same, half of the events each, in order; None for a single event.
+
+    Args:
+        app: whose request it is; signs the halves.
+        request: one that `finish` or `halve` made.
+    """
+    told = orjson.loads(request.body)
+    documents = [compact_json(event) for event in told["events"]]
+    if len(documents) < 2:  # noqa: PLR2004 - nothing to divide
+        return None
+    middle = len(documents) // 2
+    first, second = (
+        _request(app, request.url, request.headers, half, told["time_ms"])
+        for half in (documents[:middle], documents[middle:])
+    )
+    return first, second
+
+
+def kinds_of(request: Request) -> list[str]:
+    """Return the name of each event that a request tells of."""
+    return [event["name"] for event in orjson.loads(request.body)["events"]]
 
 
 def read(headers: Mapping[str, str] | None, body: bytes) -> tuple[Request, Contents]:
@@ -88,34 +115,38 @@ def read(headers: Mapping[str, str] | None, body: bytes) -> tuple[Request, Conte
         raise Unreadable(type(error).__name__) from error
 
 
-def _request(app: App, webhook: Webhook, documents: list[str], time_ms: int) -> Request:
+def _request(app: App, url: str, headers: Mapping[str, str], documents: Sequence[str], time_ms: int) -> Request:
     body = f'{{"time_ms":{time_ms},"events":[{",".join(documents)}]}}'.encode()
-    own = {name: value for name, value in webhook.headers.items() if name.lower() not in RESERVED}
+    own = {name: value for name, value in headers.items() if name.lower() not in RESERVED}
     ours = {
         "Content-Type": "application/json",  # exactly so: the Node.js SDK takes nothing else
         "X-Pusher-Key": app.key,
         "X-Pusher-Signature": signing.sign(app.secret, body),
     }
-    return Request(webhook.url, own | ours, body)
+    return Request(url, own | ours, body)
 
 
 def _document(event: Event) -> str:
     return compact_json({"name": event.name.value, "channel": event.channel, **event.fields})
 
 
-def _single(documents: Iterable[str]) -> list[list[str]]:
-    return [[document] for document in documents]
+def _singles(events: Iterable[Event]) -> list[list[str]]:
+    return [[_document(event)] for event in events]
 
 
-def _portions(documents: Iterable[str]) -> list[list[str]]:
+def _batches(events: Iterable[Event]) -> list[list[str]]:
     """Split what one endpoint hears into requests that are not too large, unless a single event is."""
-    portions: list[list[str]] = []
+    batches: list[list[str]] = []
     size = 0
-    for document in documents:
+    is_open = False  # whether the last batch takes more
+    for event in events:
+        document = _document(event)
         own = len(document.encode()) + 1
-        if not portions or len(portions[-1]) == MAX_EVENTS or size + own > MAX_BYTES:
-            portions.append([])
+        alone = channels.kind_of(event.channel).encrypted
+        if not is_open or alone or len(batches[-1]) == MAX_EVENTS or size + own > MAX_BYTES:
+            batches.append([])
             size = 0
-        portions[-1].append(document)
+        batches[-1].append(document)
         size += own
-    return portions
+        is_open = not alone
+    return batches

@@ -106,7 +106,7 @@ class Webhooks:
         """Be the leader whenever there is none."""
         policy, sources = self._policy, self._sources
         while True:
-            sender = Sender(poster, policy.retry, now=sources.now, chance=sources.chance)
+            sender = Sender(poster, policy.retry, app=self._apps.by_id, now=sources.now, chance=sources.chance)
             await lead(Lease(nats, self._node, policy.lease), partial(self._work, nats, sender))
 
     async def _work(self, nats: Client, sender: Sender) -> None:
