@@ -70,7 +70,7 @@ def frames_of_commands(chance):
 
 @pytest.mark.parametrize("attack", [noise, mutated_handshake, frames_of_noise, frames_of_commands])
 async def test_a_gateway_survives_whatever_bytes_it_gets(new_gateway, nats, attack):
-    gateway = new_gateway(nats, handshake_seconds="2", close_seconds="0.5", idle_seconds="60")
+    gateway = new_gateway(nats, head_seconds="2", close_seconds="0.5", idle_seconds="60")
     chance = random.Random(20_261_124)
 
     async def once():

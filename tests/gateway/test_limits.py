@@ -327,11 +327,11 @@ def half_a_body(query):
     ],
 )
 async def test_a_request_that_never_ends_is_cut(new_gateway, nats, first):
-    await never_ends(new_gateway(nats, handshake_seconds="1", idle_seconds="0.4"), first)
+    await never_ends(new_gateway(nats, head_seconds="1", body_seconds="1", idle_seconds="0.4"), first)
 
 
 async def test_a_signed_body_that_never_ends_is_cut(new_gateway, nats):
-    gateway = new_gateway(nats, handshake_seconds="1", idle_seconds="0.4")
+    gateway = new_gateway(nats, head_seconds="1", body_seconds="1", idle_seconds="0.4")
 
     await never_ends(gateway, half_a_body(signed_query("POST", EVENTS, b"{}")))  # a signature is valid for ten minutes
 
@@ -341,11 +341,11 @@ async def never_ends(gateway, first):
         reader, _ = await attacker.open(first)
 
         assert await ended(reader) == b""
-        assert await gateway.metric("gateway_limits_total") >= 1
+        assert await gateway.metric("http_limits_total") >= 1
 
 
 async def test_a_trickle_of_bytes_does_not_prolong_the_deadline(new_gateway, nats):
-    gateway = new_gateway(nats, handshake_seconds="1", idle_seconds="0.4")
+    gateway = new_gateway(nats, head_seconds="1", body_seconds="1", idle_seconds="0.4")
     async with Slowloris(gateway) as attacker:
         reader, writer = await attacker.open(b"GET / HTTP/1.1\r\nX-A: ")
 
@@ -362,7 +362,7 @@ async def test_a_trickle_of_bytes_does_not_prolong_the_deadline(new_gateway, nat
 
 
 async def test_a_body_that_nobody_signed_is_not_waited_for(new_gateway, nats):
-    gateway = new_gateway(nats, handshake_seconds="2", idle_seconds="0.4")
+    gateway = new_gateway(nats, head_seconds="2", body_seconds="2", idle_seconds="0.4")
     async with Slowloris(gateway) as attacker:
         reader, writer = await attacker.open(half_a_body("auth_key=guessed"))
         assert (await reader.readline()).startswith(b"HTTP/1.1 401 ")
@@ -380,7 +380,7 @@ async def test_a_body_that_nobody_signed_is_not_waited_for(new_gateway, nats):
 
 
 async def test_empty_lines_after_an_answer_do_not_hold_the_connection(new_gateway, nats):
-    gateway = new_gateway(nats, handshake_seconds="1", idle_seconds="0.4")
+    gateway = new_gateway(nats, head_seconds="1", body_seconds="1", idle_seconds="0.4")
     async with Slowloris(gateway) as attacker:
         reader, writer = await attacker.open(b"GET /livez HTTP/1.1\r\nHost: test\r\n\r\n")
         await reader.readuntil(b"}")
@@ -398,7 +398,7 @@ async def test_empty_lines_after_an_answer_do_not_hold_the_connection(new_gatewa
 
 
 async def test_an_established_websocket_has_no_handshake_deadline(new_gateway, nats):
-    gateway = new_gateway(nats, handshake_seconds="1", idle_seconds="0.4", pong_seconds="20")
+    gateway = new_gateway(nats, head_seconds="1", body_seconds="1", idle_seconds="0.4", pong_seconds="20")
     async with gateway.connect() as client, Slowloris(gateway) as attacker:
         reader, _ = await attacker.open()
         await ended(reader)  # its deadline was later than the client's would be
@@ -407,7 +407,7 @@ async def test_an_established_websocket_has_no_handshake_deadline(new_gateway, n
 
 
 async def test_silent_sockets_make_room_for_honest_ones(new_gateway, nats):
-    gateway = new_gateway(nats, max_pending="16", handshake_seconds="60")
+    gateway = new_gateway(nats, max_http_connections="16", head_seconds="60")
     async with Slowloris(gateway) as attacker:
         silent = [await attacker.open() for _ in range(50)]
         async with gateway.connect() as client:
@@ -428,13 +428,13 @@ async def test_an_answer_that_nobody_takes_is_cut(new_gateway, nats, tmp_path):
         plug.sendall(b"GET /assets/large-1.js HTTP/1.1\r\nHost: test\r\n\r\n")
 
         async def is_cut():
-            return await gateway.metric("gateway_limits_total") == 1
+            return await gateway.metric("http_limits_total") == 1
 
         await until(is_cut)
 
 
 async def test_who_was_refused_and_stays_makes_room_for_the_next(new_gateway, nats):
-    gateway = new_gateway(nats, max_pending="16", close_seconds="300")
+    gateway = new_gateway(nats, max_http_connections="16", close_seconds="300")
     upgrade = HANDSHAKE.replace(b"/app/x", b"/nonsense")
     async with Slowloris(gateway) as attacker:
         stubborn = [await attacker.open(upgrade) for _ in range(50)]
@@ -455,14 +455,14 @@ async def test_who_was_refused_and_stays_makes_room_for_the_next(new_gateway, na
     ],
 )
 async def test_a_head_without_end_is_refused_before_its_deadline(new_gateway, nats, endless):
-    gateway = new_gateway(nats, handshake_seconds="60")
+    gateway = new_gateway(nats, head_seconds="60")
     async with Slowloris(gateway) as attacker:
         reader, writer = await attacker.open()
         for piece in endless:
             writer.write(piece)
 
         await ended(reader)
-        assert await gateway.metric("gateway_limits_total") == 1
+        assert await gateway.metric("http_limits_total") == 1
 
 
 async def test_too_large_a_head_is_answered(gateway):

@@ -12,7 +12,7 @@ from gateway.pusher.app import App, Apps
 from gateway.pusher.effects import Close, Probe, Send
 from gateway.pusher.handshake import Door, Visit, subprotocol
 from gateway.pusher.liveness import Liveness, Patience
-from gateway.wheel import Wheel
+from runtime.server.timer_wheel import TimerWheel
 
 APP = App(id="1", key="key", secret="s")
 
@@ -106,7 +106,7 @@ class Alarm:
 
 @given(st.lists(st.tuples(st.floats(0, 100), st.booleans()), max_size=30), st.floats(0.05, 3))
 def test_a_wheel_calls_everyone_once_and_not_before_its_time(deadlines, tick):
-    wheel, alarms = Wheel(tick, 0.0), []
+    wheel, alarms = TimerWheel(tick, 0.0), []
     for deadline, cancelled in deadlines:
         alarm = Alarm()
         wheel.schedule(alarm, deadline)

@@ -45,7 +45,7 @@ def certify(directory):
 def secure(new_gateway, nats, tmp_path):
     certificate, key = certify(tmp_path)
     trust = ssl.create_default_context(cafile=str(certificate))
-    options = {"handshake_seconds": "0.5", "idle_seconds": "0.4", "pong_seconds": "20"}
+    options = {"head_seconds": "0.5", "idle_seconds": "0.4", "pong_seconds": "20"}
     return new_gateway(nats, trust=trust, tls_cert=str(certificate), tls_key=str(key), **options)
 
 

@@ -13,9 +13,9 @@ from gateway.pusher.addresses import Addresses
 from gateway.pusher.app import App, Apps
 from gateway.pusher.handshake import Door
 from gateway.pusher.liveness import Patience
-from gateway.pusher.proxies import Proxies
 from gateway.watchlists import Watchlists
 from gateway.websocket import Connection, Gateway, Limits
+from runtime.server.proxies import TrustedProxies
 
 UPGRADE = (
     b"GET /app/key?protocol=7 HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -76,7 +76,7 @@ def established(transport: asyncio.Transport, limits: Limits) -> Connection:
             Apps([App(id="1", key="key", secret="secret")]), addresses, path_prefix="", connections=lambda _app: 0
         ),
         addresses=addresses,
-        proxies=Proxies(),
+        proxies=TrustedProxies(),
         hub=hub,
         watchlists=Watchlists(Solitude(), hub.tell, loop.call_soon),
         connections=Connections(tick=1.0),

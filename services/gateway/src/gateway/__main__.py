@@ -8,12 +8,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gateway import apps, listening, main, supervisor
+from gateway import apps, main, supervisor
 from gateway.apps import AppsFileError
 from gateway.settings import Settings
 from gateway.tls import Tls
 from runtime import logs
 from runtime.doctor import configuration, findings
+from runtime.server import listening
 from runtime.tracing import TracingSettings
 
 WRONG = 2  # exit code: nothing started, the configuration is wrong

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from gateway import metrics
 from gateway.pusher.app import Apps
 from gateway.pusher.codes import RESTARTING, Refusal
-from gateway.wheel import Timed, Wheel
+from runtime.server.timer_wheel import Timed, TimerWheel
 
 PACE: Final = 0.1  # seconds between two batches of a drain
 PARTING: Final = 4096
@@ -52,7 +52,7 @@ class Connections:
         self._apps: Counter[str] = Counter()
         self._established: dict[str, Established] = {}
         self._gone = asyncio.Event()
-        self.wheel = Wheel(tick, asyncio.get_running_loop().time())
+        self.wheel = TimerWheel(tick, asyncio.get_running_loop().time())
 
     def __len__(self) -> int:
         return len(self._established)

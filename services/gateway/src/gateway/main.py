@@ -15,7 +15,6 @@ from typing import Final
 from uuid import uuid4
 
 import structlog
-import uvicorn
 import uvloop
 from fastapi import APIRouter, FastAPI
 from starlette.routing import BaseRoute
@@ -32,21 +31,16 @@ from gateway.cluster.cluster import Cluster
 from gateway.connections import Connections
 from gateway.history import History
 from gateway.hub import Hub, Room
-from gateway.listening import BACKLOG
 from gateway.memory import Memory
 from gateway.pusher.addresses import Addresses
-from gateway.pusher.allowance import Rate
 from gateway.pusher.app import Apps
 from gateway.pusher.budget import Pace
 from gateway.pusher.effects import Relay
 from gateway.pusher.handshake import Door
 from gateway.pusher.liveness import Patience
-from gateway.pusher.proxies import Proxies
 from gateway.reads import Reads
-from gateway.reception import HttpConnection, Manners, Reception
 from gateway.relays import Relays
 from gateway.reload import Watcher
-from gateway.server import DrainingServer
 from gateway.settings import Settings
 from gateway.tally import Tally
 from gateway.tls import Tls
@@ -59,6 +53,10 @@ from runtime import tracing
 from runtime.doctor import configuration, secrecy, versions
 from runtime.doctor.findings import Report
 from runtime.http import Check, CorrelationMiddleware, probe_routes
+from runtime.server.limits import HttpLimiter
+from runtime.server.proxies import TrustedProxies
+from runtime.server.rates import Rate
+from runtime.server.server import Port, Server
 from runtime.tasks import together
 from runtime.tracing import TracingSettings
 
@@ -105,7 +103,7 @@ async def serve(settings: Settings, tenants: Apps, sockets: list[socket.socket],
     """Run the gateway until a signal ends it."""
     patience = Patience(settings.idle_seconds, settings.pong_seconds)
     connections = Connections(
-        tick=min(LARGEST_TICK, patience.idle / 4, patience.window / 4), most_parting=settings.max_pending
+        tick=min(LARGEST_TICK, patience.idle / 4, patience.window / 4), most_parting=settings.max_http_connections
     )
     memory = Memory(time.time)
     bus = Bus(
@@ -141,15 +139,7 @@ async def serve(settings: Settings, tenants: Apps, sockets: list[socket.socket],
         connections=limit(settings.max_connections_per_address),
         handshakes=rate(settings.handshakes_per_second, settings.burst_seconds),
     )
-    reception = Reception(
-        Manners(
-            request_seconds=settings.handshake_seconds,
-            answer_seconds=settings.answer_seconds,
-            head_bytes=settings.max_request_head_bytes,
-            waiting=settings.max_pending,
-        ),
-        connections.wheel,
-    )
+    proxies = TrustedProxies(settings.trusted_proxies)
     most = limit(settings.max_connections)
     door = Door(
         tenants,
@@ -161,7 +151,7 @@ async def serve(settings: Settings, tenants: Apps, sockets: list[socket.socket],
     gateway = Gateway(
         door=door,
         addresses=addresses,
-        proxies=Proxies(settings.trusted_proxies),
+        proxies=proxies,
         hub=hub,
         watchlists=watchlists,
         connections=connections,
@@ -201,29 +191,19 @@ async def serve(settings: Settings, tenants: Apps, sockets: list[socket.socket],
         new_id=new_id,
     )
     watcher = Watcher(settings.apps_file, tenants, connections, interval=settings.apps_reload_seconds)
-    config = uvicorn.Config(
-        app,
-        ws=websocket.factory(gateway),  # type: ignore[arg-type]  # declared as a class; uvicorn only calls it
-        http=partial(HttpConnection, reception=reception),  # type: ignore[arg-type]  # the same
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,  # what proxies say is read where it counts, and only from those that are trusted
-        server_header=False,
-        backlog=BACKLOG,
-        ssl_context_factory=None if tls is None else lambda _config, _default: tls.context,
-        timeout_graceful_shutdown=round(settings.close_seconds) + 1,
+    port = Port(
+        app=app,
+        limiter=HttpLimiter(settings.http_limits(), proxies),
+        sockets=sockets,
+        tls=None if tls is None else tls.context,
+        websocket=websocket.factory(gateway),
     )
-    server = DrainingServer(
-        config,
-        door,
-        connections,
-        window=settings.drain_seconds,
-        handshake=settings.handshake_seconds,
-        reload=[watcher.ask] if tls is None else [watcher.ask, tls.renew],
-    )
+    server = Server(port, drain_seconds=settings.drain_seconds, graceful_seconds=round(settings.close_seconds) + 1)
+    server.on_stop.append(door.drain)
+    server.drains.append(partial(connections.drain, settings.drain_seconds))
+    server.on_reload += [watcher.ask] if tls is None else [watcher.ask, tls.renew]
     await together(  # whichever fails takes the process down with it
-        server.serve(sockets),
+        server.serve(),
         bus.run(hub),
         cluster.run(),
         reads.run(),

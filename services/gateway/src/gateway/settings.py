@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, DirectoryPath, Field, FilePath, IPvAnyNetwork, SecretStr
+from pydantic import AfterValidator, DirectoryPath, Field, FilePath, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from runtime.settings import FileSettings
+from runtime.server.settings import HttpSettings
 
 
 def _number(value: int) -> int:
@@ -19,7 +19,7 @@ Number = Annotated[int, AfterValidator(_number)]
 """A limit; -1: none."""
 
 
-class Settings(FileSettings):
+class Settings(HttpSettings):
     """Read once, by the composition root."""
 
     model_config = SettingsConfigDict(env_prefix="GATEWAY_", frozen=True, hide_input_in_errors=True)
@@ -56,8 +56,6 @@ class Settings(FileSettings):
     """From the probe to giving the connection up."""
     close_seconds: Annotated[float, Field(gt=0)] = 5.0
     """From a close frame until the transport is cut."""
-    drain_seconds: Annotated[float, Field(ge=0)] = 2.0
-    """Over which established connections are closed on SIGTERM."""
     lease_seconds: Annotated[float, Field(ge=1)] = 10.0
     """A gateway that the others do not hear from for so long counts as gone, with all its members."""
     linger_seconds: Annotated[float, Field(ge=0)] = 5.0
@@ -79,8 +77,6 @@ class Settings(FileSettings):
     max_channels: Annotated[int, Field(ge=1)] = 1000
     """Of one connection."""
 
-    trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
-    """JSON list of addresses and networks whose `X-Forwarded-For` and `X-Forwarded-Proto` count."""
     max_connections: Number = -1
     """Of this process."""
     max_connections_per_address: Number = 2000
@@ -95,14 +91,6 @@ class Settings(FileSettings):
     """Messages of one connection that are answered with an error."""
     burst_seconds: Annotated[float, Field(gt=0)] = 10.0
     """What may be used at once of each rate above: so many seconds' worth."""
-    handshake_seconds: Annotated[float, Field(gt=0)] = 10.0
-    """From connecting to a complete request; then the socket is cut."""
-    answer_seconds: Annotated[float, Field(gt=0)] = 60.0
-    """From a complete HTTP request to the end of its answer; then the socket is cut."""
-    max_request_head_bytes: Annotated[int, Field(ge=1024)] = 16 * 1024
-    """Request line and headers together; above it 431."""
-    max_pending: Annotated[int, Field(ge=16)] = 4096
-    """Sockets that are no WebSockets yet; above it the one that has waited longest is cut."""
 
     webhook_hold_seconds: Annotated[float, Field(ge=0)] = 3.0
     """After a departure, until endpoints hear of it; who returns within it was never gone."""

@@ -23,7 +23,7 @@ from gateway.hub import Hub
 from gateway.outlet import Outlet
 from gateway.presence import Admission
 from gateway.pusher import channels, frames
-from gateway.pusher.addresses import Addresses, household
+from gateway.pusher.addresses import Addresses
 from gateway.pusher.app import App, Apps
 from gateway.pusher.budget import FLOODS, Budget, Pace, Use
 from gateway.pusher.codes import (
@@ -53,9 +53,10 @@ from gateway.pusher.effects import (
 from gateway.pusher.handshake import Door, Visit, subprotocol
 from gateway.pusher.liveness import Liveness, Patience
 from gateway.pusher.members import Member
-from gateway.pusher.proxies import Proxies
 from gateway.pusher.session import Session
 from gateway.watchlists import Watchlists
+from runtime.server.addresses import client_network
+from runtime.server.proxies import TrustedProxies
 
 _log = structlog.stdlib.get_logger("gateway.websocket")
 _library_log = logging.getLogger("websockets.server")
@@ -88,7 +89,7 @@ class Gateway:
 
     door: Door
     addresses: Addresses
-    proxies: Proxies
+    proxies: TrustedProxies
     hub: Hub
     watchlists: Watchlists
     connections: Connections
@@ -288,7 +289,7 @@ class Connection(asyncio.Protocol):
         encrypted = self._transport.get_extra_info("sslcontext") is not None
         return Visit(
             request.path,
-            address=household(proxies.client(peer, headers.get_all("X-Forwarded-For"))),
+            address=client_network(proxies.client(peer, headers.get_all("X-Forwarded-For"))),
             secure=proxies.secure(peer, headers.get_all("X-Forwarded-Proto"), encrypted=encrypted),
             origin=next(iter(headers.get_all("Origin")), None),
         )

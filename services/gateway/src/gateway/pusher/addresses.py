@@ -1,31 +1,16 @@
 """What each client address uses. The tables are bounded: one by the open sockets, the other by itself."""
 
 from collections import Counter, OrderedDict
-from ipaddress import IPv6Address, ip_address
 from typing import Final
 
-from gateway.pusher.allowance import Rate
+from runtime.server.rates import Rate
 
 REMEMBERED: Final = 65_536
 """Addresses whose handshakes are counted; the one heard of longest ago is forgotten first."""
-_HOUSEHOLD: Final = 64  # bits of an IPv6 address that a provider gives to one customer
-
-
-def household(address: str) -> str:
-    """Return what counts as one client: an IPv4 address, or the /64 network of an IPv6 address."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    if not isinstance(parsed, IPv6Address):
-        return address
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return f"{IPv6Address(int(parsed) >> _HOUSEHOLD << _HOUSEHOLD)}/{_HOUSEHOLD}"
 
 
 class Addresses:
-    """Counts connections and handshakes; an address is what `household` returns."""
+    """Counts connections and handshakes; an address is what `runtime.server.addresses.client_network` returns."""
 
     def __init__(self, *, connections: int | None, handshakes: Rate | None, remembered: int = REMEMBERED) -> None:
         """Begin to count.

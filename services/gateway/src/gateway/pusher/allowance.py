@@ -1,31 +1,6 @@
-"""How often something may be done: token buckets."""
+"""How often an app may do something: a token bucket that may be overdrawn."""
 
-from dataclasses import dataclass
 from math import ceil
-from typing import Final
-
-_ROUNDING: Final = 1e-6  # seconds; sums of fractions do not come out exactly
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """A limit that very many share: each one's bucket is a single number, when it is full again (0.0 at first)."""
-
-    per_second: float
-    """Tokens that come in a second."""
-    burst: float
-    """Tokens that a full bucket holds."""
-
-    def take(self, full_at: float, now: float, tokens: float = 1.0) -> float | None:
-        """Take tokens; return when the bucket is full again, or None when there were not enough.
-
-        Args:
-            full_at: what the last call returned.
-            now: seconds of any monotonic clock.
-            tokens: how many.
-        """
-        later = max(full_at, now) + tokens / self.per_second
-        return later if later - now <= self.burst / self.per_second + _ROUNDING else None
 
 
 class Allowance:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from gateway.pusher.allowance import Rate
 from gateway.pusher.codes import TOO_MANY_BYTES, TOO_MANY_MESSAGES, TOO_MANY_MISTAKES
+from runtime.server.rates import Rate
 
 
 class Use(Enum):

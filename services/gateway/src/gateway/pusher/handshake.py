@@ -36,7 +36,7 @@ class Visit:
     target: str
     """Path and query."""
     address: str
-    """Of the client, not of a proxy; see `addresses.household`."""
+    """Of the client, not of a proxy; see `runtime.server.addresses.client_network`."""
     secure: bool = False
     """Whether the client's connection is encrypted."""
     origin: str | None = None
@@ -74,6 +74,10 @@ class Door:
         self._connections = connections
         self._full = full
         self.draining = False
+
+    def drain(self) -> None:
+        """Refuse everybody from now on: they are to connect to another process."""
+        self.draining = True
 
     def admit(self, visit: Visit, now: float) -> App | Refusal:
         """Return the app that a visitor may connect to, or the refusal to close with; it counts as a handshake.

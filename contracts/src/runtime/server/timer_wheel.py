@@ -14,7 +14,7 @@ class Timed(Protocol):
         """Act: the deadline has passed."""
 
 
-class Wheel:
+class TimerWheel:
     """Times are seconds of the event loop's clock."""
 
     def __init__(self, tick: float, now: float) -> None:

@@ -1,4 +1,4 @@
-"""Who is behind the proxies in front of us. What anybody else writes into `X-Forwarded-…` is ignored."""
+"""The client behind trusted proxies. What anybody else writes into `X-Forwarded-For` or `-Proto` is ignored."""
 
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -7,8 +7,8 @@ from typing import TypeAlias
 Network: TypeAlias = IPv4Network | IPv6Network
 
 
-class Proxies:
-    """The trusted ones."""
+class TrustedProxies:
+    """The networks of proxies whose forwarded headers count."""
 
     def __init__(self, networks: Iterable[Network] = ()) -> None:
         self._networks = tuple(networks)
@@ -28,13 +28,14 @@ class Proxies:
 
         Args:
             peer: who is connected to us.
-            forwarded_for: the values of `X-Forwarded-For`; each proxy appends whom it heard from.
+            forwarded_for: the values of `X-Forwarded-For`; each proxy appends the address of its peer. What is no
+                address (`unknown`, `_hidden`: RFC 7239 §6) tells nothing: the hop after it counts.
         """
         address = peer
         for hop in reversed(_items(forwarded_for)):
-            if not self.trust(address):
+            if not self.trust(address) or (parsed := _address(hop)) is None:
                 break
-            address = hop
+            address = parsed
         return address
 
     def secure(self, peer: str, forwarded_proto: Sequence[str], *, encrypted: bool) -> bool:
@@ -49,6 +50,17 @@ class Proxies:
         if not hops or not self.trust(peer):
             return encrypted
         return all(hop.lower() in {"https", "wss"} for hop in hops)
+
+
+def _address(hop: str) -> str | None:
+    """Return the address of `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:80`."""
+    host = hop.partition(":")[0] if hop.count(":") == 1 else hop
+    if hop.startswith("["):
+        host = hop[1:].partition("]")[0]
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        return None
 
 
 def _items(values: Sequence[str]) -> list[str]:
