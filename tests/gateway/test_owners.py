@@ -9,7 +9,7 @@ import pytest
 
 from gateway.pusher import channels, owner
 from gateway.pusher.channels import Kind
-from gateway.wards import Wards
+from gateway.wards import Moment, Wards
 from support import node_clients
 from support.gateways import APP, LONELY_APP, OTHER_APP, WATCH_APP, channel_auth
 from support.resuming import join, opting_in
@@ -28,11 +28,11 @@ def of(user_id, **fields):
         (of("ada"), Kind.PRIVATE, "ada"),
         (of("ada", leadwire={}), Kind.ENCRYPTED_CACHE, "ada"),
         (of(7), Kind.PRIVATE_CACHE, "7"),
-        (of("x" * 200), Kind.PRIVATE, "x" * 200),
+        (of("x" * 128), Kind.PRIVATE, "x" * 128),
+        (of(42.0), Kind.PRIVATE, "42"),
         (of("ada", user_info={}, terminable=True), Kind.PRESENCE, "ada"),
         (of("ada"), Kind.PRESENCE, None),
         (of("ada", terminable=1), Kind.PRESENCE_CACHE, None),
-        (of("x" * 201), Kind.PRIVATE, None),
         (of(""), Kind.PRIVATE, None),
         (of(True), Kind.PRIVATE, None),
         (of(1.5), Kind.PRIVATE, None),
@@ -49,24 +49,45 @@ def test_what_channel_data_says_of_whose_connection_it_is(data, kind, expected):
     assert owner.parse(data, kind) == expected
 
 
-def test_orders_concern_those_who_were_there_before_them():
-    wards = Wards()
-    assert wards.unknown_since is None
-    wards.add("1.1", 10.0)
-    wards.add("2.2", 20.0)
-    assert wards.unknown_since == 10.0
-    wards.know(10.0)
-    wards.order(15.0, returns=False)
-    assert (wards.unknown_since, wards.overdue()) == (None, ["1.1"])
+def test_nobody_is_let_in_before_all_orders_since_the_connection_was_established_are_known():
+    wards, admitted = Wards(), []
 
-    wards.add("3.3", 12.0)  # established before the order, named after it
-    assert wards.overdue() == ["1.1", "3.3"]
+    def add(name, at, sequence, epoch="e"):
+        wards.add(name, Moment(at, epoch, sequence), lambda: admitted.append(name))
+
+    def settle():
+        for admit in wards.settled():
+            admit()
+
+    assert wards.unread("e") is None
+    add("1.1", 10.0, 100)
+    add("2.2", 20.0, 200)
+    assert wards.unread("e") == 100
+    settle()
+    assert (admitted, wards.undecidable()) == ([], ["1.1", "2.2"])
+    wards.order(15.0, returns=False)
+    wards.know("e", 100)
+    assert wards.overdue() == ["1.1"]
+    wards.remove("1.1")
+    settle()
+    assert (admitted, wards.unread("e"), wards.waiting) == (["2.2"], None, False)
+
+    add("3.3", 12.0, 110)  # established before the order, named after it
+    assert (wards.unread("e"), wards.overdue()) == (None, ["3.3"])
+    wards.remove("3.3")
     wards.order(14.0, returns=True)  # read from the stream later, but older
-    wards.add("4.4", 5.0)
-    assert wards.unknown_since == 5.0
-    for socket_id in ("1.1", "3.3", "4.4", "4.4"):
-        wards.remove(socket_id)
-    assert (wards.unknown_since, wards.overdue(), len(wards)) == (None, [], 1)
+    add("4.4", 25.0, 90)
+    assert wards.unread("e") == 90
+    wards.know("e", 95)  # the stream does not reach back any further
+    settle()
+    assert (admitted, wards.undecidable(), wards.returns) == (["2.2"], ["4.4"], False)
+    wards.remove("4.4")
+    add("5.5", 30.0, 300, epoch="other")
+    assert (wards.unread("e"), wards.undecidable()) == (None, ["5.5"])
+    wards.remove("5.5")
+    wards.forget()
+    add("6.6", 30.0, 300)
+    assert (wards.unread("e"), wards.overdue(), len(wards)) == (300, [], 2)
 
 
 @pytest.fixture
@@ -200,7 +221,6 @@ async def test_a_signature_from_before_the_order_opens_nothing_after_it(gateways
         newcomer = await subscribed(there, "late")  # has logged in again since
         for client, auth in kept.items():
             await client.subscribe(CHANNEL, auth=auth, channel_data=of("late"))
-            await client.frame()
             await sent_away(client)
 
         await plain.join(CHANNEL)
@@ -284,4 +304,4 @@ async def test_a_library_that_never_signed_in_is_disconnected_for_good(node, gat
 
 
 def test_the_channel_of_a_user_is_a_valid_one():
-    assert channels.parse(channels.of_user("x" * 200)).kind is Kind.USER
+    assert channels.parse(channels.of_user("x" * 128)).kind is Kind.USER

@@ -196,7 +196,7 @@ async def test_a_socket_that_gives_up_before_it_was_admitted_was_never_there(new
         await witness.hears_nothing()
 
 
-@pytest.mark.parametrize("user_id", ["é" * 200, "\U0001f600" * 200, ".*>", "a b", "~x", "=41"])
+@pytest.mark.parametrize("user_id", ["é" * 128, "\U0001f600" * 128, ".*>", "a b", "~x", "=41"])
 async def test_any_user_id_crosses_the_gateways(gateways, channel, user_id):
     async with gateways[0].connect() as first, gateways[1].connect() as second:
         await first.enter(channel, "A")

@@ -38,6 +38,7 @@ class Sessions(RuleBasedStateMachine):
         self.session = Session(self.app, SOCKET, max_channels=MOST, listeners=lambda *_: self.signed_in_elsewhere)
         self.joined: dict[str, Kind] = {}
         self.owners: tuple[str, ...] = ()
+        self.cleared: set[str] = set()
         self.now = 0.0
         self.user: str | None = None
 
@@ -87,14 +88,31 @@ class Sessions(RuleBasedStateMachine):
         before, owners = dict(self.joined), self.owners
         self.receive({"event": "pusher:subscribe", "data": data})
 
+        owner = json.loads(data["channel_data"])["user_id"] if data["channel_data"] else None
         if self.owners != owners:
-            assert data["channel"] in self.joined.keys() - before.keys()
+            assert data["channel"] in self.held() - before.keys()
             assert data["channel"].startswith("private-")
-            assert self.owners == (*owners, json.loads(data["channel_data"])["user_id"])
+            assert self.owners == (*owners, owner)
+        if data["channel"].startswith("private-") and owner not in self.cleared | {None}:
+            assert self.joined == before, "nobody listens before the user's orders are known"
         if new := self.joined.keys() - before.keys():
             (name,) = new
             assert not self.joined[name].authorised or secret == self.app.secret
             assert len(before) < MOST
+
+    def held(self):
+        """Return the channels that wait until the orders of some user are known."""
+        return self.session.channels - self.joined.keys()
+
+    @rule(user=st.sampled_from(["1", "2"]))
+    def the_users_orders_are_known(self, user):
+        if user in self.owners and user not in self.cleared:
+            before = self.held()
+            self.cleared.add(user)
+            self.obey(self.session.clear(user))
+            assert self.held() <= before
+            if self.cleared.issuperset(self.owners):
+                assert not self.held()
 
     @rule(name=st.sampled_from(NAMES), auth=st.sampled_from(["", None, "key:", "key:00", 7, []]))
     def subscribe_without_authorisation(self, name, auth):
@@ -108,9 +126,11 @@ class Sessions(RuleBasedStateMachine):
     @rule(name=st.sampled_from(NAMES))
     def unsubscribe(self, name):
         was_there = name in self.joined
+        waited = name in self.held()
         effects = self.receive({"event": "pusher:unsubscribe", "data": {"channel": name}})
 
         assert effects == ([Leave(name)] if was_there and self.joined.keys().isdisjoint({name}) else [])
+        assert not (waited and name in self.session.channels)
         assert self.receive({"event": "pusher:unsubscribe", "data": {"channel": name}}) == []
 
     @rule(user=st.sampled_from(["1", "2"]), good=st.booleans(), elsewhere=st.integers(0, 3))
@@ -164,9 +184,14 @@ class Sessions(RuleBasedStateMachine):
 
     @invariant()
     def session_and_pump_agree(self):
-        assert self.session.channels == set(self.joined)
+        assert self.session.channels >= set(self.joined)
+        assert self.cleared <= set(self.owners) == set(self.session.owners)
+        assert len(self.held()) <= MOST
         assert self.session.owners == self.owners
         assert len(self.joined) <= MOST + 1  # the user's own besides
+
+    def teardown(self):
+        assert set(self.session.leave_all()) == set(self.joined)
 
 
 TestSessions = Sessions.TestCase

@@ -18,6 +18,8 @@ from support.waiting import until
 
 from .conftest import NOW, PASSWORD, SECRET, Company, Connect
 
+EXPIRES_AT = int(NOW.timestamp()) + 300
+
 LEAD = {"name": "Ada", "email": "ada@example.com", "source": "web"}
 
 
@@ -269,7 +271,8 @@ async def test_a_private_channel_is_signed(api: httpx.AsyncClient, acme: Company
     )
 
     data = answer.json()["channel_data"]
-    assert json.loads(data) == {"user_id": str(acme.users["agent"])}  # it ends when the user is sent away
+    member = {"user_id": str(acme.users["agent"])}  # it ends when the user is sent away
+    assert json.loads(data) == {**member, "signature_expires_at": EXPIRES_AT}
     assert answer.json()["auth"] == signing.channel_auth("app-key", "app-secret", "123.456", channel, data)
 
 
@@ -301,7 +304,11 @@ async def test_what_a_client_heard_of_a_channel_is_signed_for_that_channel_only(
 
         data = answer.json()["channel_data"]
         user_id = str(acme.users["agent"])
-        assert json.loads(data) == {"user_id": user_id, "leadwire": {**entry, "except": ["9.9"]}}
+        assert json.loads(data) == {
+            "user_id": user_id,
+            "signature_expires_at": EXPIRES_AT,
+            "leadwire": {**entry, "except": ["9.9"]},
+        }
         assert answer.json()["auth"] == signing.channel_auth("app-key", "app-secret", "1.2", channel, data)
 
 
@@ -315,7 +322,9 @@ async def test_a_member_who_resumes_is_still_a_member(api: httpx.AsyncClient, ac
 
 def _member(company: Company) -> dict[str, Any]:
     info = {"name": "Acme agent", "role": "agent"}
-    return {"user_id": str(company.users["agent"]), "user_info": info, "terminable": True}
+    return {"user_id": str(company.users["agent"]), "user_info": info, "terminable": True} | {
+        "signature_expires_at": EXPIRES_AT
+    }
 
 
 @pytest.mark.parametrize(

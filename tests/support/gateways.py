@@ -55,6 +55,12 @@ WATCH_APP = {
 }
 TLS_APP = {"id": "4747", "key": "gwkey0006", "secret": "gwsecret0006", "requireTls": True}
 LONELY_APP = {"id": "4888", "key": "gwkey0088", "secret": "gwsecret0088", "maxConnectionsPerUser": 1}
+BOUND_APP = {
+    "id": "4889",
+    "key": "gwkey0089",
+    "secret": "gwsecret0089",
+    "boundChannels": ["private-company.*-*", "presence-company.*-*"],
+}
 CHOOSY_APP = {
     "id": "4848",
     "key": "gwkey0007",
@@ -81,6 +87,7 @@ COUNTING_APP = {
 }
 APPS = (
     APP,
+    BOUND_APP,
     OTHER_APP,
     DISABLED_APP,
     SMALL_APP,

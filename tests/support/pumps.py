@@ -13,6 +13,7 @@ from gateway.pusher.addresses import Addresses
 from gateway.pusher.app import App, Apps
 from gateway.pusher.handshake import Door
 from gateway.pusher.liveness import Patience
+from gateway.wards import Moment
 from gateway.watchlists import Watchlists
 from gateway.websocket import Connection, Gateway, Limits
 from runtime.server.proxies import TrustedProxies
@@ -82,6 +83,7 @@ def established(transport: asyncio.Transport, limits: Limits) -> Connection:
         connections=Connections(tick=1.0),
         relay=lambda _relay: None,
         now=lambda: 0.0,
+        moment=lambda at: Moment(at, "", 0),
         new_socket_id=lambda: SOCKET_ID,
         limits=limits,
         patience=Patience(45.0, 30.0),

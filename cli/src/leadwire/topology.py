@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from contracts import channels
 from leadwire import nats_server, postgres
 from leadwire.credentials import EXAMPLES, SUPERUSER, Credentials
 from leadwire.ports import LOOPBACK
@@ -228,6 +229,8 @@ class Topology:
             "otherSecret": self.credentials.pusher_app_other_secret,
             "enabled": True,
             "enableClientMessages": True,
+            "requireAuthorization": True,
+            "boundChannels": channels.PATTERNS,
         }
         return json.dumps([app])
 

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _PATTERN = re.compile(
@@ -54,6 +54,11 @@ class UserChannel:
 
 
 CrmChannel: TypeAlias = CompanyChannel | StatsChannel | LeadChannel | UserChannel
+
+
+_ANY = "*-*-*-*-*"  # in place of a UUID
+PATTERNS: Final = tuple(str(channel(_ANY)) for channel in (CompanyChannel, StatsChannel, LeadChannel, UserChannel))
+"""The names of all channels of the CRM, and hardly any other; `*` stands for any characters."""
 
 
 def parse(name: str) -> CrmChannel | None:

@@ -6,6 +6,11 @@ Sources: Pusher Channels docs, "Authorizing users" and "HTTP API reference: Auth
 import hmac
 from collections.abc import Iterable
 from hashlib import md5, sha256
+from typing import Final
+
+EXPIRES_AT: Final = "signature_expires_at"
+"""Leadwire's member of a signed `channel_data` or `user_data`: the Unix time in seconds from which on the signature is
+refused. The clients of Pusher forward both unread."""
 
 
 def sign(secret: str, text: str | bytes) -> str:

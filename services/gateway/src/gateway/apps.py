@@ -84,6 +84,7 @@ class _AppObject(_Object):
     max_watchlist_length: Size = 100
     require_authorization: bool = False
     authorization_timeout_seconds: Annotated[float, Field(gt=0)] = 30
+    bound_channels: list[str] = []
     batch_webhooks: bool = True
 
 
@@ -144,6 +145,7 @@ def _app(path: Path, index: int, found: _AppObject) -> App:
         max_watchlist=found.max_watchlist_length,
         require_authorization=found.require_authorization,
         authorization_seconds=found.authorization_timeout_seconds,
+        bound_channels=tuple(found.bound_channels),
         subscription_counting=found.enable_subscription_counting,
         webhooks=tuple(_webhook(path, index, webhook) for webhook in found.webhooks),
         batch_webhooks=found.batch_webhooks,

@@ -6,9 +6,9 @@ stored meanwhile is fetched from it, and given to the listeners before anything 
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Final
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from datetime import datetime
+from typing import Final, Protocol
 
 import orjson
 import structlog
@@ -37,12 +37,13 @@ from gateway import epoch, metrics, wire
 from gateway.cache import Cache
 from gateway.checkup import PERIOD, Checkup
 from gateway.followers import Followers
-from gateway.hub import Hub, Room
+from gateway.hub import Hub, Room, counts
 from gateway.memory import Memory
 from gateway.pusher.effects import Relay
 from gateway.pusher.refusals import Unavailable
 from gateway.replays import Replays
 from gateway.tail import Tail, Verdict
+from gateway.wards import Moment, Wards
 from gateway.window import Bounds
 from runtime import broker, direct, tracing
 from runtime.broker import Outgoing, PublishFailed
@@ -62,6 +63,16 @@ _log = structlog.stdlib.get_logger("gateway.bus")
 _level = logging.getLogger("gateway.bus")  # asked for each push: structlog's own answer costs twenty times as much
 
 
+class Closing(Protocol):
+    """Closes connections, named by their socket ids."""
+
+    def send_away(self, socket_ids: Sequence[str], returns: bool) -> None:
+        """Because an application wants it; `returns` says whether their clients come back at once."""
+
+    def send_back(self, socket_ids: Sequence[str]) -> None:
+        """Because nobody knows whether an application wants it; their clients are authorised afresh."""
+
+
 class Bus:
     """The gateway's side of NATS. All subscribing and unsubscribing is done by one task, `run`."""
 
@@ -69,7 +80,7 @@ class Bus:
         self,
         url: str,
         *,
-        terminate: Callable[[Sequence[str], bool], None],
+        connections: Closing,
         memory: Memory,
         linger: float = LINGER,
         check: float = PERIOD,
@@ -79,15 +90,14 @@ class Bus:
 
         Args:
             url: of NATS, with user and password.
-            terminate: closes the connections with these socket ids, because an application wants it; the other
-                argument says whether their clients come back at once.
+            connections: closes those that nobody may have any more.
             memory: is told of each push that is given to listeners.
             linger: seconds a channel without listeners stays subscribed.
             check: seconds between two looks whether a channel misses its end.
             bounds: of a replay.
         """
         self._url = url
-        self._terminate = terminate
+        self._connections = connections
         self._memory = memory
         self._linger = linger
         self._bounds = bounds
@@ -103,7 +113,7 @@ class Bus:
         self._searches: dict[Room, asyncio.Task[None]] = {}
         self._filler_turn = asyncio.Semaphore(FILLERS)
         self._replays = Replays(self, bounds)
-        self._checkup = Checkup(self._tails, self._begin_fill, self._replays.sweep, period=check)
+        self._checkup = Checkup(self._tails, self._begin_fill, self._doubt, self._replays.sweep, period=check)
 
     @property
     def connected(self) -> bool:
@@ -114,6 +124,14 @@ class Bus:
     def epoch(self) -> str:
         """Which stream the offsets are of."""
         return self._checkup.epoch.value
+
+    def moment(self, at: float) -> Moment:
+        """Return when a connection is established: now, and the stream's last number that is known.
+
+        Args:
+            at: seconds since 1970.
+        """
+        return Moment(at, self.epoch, self._checkup.last)
 
     def acquire(self, room: Room) -> None:
         self._expired.pop(room, None)
@@ -128,8 +146,13 @@ class Bus:
         self._lingering[room] = asyncio.get_running_loop().call_later(self._linger, self._expire, room)
 
     def guard(self, room: Room) -> None:
-        tail, under_way = self._tails.get(room), self._searches.get(room)
-        if tail is not None and (under_way is None or under_way.done()):  # without a tail, as soon as the room opens
+        tail, under_way, wards = self._tails.get(room), self._searches.get(room), room.wards
+        assert wards is not None
+        if tail is None or not (under_way is None or under_way.done()):
+            return  # as soon as the room opens; soon
+        if wards.unread(self.epoch) is None:
+            self._settle(room, wards)
+        else:
             search = self._searches[room] = asyncio.create_task(self._search(room, tail))
             search.add_done_callback(lambda done: self._searches.get(room) is done and self._searches.pop(room))
 
@@ -173,9 +196,10 @@ class Bus:
 
     async def run(self, hub: Hub) -> None:
         """Connect, then keep NATS's subscriptions equal to the rooms with listeners, until cancelled."""
-        self._nats = nats = await broker.connect(self._url, "gateway", on_return=self._checkup.alarm)
+        self._nats = nats = await broker.connect(self._url, "gateway", on_return=self._checkup.came_back)
         try:
             await nats.subscribe(epoch.LIVE, cb=self._checkup.on_epoch)
+            await self._checkup.confirm(nats)
             await self._checkup.agree(nats)
             await together(self._keep_subscribed(nats, hub), self._checkup.run(nats))
         finally:
@@ -302,29 +326,90 @@ class Bus:
                 tail.fill(found.seq)
                 metrics.FILLED.inc()
                 self._give(room, found.data or b"", found.headers or NO_HEADERS)
+        if not counts(room.channel):
+            await self._doubt_after(room, tail, started_at)
         _log.info("caught up", app=room.app_id, channel=room.channel, after=started_at, until=tail.sequence)
         self._release(room, tail)
 
-    async def _search(self, room: Room, tail: Tail[Msg]) -> None:
-        """Find the orders of before the room opened, and send away those whom they concern."""
+    async def _doubt_after(self, room: Room, tail: Tail[Msg], started_at: int) -> None:
+        """Find out whether the stream still had everything that a user's channel missed after a number."""
         assert self._nats is not None
-        wards = room.wards
-        assert wards is not None
-        subject = subjects.push(room.app_id, room.channel)
-        while self._tails.get(room) is tail and (since := wards.unknown_since) is not None:
+        while self._tails.get(room) is tail:
             try:
-                async with self._filler_turn:
-                    async for message in direct.read(
-                        self._nats, streams.PUSH, subject, since=datetime.fromtimestamp(since, UTC)
-                    ):
-                        headers = message.headers or NO_HEADERS
-                        if (order := headers.get(CONTROL_HEADER)) in _ORDERS:
-                            wards.order(_time(headers[STORED_AT]), returns=order == SEND_BACK)
-            except (Error, OSError, TimeoutError):  # away again: as long as it takes
+                await self._checkup.look(self._nats)
+            except (Error, OSError, TimeoutError):
                 await asyncio.sleep(AWAY)
                 continue
-            wards.know(since)
+            if started_at < self._checkup.whole_after:
+                self._doubt(room)
+            return
+
+    async def _search(self, room: Room, tail: Tail[Msg]) -> None:
+        """Find the orders from before the room opened: let those in whom none concerns, and close the others."""
+        wards = room.wards
+        assert wards is not None
+        while self._tails.get(room) is tail and wards.waiting:
+            epoch = self.epoch
+            after = wards.unread(epoch)
+            if after is not None:
+                try:
+                    async with self._filler_turn:
+                        await self._read_orders(room, wards, after)
+                except (Error, OSError, TimeoutError):  # away again: as long as it takes
+                    await asyncio.sleep(AWAY)
+                    continue
+                if self.epoch != epoch:
+                    continue
+                wards.know(epoch, max(after, self._checkup.whole_after))
+            self._settle(room, wards)
+
+    async def _read_orders(self, room: Room, wards: Wards, after: int) -> None:
+        """Take note of the orders that the stream has after a number.
+
+        The leader of the stream says whether there are any messages at all; those are read from any replica, which may
+        lag behind.
+
+        Raises:
+            nats.errors.Error, OSError: no answer, or not from a replica that has everything.
+        """
+        assert self._nats is not None
+        subject = subjects.push(room.app_id, room.channel)
+        state = (await self._checkup.look(self._nats, subject)).state
+        if not (state.subjects or {}).get(subject):
+            return
+        last = 0
+        async for message in direct.snapshot(
+            self._nats, streams.PUSH, subject, witness=subject, at_least=state.last_seq
+        ):
+            last = direct.sequence(message)
+        if last <= after:
+            return
+        read = 0
+        async for message in direct.read(self._nats, streams.PUSH, subject, after=after):
+            read = direct.sequence(message)
+            headers = message.headers or NO_HEADERS
+            if (order := headers.get(CONTROL_HEADER)) in _ORDERS:
+                wards.order(_time(headers[STORED_AT]), returns=order == SEND_BACK)
+        if read < last:
+            raise direct.Behind(f"{streams.PUSH}: {read} of {last}")
+
+    def _settle(self, room: Room, wards: Wards) -> None:
+        """Let those in whom no order concerns, and close the others: nobody listens before that is known."""
         self._send_away(room, wards.overdue(), returns=wards.returns)
+        for admit in wards.settled():
+            admit()
+        self._return(room, wards.undecidable())
+
+    def _doubt(self, room: Room) -> None:
+        """Close everybody whose connection a lost order may have concerned."""
+        if room.wards is not None:
+            room.wards.forget()
+        self._return(room, room.sockets())
+
+    def _return(self, room: Room, sockets: Sequence[str]) -> None:
+        if sockets:
+            self._connections.send_back(sockets)
+            _log.warning("authorization cannot be verified", app=room.app_id, connections=len(sockets))
 
     def _release(self, room: Room, tail: Tail[Msg]) -> None:
         for message in tail.release():
@@ -395,7 +480,7 @@ class Bus:
 
     def _send_away(self, room: Room, sockets: Sequence[str], *, returns: bool) -> None:
         if sockets:
-            self._terminate(sockets, returns)
+            self._connections.send_away(sockets, returns)
             _log.info("terminated", app=room.app_id, connections=len(sockets))
 
     def _expire(self, room: Room) -> None:

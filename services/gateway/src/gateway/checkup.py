@@ -14,13 +14,13 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error
-from nats.js.api import StreamInfo
+from nats.js.api import StreamInfo, StreamState
 from nats.js.errors import NotFoundError
 
 from contracts import streams, subjects
 from gateway import epoch
 from gateway.epoch import Change, Epoch
-from gateway.hub import Room
+from gateway.hub import Room, counts
 from gateway.tail import Tail
 from runtime import direct
 from runtime.broker import barrier
@@ -39,17 +39,31 @@ class Checkup:
     """The looks of one gateway."""
 
     def __init__(
-        self, tails: Tails, fill: Callable[[Room, Tail[Msg]], object], sweep: Callable[[], None], *, period: float
+        self,
+        tails: Tails,
+        fill: Callable[[Room, Tail[Msg]], object],
+        doubt: Callable[[Room], None],
+        sweep: Callable[[], None],
+        *,
+        period: float,
     ) -> None:
         """Prepare; `run` looks.
 
         Args:
             tails: of all channels that are listened to.
             fill: fetches what a channel misses, and gives it to the listeners.
+            doubt: is told of a user's channel that may have missed an order, which the stream does not have any more.
             sweep: clears up, with each look.
             period: seconds between two looks.
         """
         self.epoch = Epoch()
+        self.last = 0
+        """The stream's last number when it was last looked at."""
+        self.whole_after = 0
+        """The stream has everything that it ever stored after this number."""
+        self._doubt = doubt
+        self._was_away = False
+        self._deleted = 0
         self._tails = tails
         self._fill = fill
         self._sweep = sweep
@@ -58,8 +72,9 @@ class Checkup:
         self._seen = (0, 0)  # the stream's last number at the last two looks
         self._told_at = -inf
 
-    def alarm(self) -> None:
-        """Compare everything, now."""
+    def came_back(self) -> None:
+        """Compare everything now: messages may have been missed, because the connection was lost."""
+        self._was_away = True
         self._alarm.set()
 
     async def run(self, nats: Client) -> None:
@@ -96,20 +111,25 @@ class Checkup:
             else:
                 await asyncio.sleep(AWAY)
 
-    async def look(self, nats: Client) -> StreamInfo:
+    async def look(self, nats: Client, subject: str | None = None) -> StreamInfo:
         """Return the stream's state; when it is another stream than before, everybody is told.
+
+        Args:
+            nats: a client.
+            subject: whose messages are to be counted, in `state.subjects`; none are otherwise.
 
         Raises:
             nats.errors.Error, OSError: no answer.
         """
         before = self.epoch.value
         floor = self.epoch.floor(max((tail.sequence for tail in self._tails.values()), default=0))
-        info = await nats.jetstream(timeout=CONFIRM).stream_info(streams.PUSH)
+        info = await nats.jetstream(timeout=CONFIRM).stream_info(streams.PUSH, subject)
         if self.epoch.value == before:  # otherwise another look was faster
             change = self.epoch.observe(info, floor)
             if change is not None:
                 _log.warning("the stream is another one", change=change.name.lower(), epoch=self.epoch.value)
                 self._begin_anew(change, info.state.last_seq)
+            self._measure(info.state)
         return info
 
     async def agree(self, nats: Client) -> None:
@@ -132,6 +152,7 @@ class Checkup:
 
     async def _compare(self, nats: Client, *, everything: bool) -> None:
         info = await self.look(nats)
+        self._doubt_those_with_a_gap()
         value, last, (before, long_before) = self.epoch.value, info.state.last_seq, self._seen
         if everything or not last == before == long_before:
             rooms = {subjects.push(room.app_id, room.channel): (room, tail) for room, tail in self._tails.items()}
@@ -149,6 +170,21 @@ class Checkup:
         self._sweep()
         self._tell_positions(info.config.max_age or 0)
 
+    def _measure(self, state: StreamState) -> None:
+        """Take note of what the stream still has. Age and size delete at its beginning, and only people in between."""
+        self.last, deleted = state.last_seq, state.num_deleted or 0
+        self.whole_after = max(self.whole_after, state.first_seq - 1, state.last_seq if deleted > self._deleted else 0)
+        self._deleted = deleted
+
+    def _doubt_those_with_a_gap(self) -> None:
+        """After the connection was lost: find the users' channels that cannot be given what they missed."""
+        if not self._was_away:
+            return
+        self._was_away = False
+        for room, tail in self._tails.items():
+            if not counts(room.channel) and tail.sequence < self.whole_after:
+                self._doubt(room)
+
     def _tell_positions(self, max_age: float) -> None:
         """Tell positions to those who heard none for long, so that they stay within what the stream keeps (seconds)."""
         now = asyncio.get_running_loop().time()
@@ -165,8 +201,13 @@ class Checkup:
     def _begin_anew(self, change: Change, last: int) -> None:
         """Offsets of before mean nothing any more."""
         self._seen = (0, 0)
+        self.whole_after = self._deleted = 0
         for room, tail in self._tails.items():
             room.flush()
+            if room.wards is not None:
+                room.wards.forget()
+            if self._was_away and not counts(room.channel):
+                self._doubt(room)
             if change is Change.ANOTHER:
                 tail.restart()
             else:

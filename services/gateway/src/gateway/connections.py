@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from gateway import metrics
 from gateway.pusher.app import Apps
-from gateway.pusher.codes import RESTARTING, Refusal
+from gateway.pusher.codes import RESTARTING, UNVERIFIED, Refusal
 from runtime.server.timer_wheel import Timed, TimerWheel
 
 PACE: Final = 0.1  # seconds between two batches of a drain
@@ -86,6 +86,11 @@ class Connections:
         """Close some connections: the application ends their user's; clients come back at once or not."""
         for socket_id in socket_ids:
             self._established[socket_id].send_away(returns=returns)
+
+    def send_back(self, socket_ids: Iterable[str]) -> None:
+        """Close some connections whose user's authorization cannot be verified; clients ask for a new one at once."""
+        for socket_id in socket_ids:
+            self._established[socket_id].refuse(UNVERIFIED)
 
     async def reconsider(self, apps: Apps) -> None:
         """Put every connection under the rules that its app has now."""

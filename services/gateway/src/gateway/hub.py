@@ -17,7 +17,7 @@ from gateway.pusher.census import Question, Row
 from gateway.pusher.channels import Kind
 from gateway.pusher.resume import Resume
 from gateway.tally import Tally
-from gateway.wards import Wards
+from gateway.wards import Admit, Moment, Wards
 
 CallSoon = Callable[[Callable[[], None]], object]
 
@@ -255,7 +255,7 @@ class Hub:
         metrics.SUBSCRIPTIONS.inc()
         room.join(socket_id, outlet, welcome, admission, resume)
 
-    def guard(self, app_id: str, channel: str, socket_id: str, since: float) -> None:
+    def guard(self, app_id: str, channel: str, socket_id: str, since: Moment, admit: Admit) -> None:
         """Let a connection end when the user of a channel is sent away.
 
         Args:
@@ -263,11 +263,13 @@ class Hub:
             channel: the user's own.
             socket_id: the connection.
             since: when it was established: nothing before concerns it.
+            admit: called, perhaps at once, when the user was not sent away since then. Otherwise the connection is
+                closed.
         """
         room = self._acquire(app_id, channel)
         if room.wards is None:
             room.wards = Wards()
-        room.wards.add(socket_id, since)
+        room.wards.add(socket_id, since, admit)
         self._interest.guard(room)
 
     def release(self, app_id: str, channel: str, socket_id: str) -> None:

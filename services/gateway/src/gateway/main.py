@@ -108,7 +108,7 @@ async def serve(settings: Settings, tenants: Apps, sockets: list[socket.socket],
     memory = Memory(time.time)
     bus = Bus(
         settings.nats_url.get_secret_value(),
-        terminate=connections.send_away,
+        connections=connections,
         memory=memory,
         linger=settings.linger_seconds,
         check=settings.check_seconds,
@@ -157,6 +157,7 @@ async def serve(settings: Settings, tenants: Apps, sockets: list[socket.socket],
         connections=connections,
         relay=both(relays.put, webhooks.client_event),
         now=time.time,
+        moment=bus.moment,
         new_socket_id=new_socket_id,
         patience=patience,
         limits=Limits(

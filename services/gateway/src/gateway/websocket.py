@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar, Final, Protocol, cast
 
 import structlog
@@ -54,6 +55,7 @@ from gateway.pusher.handshake import Door, Visit, subprotocol
 from gateway.pusher.liveness import Liveness, Patience
 from gateway.pusher.members import Member
 from gateway.pusher.session import Session
+from gateway.wards import Moment
 from gateway.watchlists import Watchlists
 from runtime.server.addresses import client_network
 from runtime.server.proxies import TrustedProxies
@@ -97,6 +99,8 @@ class Gateway:
     """Carries a client's event to the other listeners, on whatever gateway they are; keeps the order of calls."""
     now: Callable[[], float]
     """Seconds since 1970, by a clock that NATS agrees with."""
+    moment: Callable[[float], Moment]
+    """Such a time → when that is by the stream."""
     new_socket_id: Callable[[], str]
     """Two decimal numbers with a dot between, unguessable and never used before."""
     limits: Limits
@@ -120,7 +124,7 @@ class Connection(asyncio.Protocol):
     """Whether binary messages are let through: never here, but in the conformance suite's echo (bench/autobahn.py)."""
     _transport: asyncio.Transport
     _outlet: Outlet
-    _since: float
+    _since: Moment
 
     def __init__(self, gateway: Gateway, server_state: ServerState) -> None:
         self._gateway = gateway
@@ -296,7 +300,7 @@ class Connection(asyncio.Protocol):
 
     def _establish(self, app: App, address: str, accepted: bytes) -> None:
         gateway = self._gateway
-        self._since = gateway.now()
+        self._since = gateway.moment(gateway.now())
         self._address = address
         gateway.addresses.enter(address)
         self._session = Session(
@@ -305,6 +309,7 @@ class Connection(asyncio.Protocol):
             max_channels=gateway.limits.channels,
             listeners=gateway.hub.listeners,
             occupied=gateway.hub.channels,
+            clock=gateway.now,
         )
         gateway.connections.add(self, app.id, self._session.socket_id)
         # In one write: a third of what a new connection costs is system calls.
@@ -387,7 +392,14 @@ class Connection(asyncio.Protocol):
         if isinstance(user, Watch):
             gateway.watchlists.enter(session.app.id, user.user_id, session.socket_id, user.others)
         else:
-            gateway.hub.guard(session.app.id, channels.of_user(user.user_id), session.socket_id, self._since)
+            channel, admit = channels.of_user(user.user_id), partial(self._clear, user.user_id)
+            gateway.hub.guard(session.app.id, channel, session.socket_id, self._since, admit)
+
+    def _clear(self, user_id: str) -> None:
+        """Go on with what waited for a user's orders."""
+        assert self._session is not None
+        for effect in self._session.clear(user_id):
+            self._apply(effect)
 
     def _admission(self, session: Session, channel: str, member: Member) -> Admission:
         def refuse() -> None:
@@ -453,9 +465,8 @@ class Connection(asyncio.Protocol):
         if session is None:
             return
         self._gateway.watchlists.leave(session.socket_id)
-        for channel in session.channels:
+        for channel in session.leave_all():
             self._gateway.hub.leave(session.app.id, channel, session.socket_id)
-        session.channels.clear()
         for user_id in session.owners:
             self._gateway.hub.release(session.app.id, channels.of_user(user_id), session.socket_id)
         session.owners = ()

@@ -52,7 +52,7 @@ class Users:
 
     async def _terminate(self, request: Request, call: Call, user_id: str) -> Response:
         if not users.is_user_id(user_id):
-            raise Invalid("A user id has 1 to 200 characters")
+            raise Invalid(f"A user id has 1 to {channels.MAX_USER} characters")
         self._rates.count_events(call.app)
         key = f"terminate:{message_key(call.app, request, self._new_id)}"
         await self._store.store([Termination(app_id=call.app.id, channel=channels.of_user(user_id), key=key)])

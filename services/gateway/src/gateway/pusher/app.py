@@ -99,6 +99,9 @@ class App:
     require_authorization: bool = False
     """Whether a connection must sign in or join an authorized channel in time ("authorized connections")."""
     authorization_seconds: float = 30.0
+    bound_channels: tuple[str, ...] = ()
+    """Patterns of channel names (see `patterns`) whose signatures must say whose the socket is, and until when they may
+    be used."""
     subscription_counting: bool = False
     """Whether listeners hear how many they are."""
 

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Final
 
 MAX_NAME: Final = 200  # characters; what the server SDKs allow (Pusher documents 164)
-MAX_USER: Final = 200  # characters of a user's id
+MAX_USER: Final = 128  # characters of a user's id (Pusher docs, "User authentication")
 
 _NAME = re.compile(r"[A-Za-z0-9_\-=@,.;]+")
 _USER = re.compile(rf"#server-to-user-.{{1,{MAX_USER}}}", re.DOTALL)

@@ -40,6 +40,7 @@ TOO_MANY_MISTAKES: Final = Refusal(4100, "Too many errors on this connection; re
 RESTARTING: Final = Refusal(4200, "Server is restarting; reconnect immediately")
 SLOW_CONSUMER: Final = Refusal(4200, "Connection is too slow for its channels; reconnect immediately")
 TERMINATED_FOR_NOW: Final = Refusal(4200, "User terminated by the application; reconnect immediately")
+UNVERIFIED: Final = Refusal(4200, "The user's authorization cannot be verified; reconnect immediately")
 NO_PONG: Final = Refusal(4201, "Pong reply not received in time")
 
 # Only inside `pusher:error`, never as a close code: the connection stays.

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -24,6 +23,7 @@ from gateway.pusher.codes import (
     UNSUPPORTED_PROTOCOL,
     Refusal,
 )
+from gateway.pusher.patterns import matches
 
 PROTOCOLS: Final = frozenset({"4", "5", "6", "7"})  # what changed between them does not touch the server
 _SUBPROTOCOL = re.compile(r"pusher-channels-protocol-\d+")
@@ -108,7 +108,7 @@ class Door:
         wrong = None if app.any_protocol else _wrong_protocol(query)
         if wrong is not None:
             return wrong
-        if app.allowed_origins and not _listed(visit.origin, app.allowed_origins):
+        if app.allowed_origins and not matches((visit.origin or "").lower(), app.allowed_origins):
             return FOREIGN_ORIGIN
         if app.max_connections is not None and self._connections(app.id) >= app.max_connections:
             return OVER_QUOTA_FOR_NOW if app.returns_over_quota else OVER_QUOTA
@@ -133,14 +133,3 @@ def _wrong_protocol(query: str) -> Refusal | None:
     if protocol is None:
         return NO_PROTOCOL
     return None if protocol[0] in PROTOCOLS else UNSUPPORTED_PROTOCOL
-
-
-def _listed(origin: str | None, patterns: Sequence[str]) -> bool:
-    """Whether an origin is one of the patterns, in which `*` stands for any characters, or none."""
-    given = (origin or "").lower()
-    return any(_pattern(pattern).fullmatch(given) for pattern in patterns)
-
-
-@lru_cache(maxsize=1024)
-def _pattern(pattern: str) -> re.Pattern[str]:
-    return re.compile(".*".join(map(re.escape, pattern.lower().split("*"))), re.DOTALL)

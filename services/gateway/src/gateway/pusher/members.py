@@ -1,11 +1,11 @@
 """A member of a presence channel, as its signed `channel_data` says."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import orjson
 
-MAX_USER_ID: Final = 200  # characters
+from gateway.pusher import channels, users
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +41,12 @@ def parse(channel_data: str, *, max_bytes: int) -> Member:
         raise InvalidMember("channel_data is not JSON") from None
     if not isinstance(data, dict):
         raise InvalidMember("channel_data is not an object")
-    user_id = _user_id(data.get("user_id"))
-    if len(user_id) > MAX_USER_ID:
-        raise MemberTooLarge(f"The user_id must not exceed {MAX_USER_ID} characters")
+    user_id = users.as_text(data.get("user_id"))
+    if not isinstance(user_id, str) or not user_id:
+        raise InvalidMember("channel_data needs a user_id: a whole number or a text that is not empty")
+    if not users.is_user_id(user_id):
+        raise MemberTooLarge(f"The user_id must not exceed {channels.MAX_USER} characters")
     return Member(user_id, _info(data.get("user_info"), max_bytes))
-
-
-def _user_id(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    if not isinstance(value, str) or not value:
-        raise InvalidMember("channel_data needs a user_id: a number or a text that is not empty")
-    return value
 
 
 def _info(value: Any, max_bytes: int) -> str | None:  # noqa: ANN401 - any JSON value

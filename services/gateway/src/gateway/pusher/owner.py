@@ -8,7 +8,7 @@ from typing import Final
 
 import orjson
 
-from gateway.pusher import users
+from gateway.pusher import channels, users
 from gateway.pusher.channels import Kind
 
 MEMBER: Final = "user_id"
@@ -23,6 +23,9 @@ def parse(channel_data: object, kind: Kind) -> str | None:
     Args:
         channel_data: as it was signed.
         kind: of the channel.
+
+    Raises:
+        ValueError: the id is too long. The connection could never be ended, so it must not be taken for nobody's.
     """
     if not isinstance(channel_data, str) or MEMBER not in channel_data:
         return None
@@ -34,7 +37,7 @@ def parse(channel_data: object, kind: Kind) -> str | None:
         return None
     if not isinstance(data, dict) or (kind.presence and data.get(ON_PRESENCE) is not True):
         return None
-    user_id = data.get(MEMBER)
-    if type(user_id) is int:  # 10 and "10" are the same user, as on presence channels
-        user_id = str(user_id)
+    user_id = users.as_text(data.get(MEMBER))
+    if isinstance(user_id, str) and len(user_id) > channels.MAX_USER:
+        raise ValueError(f"the user_id must not exceed {channels.MAX_USER} characters")
     return user_id if users.is_user_id(user_id) else None

@@ -11,16 +11,19 @@ from typing import Any, Final
 import orjson
 
 from contracts import signing
-from gateway.pusher import channels, frames, members, owner, payload, resume, users
+from gateway.pusher import channels, expiry, frames, members, owner, payload, resume, users
 from gateway.pusher.allowance import Allowance
 from gateway.pusher.app import App
 from gateway.pusher.channels import Channel, Kind
 from gateway.pusher.codes import CLIENT_EVENTS_TOO_FAST, UNAUTHORISED, WATCHLIST_TOO_LONG
 from gateway.pusher.effects import Belong, Close, Complain, Effect, Join, Leave, Problem, Relay, Send, Tell, Watch
+from gateway.pusher.expiry import Expired
 from gateway.pusher.members import InvalidMember, Member, MemberTooLarge
+from gateway.pusher.patterns import matches
 from gateway.pusher.users import SignIn, User
 
 CLIENT_EVENT: Final = "client-"  # how the names of clients' own events begin
+EXPIRED: Final = 408  # the status of a subscription whose signature came too late; a new signature helps
 
 
 def _nobody(_app_id: str, _channel: str) -> int:
@@ -31,12 +34,25 @@ def _none(_app_id: str) -> int:
     return 0
 
 
+def _long_ago() -> float:
+    return 0.0
+
+
+class _SignInRefused(Exception):
+    """Nobody is signed in by this."""
+
+    def __init__(self, problem: Problem, message: str) -> None:
+        super().__init__(message)
+        self.problem = problem
+        self.message = message
+
+
 class Session:
     """The state of one connection: who it is, what it listens to."""
 
     __slots__ = (
-        "_allowance", "_authorise_by", "_listeners", "_max_channels", "_members", "_occupied",
-        "app", "channels", "owners", "socket_id", "user",
+        "_allowance", "_authorise_by", "_cleared", "_clock", "_held", "_listeners", "_max_channels", "_members",
+        "_occupied", "_signing_in", "app", "channels", "owners", "socket_id", "user",
     )  # fmt: skip
 
     def __init__(
@@ -47,6 +63,7 @@ class Session:
         max_channels: int,
         listeners: Callable[[str, str], int] = _nobody,
         occupied: Callable[[str], int] = _none,
+        clock: Callable[[], float] = _long_ago,
     ) -> None:
         """Begin.
 
@@ -56,6 +73,7 @@ class Session:
             max_channels: it may listen to at once.
             listeners: app id, channel → how many connections of this process listen.
             occupied: app id → on how many channels somebody of this process listens.
+            clock: tells the seconds since 1970, by which signatures expire.
         """
         self.app = app
         self.socket_id = socket_id
@@ -63,11 +81,15 @@ class Session:
         """Also the one of the user who is signed in."""
         self.user: User | None = None
         self.owners: tuple[str, ...] = ()
-        """Ids of the users whose connection it is, as subscriptions said; mostly one, and never fewer."""
+        """Ids of the users whose connection it is, as signatures said; mostly one, and never fewer."""
+        self._cleared: tuple[str, ...] = ()  # those of them of whom it is known that they were not sent away
+        self._held: dict[str, tuple[str, Join]] = {}  # channel → whose signature it is, what waits until that is known
+        self._signing_in: tuple[SignIn, str] | None = None  # likewise
         self._members: dict[str, Member] = {}  # presence channel → who this connection is there
         self._max_channels = max_channels
         self._listeners = listeners
         self._occupied = occupied
+        self._clock = clock
         self._allowance: Allowance | None = None  # most connections never send an event
         self._authorise_by = inf
 
@@ -122,24 +144,68 @@ class Session:
         return None, self._authorise_by
 
     def _sign_in(self, data: dict[str, Any]) -> Iterator[Effect]:
+        try:
+            signed, user_data, expires = self._verified_sign_in(data)
+        except _SignInRefused as refused:
+            yield from _error(refused.problem, refused.message)
+            return
+        if not expires or self.user is not None or signed.user.id in self._cleared:
+            yield from self._complete_sign_in(signed, user_data)
+            return
+        self._authorise_by = inf
+        self._signing_in = signed, user_data
+        yield from self._belong(signed.user.id)
+
+    def _verified_sign_in(self, data: dict[str, Any]) -> tuple[SignIn, str, bool]:
+        """Return what the application signed, its text, and whether the signature expires.
+
+        Raises:
+            _SignInRefused: it does not count.
+        """
         auth, user_data = data.get("auth"), data.get("user_data")
         if not self.app.user_authentication:
-            yield from _error(Problem.UNSUPPORTED, "Signing in is not enabled for this application")
-            return
+            raise _SignInRefused(Problem.UNSUPPORTED, "Signing in is not enabled for this application")
         if not isinstance(auth, str) or not isinstance(user_data, str):
-            yield from _error(Problem.MALFORMED, "Signing in needs auth and user_data")
-            return
+            raise _SignInRefused(Problem.MALFORMED, "Signing in needs auth and user_data")
         accepted = (signing.user_auth(self.app.key, secret, self.socket_id, user_data) for secret in self.app.secrets)
         if not any(signing.equal(ours, auth) for ours in accepted):
-            yield from _error(Problem.BAD_AUTH, "Signing in failed: invalid signature")
-            return
+            raise _SignInRefused(Problem.BAD_AUTH, "Signing in failed: invalid signature")
         signed = users.parse(user_data)
         if signed is None:
-            yield from _error(Problem.BAD_AUTH, "Signing in failed: the user's id must be 1 to 200 characters of text")
-            return
+            length = f"1 to {channels.MAX_USER} characters of text"
+            raise _SignInRefused(Problem.BAD_AUTH, f"Signing in failed: the user's id must be {length}")
+        if self._signing_in is not None:
+            raise _SignInRefused(Problem.UNSUPPORTED, "Signing in is under way already")
+        try:
+            expires = self._unexpired(user_data) is not None
+        except ValueError as error:
+            raise _SignInRefused(Problem.BAD_AUTH, f"Signing in failed: {error}") from error
+        if expires and self._has_too_many_owners(signed.user.id):
+            raise _SignInRefused(Problem.LIMIT, "Signing in failed: the connection is of too many users")
+        return signed, user_data, expires
+
+    def _complete_sign_in(self, signed: SignIn, user_data: str) -> Iterator[Effect]:
         yield from self._become(signed.user, frames.signin_success(user_data))
         if self.app.watchlists and self.user == signed.user:
             yield from self._watch(signed)
+
+    def clear(self, user_id: str) -> Iterator[Effect]:
+        """Go on with what waited: the user was not sent away since the connection was established."""
+        self._cleared = (*self._cleared, user_id)
+        held = [join for owner_id, join in self._held.values() if owner_id == user_id]
+        for join in held:
+            del self._held[join.channel.name]
+            yield join
+        if self._signing_in is not None and self._signing_in[0].user.id == user_id:
+            signing_in, self._signing_in = self._signing_in, None
+            yield from self._complete_sign_in(*signing_in)
+
+    def leave_all(self) -> list[str]:
+        """End; return the channels on which the connection was admitted, or waits to be."""
+        joined = [name for name in self.channels if name not in self._held]
+        self.channels.clear()
+        self._held.clear()
+        return joined
 
     def _become(self, user: User, success: bytes) -> Iterator[Effect]:
         limit = self.app.max_connections_per_user
@@ -190,19 +256,24 @@ class Session:
             self._members.pop(name, None)
             yield from _deny(name, Problem.BAD_AUTH, "AuthError", 400, f"Invalid channel_data: {error}")
             return
+        user_id = None
         if channel.kind.authorised:
             self._authorise_by = inf
+            user_id = owner.parse(data.get("channel_data"), channel.kind)
         self.channels.add(name)
         if channel.kind.presence:
-            yield Join(channel, b"", self._members[name], asked)
+            join = Join(channel, b"", self._members[name], asked)
         else:
-            yield Join(channel, frames.subscription_succeeded(name), resume=asked)
-        if channel.kind.authorised:
-            yield from self._belong(owner.parse(data.get("channel_data"), channel.kind))
+            join = Join(channel, frames.subscription_succeeded(name), resume=asked)
+        if user_id is None or user_id in self._cleared:
+            yield join
+        else:
+            self._held[name] = user_id, join
+            yield from self._belong(user_id)
 
-    def _belong(self, user_id: str | None) -> Iterator[Effect]:
+    def _belong(self, user_id: str) -> Iterator[Effect]:
         """Take note of whose connection it is. Leaving the channel changes nothing: its signature may be used again."""
-        if user_id is not None and user_id not in self.owners and len(self.owners) < self._max_channels:
+        if user_id not in self.owners:
             self.owners = (*self.owners, user_id)
             yield Belong(user_id)
 
@@ -222,11 +293,45 @@ class Session:
             return Problem.LIMIT, "LimitReached", 413, "Too many channels on this connection"
         if channel.kind is Kind.USER:
             return Problem.BAD_AUTH, "AuthError", 403, "Not signed in as this user"
-        if channel.kind.authorised and not self._authorised(channel, data):
-            return Problem.BAD_AUTH, "AuthError", 401, "Invalid signature"
+        if channel.kind.authorised and (refusal := self._signature_refusal(channel, data)) is not None:
+            return refusal
         if self._is_one_too_many(channel):
             return Problem.LIMIT, "LimitReached", 413, "The application has too many channels"
         return self._membership_refusal(channel, data) if channel.kind.presence else None
+
+    def _signature_refusal(self, channel: Channel, data: dict[str, Any]) -> tuple[Problem, str, int, str] | None:
+        """Return why the signature of a subscription does not count, or None when it does."""
+        if not self._authorised(channel, data):
+            return Problem.BAD_AUTH, "AuthError", 401, "Invalid signature"
+        channel_data = data.get("channel_data")
+        try:
+            expires_at = self._unexpired(channel_data)
+            user_id = owner.parse(channel_data, channel.kind)
+        except Expired as error:
+            return Problem.BAD_AUTH, "AuthError", EXPIRED, str(error)
+        except ValueError as error:
+            return Problem.BAD_AUTH, "AuthError", 400, f"Invalid channel_data: {error}"
+        if (user_id is None or expires_at is None) and matches(channel.name, self.app.bound_channels):
+            message = "The signature must say whose the connection is, and until when it may be used"
+            return Problem.BAD_AUTH, "AuthError", 401, message
+        if user_id is not None and self._has_too_many_owners(user_id):
+            return Problem.LIMIT, "LimitReached", 413, "The connection is of too many users"
+        return None
+
+    def _unexpired(self, signed: object) -> int | None:
+        """Return when a signature expires, None for never.
+
+        Raises:
+            Expired: it has.
+            ValueError: what it says is wrong.
+        """
+        expires_at = expiry.parse(signed)
+        if expires_at is not None:
+            expiry.check(expires_at, self._clock())
+        return expires_at
+
+    def _has_too_many_owners(self, user_id: str) -> bool:
+        return user_id not in self.owners and len(self.owners) >= self._max_channels
 
     def _is_one_too_many(self, channel: Channel) -> bool:
         """Whether nobody listens to a channel yet, and the app must not have more."""
@@ -273,7 +378,8 @@ class Session:
         name = data.get("channel")
         if isinstance(name, str) and name in self.channels and not self._own(name):
             self._forget(name)
-            yield Leave(name)
+            if self._held.pop(name, None) is None:
+                yield Leave(name)
 
     def _forget(self, name: str) -> None:
         self.channels.remove(name)
@@ -288,7 +394,7 @@ class Session:
             yield from _error(Problem.MALFORMED, message)
         elif not channels.kind_of(name).authorised:
             yield from _error(Problem.UNSUPPORTED, "Client events need a private or presence channel")
-        elif name not in self.channels:
+        elif name not in self.channels or name in self._held:
             yield from _error(Problem.UNSUPPORTED, f"Client events need a subscription to {name}")
         elif (data := self._client_data(rest)) is None:
             message = f"The data of a client event must not exceed {self.app.max_event_bytes} bytes"

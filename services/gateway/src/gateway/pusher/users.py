@@ -35,7 +35,7 @@ class SignIn:
 def parse(user_data: str) -> SignIn | None:
     """Read the JSON object that the application signed, or return None when it names no user.
 
-    An id is a string of 1 to 200 characters; what is no string in the watchlist is ignored.
+    An id is a string of 1 to 128 characters; what is no string in the watchlist is ignored.
     """
     try:
         fields = orjson.loads(user_data)
@@ -52,6 +52,16 @@ def parse(user_data: str) -> SignIn | None:
 def is_user_id(user_id: object) -> TypeGuard[str]:
     """Whether a user may be called so."""
     return isinstance(user_id, str) and 1 <= len(user_id) <= channels.MAX_USER
+
+
+def as_text(user_id: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Return a whole number as its decimal text, as in the `channel_data` of PHP: 10, 10.0 and "10" are one user.
+
+    Everything else is returned as it is.
+    """
+    if isinstance(user_id, float) and user_id.is_integer():
+        user_id = int(user_id)
+    return str(user_id) if type(user_id) is int else user_id
 
 
 def _member(user_id: str, fields: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """`/broadcasting/auth`: lets a socket into a private or presence channel, in Laravel's form.
 
-Each signature says whose socket it is, so that the gateway closes it when the user is sent away.
+Each signature says whose socket it is, so that the gateway closes it when the user is sent away, and until when it may
+be used.
 """
 
 import json
@@ -22,6 +23,8 @@ from runtime.problems import SHOWN_NAME, FieldError, Problem, problems
 router = APIRouter(tags=["broadcasting"], responses=problems(401, 503))
 
 FORM: Final = "application/x-www-form-urlencoded"
+SIGNATURE_SECONDS: Final = 300
+"""For which a signature may be used. Clients use it at once; the rest is for clocks that differ."""
 
 
 class ChannelRequest(BaseModel):
@@ -81,7 +84,8 @@ async def authorize_channel(
     if channel is None or not await _may_listen(services, caller, channel):
         raise Problem(403, "channel_forbidden", "This channel is not for you.")
     is_presence = isinstance(channel, channels.LeadChannel)
-    member = _member(caller) if is_presence else {"user_id": str(caller.user_id)}
+    member: dict[str, Any] = _member(caller) if is_presence else {"user_id": str(caller.user_id)}
+    member[signing.EXPIRES_AT] = int(services.clock().timestamp()) + SIGNATURE_SECONDS
     if wanted.leadwire is not None:
         member |= {MEMBER: wanted.leadwire.of(wanted.channel_name)}
     data = compact_json(member)
