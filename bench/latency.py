@@ -94,8 +94,8 @@ async def subscribe(env: dict[str, str], api: httpx.AsyncClient, arrivals: Arriv
     )
     socket_id = await subscriber.socket_id
     answer = await api.post("/broadcasting/auth", data={"socket_id": socket_id, "channel_name": channel})
-    auth = answer.raise_for_status().json()["auth"]
-    subscriber.send(json.dumps({"event": "pusher:subscribe", "data": {"channel": channel, "auth": auth}}))
+    signed = answer.raise_for_status().json()
+    subscriber.send(json.dumps({"event": "pusher:subscribe", "data": {"channel": channel, **signed}}))
     await subscriber.subscribed
     return subscriber
 
