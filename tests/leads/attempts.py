@@ -9,6 +9,8 @@ import httpx
 
 from .conftest import PASSWORD
 
+EVERY_LEAD = {"filter": {}, "all": True, "expected_count": 1000}
+
 
 @dataclass(frozen=True)
 class Attempt:
@@ -124,7 +126,7 @@ async def changed_pipeline(admin: httpx.AsyncClient) -> Attempt:
 
 def of_job(method: str, path: str = "", **details: Any) -> Prepare:
     async def prepare(author: httpx.AsyncClient) -> Attempt:
-        order = {"leads": {"filter": {}}, "change": {"action": "tag", "add": ["vip"]}}
+        order = {"leads": EVERY_LEAD, "change": {"action": "tag", "add": ["vip"]}}
         answer = await author.post("/leads/bulk", json=order)
         assert answer.status_code == 202, answer.text
         return Attempt(method, f"/jobs/{answer.json()['data']['id']}{path}", names_a_thing=True, **details)
@@ -169,6 +171,7 @@ ATTEMPTS: dict[str, Prepare] = {
     ),
     "authorize_channel": lead_channel,
     "list_leads": of_nothing("GET", "/leads"),
+    "count_leads": of_nothing("GET", "/leads/count"),
     "read_lead": of_lead("GET"),
     "read_history": of_lead("GET", "/history"),
     "read_diff": of_lead("GET", "/diff?from=1&to=1"),
@@ -187,7 +190,7 @@ ATTEMPTS: dict[str, Prepare] = {
     "post_message": of_lead("POST", "/messages", {"body": "Call her"}, success=201),
     "merge_leads": merge,
     "bulk_change_leads": of_nothing(
-        "POST", "/leads/bulk", {"leads": {"filter": {}}, "change": {"action": "delete"}}, success=202
+        "POST", "/leads/bulk", {"leads": EVERY_LEAD, "change": {"action": "delete"}}, success=202
     ),
     "list_jobs": of_nothing("GET", "/jobs"),
     "read_job": of_job("GET"),

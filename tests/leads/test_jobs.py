@@ -13,6 +13,7 @@ from leads.store.database import Database
 from leads.worker import Worker
 from support.waiting import until
 
+from .attempts import EVERY_LEAD
 from .conftest import Clock, Company, Connect
 from .working import Hand
 
@@ -65,7 +66,9 @@ async def test_a_filter_s_leads_are_changed_step_by_step(
     there = await entered(api, 8, source="web")
     others = await entered(api, 2, source="fair")
 
-    job_id = await ordered(api, {"action": "status", "status": "contacted"}, {"filter": {"source": "web"}})
+    job_id = await ordered(
+        api, {"action": "status", "status": "contacted"}, {"filter": {"source": "web"}, "expected_count": 8}
+    )
     assert (await read(api, job_id))["total"] is None
     (ended,) = await hand.work()
     job = await read(api, job_id)
@@ -244,7 +247,7 @@ async def test_a_user_and_a_company_have_so_many_open_jobs(
 ) -> None:
     monkeypatch.setattr(rules, "MOST_OWN", 2)
     monkeypatch.setattr(rules, "MOST_OPEN", 3)
-    order = {"leads": {"filter": {}}, "change": {"action": "delete"}}
+    order = {"leads": EVERY_LEAD, "change": {"action": "delete"}}
 
     mine = [await api.post("/leads/bulk", json=order) for _ in range(3)]
     theirs = [await connect("manager").post("/leads/bulk", json=order) for _ in range(2)]
@@ -269,7 +272,7 @@ async def test_only_its_author_or_a_manager_stops_a_job(
 
 
 async def test_a_filter_without_leads_is_done_at_once(api: httpx.AsyncClient, hand: Hand) -> None:
-    job_id = await ordered(api, {"action": "delete"}, {"filter": {"status": "won"}})
+    job_id = await ordered(api, {"action": "delete"}, {"filter": {"status": "won"}, "expected_count": 0})
 
     await hand.work()
 
@@ -285,9 +288,9 @@ async def test_what_no_list_would_understand_is_no_filter(api: httpx.AsyncClient
 
 
 async def test_jobs_are_listed_page_by_page_the_newest_first(api: httpx.AsyncClient, hand: Hand) -> None:
-    made = [await ordered(api, {"action": "delete"}, {"filter": {}}) for _ in range(3)]
+    made = [await ordered(api, {"action": "delete"}, EVERY_LEAD) for _ in range(3)]
     await hand.work()
-    made += [await ordered(api, {"action": "delete"}, {"filter": {}}) for _ in range(2)]
+    made += [await ordered(api, {"action": "delete"}, EVERY_LEAD) for _ in range(2)]
 
     first = (await api.get("/jobs?limit=3")).json()
     second = (await api.get(first["links"]["next"])).json()

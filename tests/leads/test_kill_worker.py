@@ -104,7 +104,10 @@ async def all_of_it(client: httpx.AsyncClient, work: Any) -> list[dict[str, Any]
     """Import a file, change all its leads, take that back, import it again, and return what each job reports."""
     path = await uploaded(client)
     reports = [await work(client, await ordered(client, f"{path}/start"))]
-    order = {"leads": {"filter": {"tags": "fair"}}, "change": {"action": "status", "status": "contacted"}}
+    order = {
+        "leads": {"filter": {"tags": "fair"}, "expected_count": 1_000_000},
+        "change": {"action": "status", "status": "contacted"},
+    }
     changed = await ordered(client, "/leads/bulk", order)
     reports.append(await work(client, changed))
     reports.append(await work(client, await ordered(client, f"{changed}/undo")))

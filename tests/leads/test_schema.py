@@ -30,7 +30,7 @@ from leads import access
 from leads.domain.company import SettingsRefusal
 from leads.domain.refusals import LeadRefusal
 
-from .attempts import new_user
+from .attempts import EVERY_LEAD, new_user
 from .conftest import Company, Processes
 
 CHECKS = [
@@ -76,7 +76,7 @@ async def service(acme: Company, processes: Processes) -> Service:
             "import_id": str(
                 (await admin.post("/imports?name=x.csv", content="name\nAda\n")).raise_for_status().json()["data"]["id"]
             ),
-            "job_id": await made("/leads/bulk", {"leads": {"filter": {}}, "change": {"action": "delete"}}),
+            "job_id": await made("/leads/bulk", {"leads": EVERY_LEAD, "change": {"action": "delete"}}),
         }
         field = {"key": "plan", "label": "Plan", "kind": "choice", "choices": ["basic", "pro"]}
         await made("/custom-fields", field)

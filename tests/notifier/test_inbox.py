@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 
 from contracts.events import Change, LeadAssigned, LeadMessagePosted, UserDeactivated
+from notifier.api.app import openapi
 from support.notifiers import ACME, ANA, BEN, EVA, GLOBEX, NotifierProcess, World, message, summary, user
 from support.waiting import until
 
@@ -50,6 +52,22 @@ async def heard(world: World, count: int, user_id: str = BEN) -> list[dict[str, 
     pushes = await world.user_pushes(user_id)
     assert len(pushes) == count
     return [{"event": push.frame["event"], **push.data} for push in pushes]
+
+
+async def test_what_no_operation_knows_is_refused_by_each(ben: httpx.AsyncClient) -> None:
+    answers = {}
+    for path, methods in openapi()["paths"].items():
+        url = path.replace("{notification_id}", str(uuid4()))
+        for method in methods:
+            asked = [await ben.request(method, url, params={"surplus": 1})]
+            asked.append(await ben.request(method, url, json={"surplus": 1}))
+            answers[method, path] = {(answer.status_code, answer.json()["code"]) for answer in asked}
+    answers["limit", "twice"] = {
+        ((answer := await ben.get("/notifications?limit=1&limit=2")).status_code, answer.json()["code"])
+    }
+
+    assert len(answers) > 5
+    assert set().union(*answers.values()) == {(422, "invalid_request")}
 
 
 async def test_an_empty_inbox(ben: httpx.AsyncClient) -> None:

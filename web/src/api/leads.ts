@@ -39,8 +39,11 @@ export type components = {
             change: components["schemas"]["EditChange"] | components["schemas"]["AssignChange"] | components["schemas"]["leads__api__jobs__StatusChange"] | components["schemas"]["leads__api__jobs__TagChange"] | components["schemas"]["DeleteChange"];
             leads: components["schemas"]["ByIds"] | components["schemas"]["ByFilter"];
         };
-        /** @description All leads that a list would show when the job begins. */
+        /** @description All leads that a list would show when the job begins, unless they are many more than the user was shown. */
         ByFilter: {
+            /** @default false */
+            all: boolean;
+            expected_count: number | null;
             filter: {
                 [key: string]: string | string[];
             };
@@ -87,6 +90,11 @@ export type components = {
             contact_id?: string | null;
             deal_id?: string | null;
             status?: string | null;
+        };
+        /** @description The number of leads that a list would show. */
+        CountAnswer: {
+            data: components["schemas"]["LeadCount"];
+            meta: components["schemas"]["Meta"];
         };
         /** @description Who wants to log in. */
         Credentials: {
@@ -266,6 +274,11 @@ export type components = {
         LeadAnswer: {
             data: components["schemas"]["LeadSummary"];
             meta: components["schemas"]["Meta"];
+        };
+        /** @description How many leads there are. */
+        LeadCount: {
+            count: number;
+            exact: boolean;
         };
         /** @description A lead at two moments. */
         LeadDiff: {
@@ -868,6 +881,7 @@ export type CompanyAnswer = components['schemas']['CompanyAnswer'];
 export type CompanyPatchBody = components['schemas']['CompanyPatchBody'];
 export type CompanyShown = components['schemas']['CompanyShown'];
 export type ConversionBody = components['schemas']['ConversionBody'];
+export type CountAnswer = components['schemas']['CountAnswer'];
 export type Credentials = components['schemas']['Credentials'];
 export type Defaults = components['schemas']['Defaults'];
 export type DeleteChange = components['schemas']['DeleteChange'];
@@ -891,6 +905,7 @@ export type ImportPage = components['schemas']['ImportPage'];
 export type JobAnswer = components['schemas']['JobAnswer'];
 export type JobPage = components['schemas']['JobPage'];
 export type LeadAnswer = components['schemas']['LeadAnswer'];
+export type LeadCount = components['schemas']['LeadCount'];
 export type LeadDiff = components['schemas']['LeadDiff'];
 export type LeadMoment = components['schemas']['LeadMoment'];
 export type LeadPage = components['schemas']['LeadPage'];

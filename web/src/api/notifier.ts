@@ -12,9 +12,6 @@ export type components = {
             message: string;
             pointer: string | null;
         };
-        HTTPValidationError: {
-            detail: components["schemas"]["ValidationError"][];
-        };
         /** @description The lead that a notification is about. */
         Lead: {
             id: string;
@@ -205,13 +202,6 @@ export type components = {
             data: null;
             meta: components["schemas"]["Meta"];
         };
-        ValidationError: {
-            ctx: Record<string, never>;
-            input: unknown;
-            loc: (string | number)[];
-            msg: string;
-            type: string;
-        };
     };
     responses: never;
     parameters: never;
@@ -221,7 +211,6 @@ export type components = {
 };
 export type Criticals = components['schemas']['Criticals'];
 export type FieldError = components['schemas']['FieldError'];
-export type HttpValidationError = components['schemas']['HTTPValidationError'];
 export type Lead = components['schemas']['Lead'];
 export type Links = components['schemas']['Links'];
 export type Meta = components['schemas']['Meta'];
@@ -233,4 +222,3 @@ export type PreferencesAnswer = components['schemas']['PreferencesAnswer'];
 export type ProblemDetails = components['schemas']['ProblemDetails'];
 export type ReadAll = components['schemas']['ReadAll'];
 export type StateAnswer = components['schemas']['StateAnswer'];
-export type ValidationError = components['schemas']['ValidationError'];

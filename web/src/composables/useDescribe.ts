@@ -17,6 +17,9 @@ export function useDescribe() {
     if (te(`refusal.${error.code}`)) {
       return t(`refusal.${error.code}`);
     }
+    if ('q' in error.fields) {
+      return t('list.notSearchable');
+    }
     if (error.status === 403) {
       return t('error.forbidden');
     }

@@ -9,7 +9,7 @@ import type { LiveEcho } from '../echo';
 import type { Api, Outcome } from '../lib/api';
 import { asked, changed, extended, hydrated, loading, narrowed, opened, type Change, type LeadPage } from '../lib/leadList';
 import { sameQuery, type LeadQuery } from '../lib/leadQuery';
-import { persistent, type LoadFailure } from '../lib/persistent';
+import { isFinal, persistent, type LoadFailure } from '../lib/persistent';
 import { Problem } from '../lib/problem';
 import type { Position } from '../lib/resume';
 import type { JobPush, LeadEvent } from '../types';
@@ -52,6 +52,9 @@ export function useLeadsRealtime({ api, echo, companyId, userId, query = {}, nee
   const touched = shallowReactive(new Map<string, Touch>());
 
   const report = (error: LoadFailure | null): void => {
+    if (isFinal(error)) {
+      list.value = opened(list.value.asked); // what the list before it had must not look like what was asked for
+    }
     failure.value = error;
   };
   const hydration = persistent(hydrate, report);

@@ -10,21 +10,24 @@ export interface Selection {
   count: Readonly<Ref<number>>;
   /** The one chosen last: where a range begins. */
   last: Readonly<Ref<string | null>>;
-  /** Whether all that the query matches are meant. */
-  matching: Ref<boolean>;
+  /** Whether all that the query matches are meant, loaded or not. */
+  matching: Readonly<Ref<boolean>>;
   toggle: (id: string) => void;
   extend: (rows: readonly Lead[], from: string, to: string) => void;
   all: (rows: readonly Lead[]) => void;
+  /** Mean all that the query matches: as many as the server has counted. */
+  match: (counted: number) => void;
   clear: () => void;
 }
 
 export function useSelection(): Selection {
   const ids = shallowReactive(new Set<string>());
   const last = ref<string | null>(null);
-  const matching = ref(false);
+  const counted = ref<number | null>(null);
+  const matching = computed(() => counted.value !== null);
 
   function toggle(id: string): void {
-    matching.value = false;
+    counted.value = null;
     if (!ids.delete(id)) {
       ids.add(id);
     }
@@ -39,14 +42,14 @@ export function useSelection(): Selection {
 
   function clear(): void {
     ids.clear();
-    matching.value = false;
+    counted.value = null;
     last.value = null;
   }
 
   return {
     has: (id) => matching.value || ids.has(id),
     ids,
-    count: computed(() => ids.size),
+    count: computed(() => counted.value ?? ids.size),
     last,
     matching,
     toggle,
@@ -54,6 +57,9 @@ export function useSelection(): Selection {
     all(rows) {
       clear();
       rows.forEach(({ id }) => ids.add(id));
+    },
+    match: (number) => {
+      counted.value = number;
     },
     clear,
   };

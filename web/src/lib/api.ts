@@ -2,6 +2,7 @@
 
 import type {
   CompanyAnswer,
+  CountAnswer,
   FieldsPage,
   JobAnswer,
   JobPage,
@@ -53,6 +54,9 @@ export function createApi(request: Http) {
     /** Follow a page's `next`. Only its query is taken: the token never goes to an address found in an answer. */
     leadsAfter: (next: string, signal: AbortSignal, limit: number): Promise<LeadPage> =>
       page({ query: { ...queryOf(next), limit }, signal }),
+
+    /** How many leads a list has, loaded or not. */
+    count: (query: Query) => request<CountAnswer>('/leads/count', { query }).then(({ data }) => data.count),
 
     lead: (id: string) => request<ListedLeadAnswer>(`/leads/${id}`).then(({ data }) => data as Lead),
 

@@ -1,4 +1,4 @@
-/** Loading that does not give up: a failed task is reported and tried again, ever more slowly. */
+/** Loading that does not give up: a failed task is reported and tried again, ever more slowly, unless it is invalid. */
 
 import { Problem, Unreachable } from './problem';
 
@@ -6,6 +6,11 @@ const FIRST_DELAY = 1_000; // ms
 const LONGEST_DELAY = 15_000;
 
 export type LoadFailure = Problem | Unreachable;
+
+/** Whether the same request would be refused again and again: asking once more is of no use. */
+export function isFinal(failure: LoadFailure | null): failure is Problem {
+  return failure instanceof Problem && failure.status === 422;
+}
 
 export interface Persistent {
   /** Start now; a run still under way is aborted. */
@@ -42,6 +47,9 @@ export function persistent(
         throw error;
       }
       report(error);
+      if (isFinal(error)) {
+        return;
+      }
       timer = setTimeout(() => void attempt(failures + 1), Math.min(FIRST_DELAY * 2 ** failures, LONGEST_DELAY));
     }
   }

@@ -72,7 +72,11 @@ def messages() -> Json:
     change = json.loads(samples.sample("crm.lead.created.v1").to_json())
     position = {"type": "integer", "minimum": 0, "description": "The company's last feed position."}
     return {
-        "statsRequest": {"summary": "No body is read.", "payload": {"type": "object"}, "examples": [{"payload": {}}]},
+        "statsRequest": {
+            "summary": "No member; the body may be empty.",
+            "payload": {"type": "object"},
+            "examples": [{"payload": {}}],
+        },
         "statsReply": {
             "summary": "The figures, and the position that they reflect.",
             "payload": entire({"data": {"$ref": "#/components/schemas/Stats"}, "position": position}),

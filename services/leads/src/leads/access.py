@@ -28,6 +28,7 @@ OPERATIONS: Final[Mapping[str, Role]] = MappingProxyType(
         "authorize_channel": "viewer",
         # leads
         "list_leads": "viewer",
+        "count_leads": "viewer",
         "read_lead": "viewer",
         "read_history": "viewer",
         "read_diff": "viewer",

@@ -14,6 +14,7 @@ from leads.domain.company import Company
 from leads.domain.importing import Import, require_mapping
 from leads.domain.jobs import (
     MOST_UPLOADED,
+    Bulk,
     ImportIsStarted,
     ImportNotFound,
     Job,
@@ -44,14 +45,23 @@ class Desk:
         self._directory = directory
 
     async def order(
-        self, origin: Origin, job_id: UUID, task: Task, *, fingerprint: str, ids: Sequence[str] | None
+        self, origin: Origin, job_id: UUID, task: Bulk, *, fingerprint: str, leads: Sequence[str] | int
     ) -> tuple[Job, int]:
         """Put a bulk change into the queue, and return it with the feed position; the same again is the same job.
 
+        Args:
+            origin: who orders it.
+            job_id: the job's id.
+            task: what is to be done.
+            fingerprint: digest of the request, by which another request with the same id is noticed.
+            leads: the ids of the leads, or how many the filter means now.
+
         Raises:
             TooManyJobs: there is no room.
+            CountChanged: the filter means more leads than expected.
             IdempotencyKeyReused: the job's id belongs to another request.
         """
+        ids = None if isinstance(leads, int) else leads
         job = _new(origin, job_id, task, total=None if ids is None else len(ids))
         async with self._deciding(origin) as (connection, now, _company):
             known = await jobs.found(await jobs.hold(connection, origin.company_id, job_id))
@@ -61,6 +71,8 @@ class Desk:
                 if theirs != fingerprint:
                     raise IdempotencyKeyReused
                 return known, now.position
+            if isinstance(leads, int):
+                rules.require_count(task, leads)
             await self._require_room(connection, origin)
             await jobs.insert(connection, origin.company_id, job, fingerprint)
             await jobs.add_batches(connection, origin.company_id, job_id, ids or ())

@@ -40,6 +40,12 @@ class ChangesRequest(BaseModel):
     limit: Annotated[int, Field(ge=1, le=500)] = 200
 
 
+class StatsRequest(BaseModel):
+    """The body of `rpc.leads.stats.<company>`, which may also be empty."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class Responder:
     """Both questions, shared by all processes of the service."""
 
@@ -63,7 +69,10 @@ class Responder:
             await nats.subscribe(pattern, queue=QUEUE, cb=_replying(answer))
         self._nats = nats
 
-    async def stats(self, company_id: UUID, _body: bytes) -> bytes:
+    async def stats(self, company_id: UUID, body: bytes) -> bytes:
+        """Return the figures of all leads: there is nothing to narrow them by, so the request has no members."""
+        if body:
+            StatsRequest.model_validate_json(body)
         now = self._clock()
         found = await self._views.counters(company_id, now=now)
         company = await self._directory.company(company_id, at_least=found.feed.settings_version)

@@ -6,7 +6,7 @@ from time import monotonic
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from pydantic import Field
 
 from contracts import tokens
@@ -17,8 +17,9 @@ from leads.domain.company import Company, User
 from leads.passwords import TooManyAtOnce, TooManyAttempts
 from leads.store.database import DatabaseAway
 from runtime.problems import FieldError, Problem, problems
+from runtime.strict import StrictRouter
 
-router = APIRouter(prefix="/auth", tags=["accounts"], responses=problems(401, 503))
+router = StrictRouter(prefix="/auth", tags=["accounts"], responses=problems(401, 503))
 
 _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="leadwire"'}
 NewPassword = Annotated[str, Field(min_length=8, max_length=200, repr=False)]

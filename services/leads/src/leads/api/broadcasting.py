@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, assert_never
 from urllib.parse import parse_qsl
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from pydantic import BaseModel, StringConstraints, ValidationError
 
 from contracts import channels, signing
@@ -19,8 +19,9 @@ from leads.api.context import SOCKET_ID, Caller, CallerOf, Services, ServicesOf
 from leads.api.resume import MEMBER, HeardField
 from leads.api.schemas import ChannelAuth
 from runtime.problems import SHOWN_NAME, FieldError, Problem, problems
+from runtime.strict import StrictRouter
 
-router = APIRouter(tags=["broadcasting"], responses=problems(401, 503))
+router = StrictRouter(tags=["broadcasting"], responses=problems(401, 503))
 
 FORM: Final = "application/x-www-form-urlencoded"
 SIGNATURE_SECONDS: Final = 300

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 from pydantic import BaseModel, Field
 
 from leads.api import examples
@@ -13,8 +13,9 @@ from leads.api.schemas import Answer, Body, Links, Meta, Page, example, text
 from leads.domain import catalogue
 from leads.domain.company import CustomField, FieldKind, Source
 from runtime.problems import problems
+from runtime.strict import StrictRouter
 
-router = APIRouter(responses=problems(401, 503))
+router = StrictRouter(responses=problems(401, 503))
 
 _ADDING = problems(400, 403, 409, 413, 422)
 _CHANGING = problems(400, 403, 404, 413, 422)

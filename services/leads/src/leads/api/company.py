@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from pydantic import BaseModel, Field
 
 from contracts.events import Pipeline, Stage, StageKind
@@ -16,8 +16,9 @@ from leads.domain.company import Company
 from leads.domain.money import currency
 from leads.domain.phone import region
 from runtime.problems import problems
+from runtime.strict import StrictRouter
 
-router = APIRouter(tags=["company"], responses=problems(401, 503))
+router = StrictRouter(tags=["company"], responses=problems(401, 503))
 
 Region = Annotated[str, Field(min_length=2, max_length=2)]
 Currency = Annotated[str, Field(min_length=3, max_length=3)]

@@ -14,6 +14,7 @@ from leads.domain.company import SettingsRefusal
 from leads.domain.csv_text import FileRefusal, FileTooLarge
 from leads.domain.importing import InvalidMapping
 from leads.domain.jobs import (
+    CountChanged,
     ImportIsStarted,
     ImportNotFound,
     JobIsOver,
@@ -74,6 +75,7 @@ REFUSALS: Final[Mapping[type[Exception], tuple[int, str]]] = {
     JobIsOver: (409, "The job has ended."),
     JobNotFinished: (409, "The job has not ended yet: cancel it, or wait."),
     JobNotUndoable: (409, "There is nothing to take back, or not any more."),
+    CountChanged: (409, "The filter means more leads than expected: look at them again, then decide."),
     ImportIsStarted: (409, "The import was started already."),
     QueryTooSlow: (422, "This takes too long: narrow it down by status, assignee, words or tags, or sort by newest."),
     IdempotencyKeyReused: (422, "This Idempotency-Key was used before, for another request."),
@@ -108,6 +110,8 @@ def _found(error: Exception) -> dict[str, object]:
     match error:
         case DuplicateLead():
             return {"candidates": [asdict(lead) for lead in error.candidates]}
+        case CountChanged(count=int(count)):
+            return {"count": count}
         case LeadNotFound(merged_into=str(survivor)):
             return {"merged_into": survivor}
         case _:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import StreamingResponse
 
 from contracts.events import LeadSummary
@@ -17,8 +17,9 @@ from leads.domain.csv_text import DELIMITERS, safe, write
 from leads.domain.listing import LeadQuery
 from leads.views import Mark
 from runtime.problems import problems
+from runtime.strict import StrictRouter
 
-router = APIRouter(prefix="/leads", tags=["leads"], responses=problems(401, 503))
+router = StrictRouter(prefix="/leads", tags=["leads"], responses=problems(401, 503))
 
 PAGE: Final = 200  # leads that are read and written at a time: some 20 ms
 COLUMNS: Final = (
@@ -41,7 +42,7 @@ _CSV: Final = {"type": "string", "format": "binary"}
         **READING,
         **problems(404),
     },
-    openapi_extra={"parameters": LIST_PARAMETERS},
+    openapi_extra=LIST_PARAMETERS,
     response_class=StreamingResponse,
 )
 async def export_leads(

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from starlette.requests import ClientDisconnect
 
 from contracts.envelope import Envelope
@@ -17,8 +17,9 @@ from leads.api.schemas import Links, Meta
 from leads.domain.figures import figures
 from leads.views import Snapshot
 from runtime.problems import problems
+from runtime.strict import StrictRouter
 
-router = APIRouter(tags=["feed"], responses=problems(401, 503))
+router = StrictRouter(tags=["feed"], responses=problems(401, 503))
 
 LONGEST_WAIT: Final = 60
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 from starlette.requests import ClientDisconnect
@@ -23,8 +23,9 @@ from leads.domain.jobs import ENDED, OPEN, ImportNotFound, Job
 from leads.store.jobs import FailedRow
 from leads.upload import TooSlow, Wanted, receive
 from runtime.problems import Problem, problems
+from runtime.strict import StrictRouter
 
-router = APIRouter(prefix="/imports", tags=["imports"], responses=problems(401, 503))
+router = StrictRouter(prefix="/imports", tags=["imports"], responses=problems(401, 503))
 
 PAGE: Final = 200  # rows of an error file that are read at a time
 _CSV: Final = {"type": "string", "format": "binary"}

@@ -6,22 +6,23 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import Field
+from fastapi import Depends, Query, Request, Response
+from pydantic import ConfigDict, Field
 
 from leads.api.answers import READING
-from leads.api.context import IdempotencyKeyOf, OriginOf, ReadingOf, ServicesOf
+from leads.api.context import IdempotencyKeyOf, OriginOf, ReadingOf, Services, ServicesOf
 from leads.api.cursor import encode
 from leads.api.job_answers import JobAnswer, JobPage, RefusalPage, shown, shown_refusal
 from leads.api.lead_bodies import Amount, Currency, Custom, Line, LostReason, Score, Source, StageKey, Tags
 from leads.api.reading import Limit, Paging
 from leads.api.saved_views import Query as LeadFilter
 from leads.api.schemas import Body, Links, Meta, example
-from leads.command import keyed_command_id
+from leads.command import Origin, keyed_command_id
 from leads.domain import listing
 from leads.domain.jobs import (
     ENDED,
     MOST_IDS,
+    MOST_LEADS,
     OPEN,
     Assign,
     Bulk,
@@ -38,8 +39,9 @@ from leads.domain.listing import InvalidQuery
 from leads.store.jobs import FIRST_PAGE
 from leads.views import Mark
 from runtime.problems import SHOWN_NAME, FieldError, Problem, problems
+from runtime.strict import StrictRouter
 
-router = APIRouter(tags=["jobs"], responses=problems(401, 503))
+router = StrictRouter(tags=["jobs"], responses=problems(401, 503))
 
 OF_JOBS: Final = "jobs"  # the digest of the list
 _STATES: Final[dict[str, frozenset[State]]] = {
@@ -136,10 +138,17 @@ class ByIds(Body):
 
 
 class ByFilter(Body):
-    """All leads that a list would show when the job begins."""
+    """All leads that a list would show when the job begins, unless they are many more than the user was shown."""
+
+    model_config = ConfigDict(json_schema_extra={"required": ["filter", "expected_count"]})
 
     filter: LeadFilter
-    """Parameters of `GET /leads`: each has one value, or a list of them; none: all leads."""
+    """Parameters of `GET /leads`: each has one value, or a list of them."""
+    all: bool = False
+    """Must be true when the filter has no condition, and false otherwise."""
+    expected_count: Annotated[int, Field(ge=0)] | None = None
+    """What `GET /leads/count` answered. Refused when the filter means more leads by now: 5 %, rounded up, and at most
+    100 leads are tolerated."""
 
 
 class BulkBody(Body):
@@ -147,7 +156,7 @@ class BulkBody(Body):
 
     model_config = example(
         {
-            "leads": {"filter": {"status": ["new"], "q": "berlin"}},
+            "leads": {"filter": {"status": ["new"], "q": "berlin"}, "expected_count": 12},
             "change": {"action": "tag", "add": ["event"], "remove": []},
         }
     )
@@ -171,17 +180,17 @@ async def bulk_change_leads(
     response: Response,
 ) -> JobAnswer:
     """Answers the job that will do it; each lead is under the rules of single changes."""
-    wanted = body.change.change()
-    ids, found = None, None
+    leads: list[str] | int
     if isinstance(body.leads, ByIds):
-        ids = [str(lead_id) for lead_id in dict.fromkeys(body.leads.ids)]
+        leads = [str(lead_id) for lead_id in dict.fromkeys(body.leads.ids)]
+        task = Bulk(change=body.change.change())
     else:
-        found = dict(body.leads.filter)
-        await _require_filter(services, origin.company_id, found)
+        leads = await _counted(services, origin, body.leads)
+        expected = body.leads.expected_count
+        task = Bulk(change=body.change.change(), filter=dict(body.leads.filter), expected_count=expected)
     job_id = services.new_id() if key is None else keyed_command_id(origin.company_id, origin.actor, key)
     fingerprint = sha256(body.model_dump_json(exclude_unset=True).encode()).hexdigest()
-    task = Bulk(change=wanted, filter=found)
-    job, position = await services.desk.order(origin, job_id, task, fingerprint=fingerprint, ids=ids)
+    job, position = await services.desk.order(origin, job_id, task, fingerprint=fingerprint, leads=leads)
     return accepted(job, position, request, response)
 
 
@@ -288,11 +297,26 @@ def _started(job: Job | None) -> Job:
     return job
 
 
-async def _require_filter(services: ServicesOf, company_id: UUID, found: dict[str, Any]) -> None:
+async def _counted(services: Services, origin: Origin, leads: ByFilter) -> int:
+    """Return how many leads a filter means, one more than a job may change at most.
+
+    Raises:
+        Problem: 422: it is no filter of `GET /leads`, or lacks what must go with it.
+    """
+    company = await services.directory.company(origin.company_id)
     try:
-        listing.parse(listing.from_json(found), await services.directory.company(company_id))
+        query = listing.parse(listing.from_json(leads.filter), company, caller=str(origin.actor))
     except InvalidQuery as error:
         errors = [
             FieldError(pointer=f"/leads/filter/{name[:SHOWN_NAME]}", message=message) for name, message in error.errors
         ]
         raise Problem(422, error.code, "GET /leads would not understand this filter.", errors=errors) from None
+    if query.is_unconditional != leads.all:
+        message = "Should be true: the filter means all leads" if not leads.all else "Should go with an empty filter"
+        detail = "All leads are meant by an empty filter together with `all`, and by nothing else."
+        errors = [FieldError(pointer="/leads/all", message=message)]
+        raise Problem(422, "all_leads_unclear", detail, errors=errors)
+    if leads.expected_count is None:
+        errors = [FieldError(pointer="/leads/expected_count", message="Should be what GET /leads/count answers")]
+        raise Problem(422, "expected_count_missing", "Say how many leads the user was shown.", errors=errors)
+    return (await services.views.count(origin.company_id, query, at_most=MOST_LEADS + 1)).data

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from leads import domain
 from leads.api.answers import CHANGING, lead_answer
@@ -11,8 +11,9 @@ from leads.api.lead_bodies import LeadPatchBody, NewLeadBody, Restoration
 from leads.api.schemas import LeadAnswer
 from leads.handle import create, handle
 from runtime.problems import problems
+from runtime.strict import StrictRouter
 
-router = APIRouter(prefix="/leads", tags=["leads"], responses=problems(401, 503))
+router = StrictRouter(prefix="/leads", tags=["leads"], responses=problems(401, 503))
 
 
 @router.post("", status_code=201, summary="Create a lead", responses=problems(400, 403, 409, 413, 422))

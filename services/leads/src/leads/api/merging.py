@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from pydantic import Field, StringConstraints
 
 from contracts.events import Change, LeadEvent, LeadMerged, LeadSummary
@@ -18,8 +18,9 @@ from leads.domain import Company, Lead
 from leads.domain.merging import Side
 from leads.handle import handle_pair, preview_pair
 from runtime.problems import problems
+from runtime.strict import StrictRouter
 
-router = APIRouter(prefix="/leads", tags=["leads"], responses=problems(401, 503))
+router = StrictRouter(prefix="/leads", tags=["leads"], responses=problems(401, 503))
 
 FieldName = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from pydantic import Field, StringConstraints
 
 from contracts.events import Message
@@ -18,8 +18,9 @@ from leads.command import Answer, Command, message_id_of
 from leads.domain.messages import LONGEST, MOST_MENTIONS
 from leads.handle import handle
 from runtime.problems import problems
+from runtime.strict import StrictRouter
 
-router = APIRouter(prefix="/leads", tags=["messages"], responses=problems(401, 503))
+router = StrictRouter(prefix="/leads", tags=["messages"], responses=problems(401, 503))
 
 Text = Annotated[
     str, StringConstraints(strip_whitespace=True, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$", max_length=LONGEST)

@@ -2,7 +2,8 @@
 
 from typing import Any, Final
 
-from leads.domain.listing import LONGEST_VALUE, MOST_VALUES, PARAMETERS, SORTS
+from leads.domain.listing import CUSTOM, LONGEST_VALUE, MOST_VALUES, PARAMETERS, SORTS
+from runtime.strict import PREFIXES
 
 _TEXT: Final = {"type": "string", "minLength": 1, "maxLength": LONGEST_VALUE}
 _TIME: Final = {"type": "string", "format": "date-time"}
@@ -60,7 +61,7 @@ def _parameter(name: str) -> dict[str, Any]:
     }
 
 
-LIST_PARAMETERS: Final = [
+_LIST_PARAMETERS: Final = [
     {
         "name": "view",
         "in": "query",
@@ -70,4 +71,5 @@ LIST_PARAMETERS: Final = [
     },
     *map(_parameter, PARAMETERS),
 ]
-"""All but `custom.<key>`, whose names companies choose."""
+LIST_PARAMETERS: Final[dict[str, Any]] = {"parameters": _LIST_PARAMETERS, PREFIXES: [CUSTOM]}
+"""What `openapi_extra` of a route that takes them has; `custom.<key>` has names that companies choose."""

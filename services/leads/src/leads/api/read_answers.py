@@ -55,6 +55,21 @@ class ListedLeadAnswer(Answer[ListedLead]):
     model_config = _example(examples.answer(examples.LISTED_LEAD))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeadCount:
+    """How many leads there are."""
+
+    count: int
+    exact: bool
+    """False when there are more than one job can change: `count` is that limit then."""
+
+
+class CountAnswer(Answer[LeadCount]):
+    """The number of leads that a list would show."""
+
+    model_config = _example(examples.answer({"count": 320, "exact": True}))
+
+
 class DeletedLeadPage(Page[DeletedLead]):
     """Deleted leads, the last one deleted first."""
 

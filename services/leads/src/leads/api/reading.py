@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import AfterValidator, BeforeValidator, TypeAdapter
 
 from contracts.envelope import Envelope
@@ -23,10 +23,12 @@ from leads.api.parameters import LIST_PARAMETERS
 from leads.api.read_answers import (
     Actor,
     Cause,
+    CountAnswer,
     DeletedLeadPage,
     DiffAnswer,
     HistoryEntry,
     HistoryPage,
+    LeadCount,
     LeadDiff,
     LeadMoment,
     LeadPage,
@@ -37,12 +39,14 @@ from leads.api.schemas import Links, Meta
 from leads.domain import LeadNotFound
 from leads.domain.company import Company
 from leads.domain.comparing import differences
+from leads.domain.jobs import MOST_LEADS
 from leads.domain.listing import KINDS, InvalidQuery, LeadQuery, Parameters, from_json, parse
 from leads.domain.saved_views import visible
 from leads.views import Mark, Moment
 from runtime.problems import problems
+from runtime.strict import StrictRouter
 
-router = APIRouter(prefix="/leads", tags=["leads"], responses=problems(401, 503))
+router = StrictRouter(prefix="/leads", tags=["leads"], responses=problems(401, 503))
 
 DEFAULT_LIMIT: Final = 50
 MOST: Final = 500
@@ -93,7 +97,7 @@ Include = Annotated[
         **READING,
         **problems(400, 404),
     },
-    openapi_extra={"parameters": LIST_PARAMETERS},
+    openapi_extra=LIST_PARAMETERS,
 )
 async def list_leads(
     reading: ReadingOf,
@@ -121,6 +125,15 @@ async def list_leads(
     response = _json({"data": leads, "meta": {"position": found.position}, "links": {"next": more}})
     mark(response, feed_etag(found.feed, *asked))
     return response
+
+
+@router.get("/count", summary="Count leads", responses=READING | problems(404), openapi_extra=LIST_PARAMETERS)
+async def count_leads(reading: ReadingOf, services: ServicesOf, request: Request) -> CountAnswer:
+    """The number of leads that `GET /leads` lists for the same parameters: what a bulk change of them expects."""
+    query = await query_of(services, reading, given(request))
+    found = await services.views.count(reading.caller.company_id, query, at_most=MOST_LEADS + 1)
+    counted = LeadCount(count=min(found.data, MOST_LEADS), exact=found.data <= MOST_LEADS)
+    return CountAnswer(data=counted, meta=Meta(position=found.position))
 
 
 @router.get("/deleted", summary="List deleted leads", responses=READING | problems(400))

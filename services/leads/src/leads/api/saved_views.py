@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Annotated, Any
 from uuid import UUID, uuid5
 
-from fastapi import APIRouter
 from pydantic import Field
 
 from leads import access
@@ -20,8 +19,9 @@ from leads.domain.listing import InvalidQuery
 from leads.domain.saved_views import SavedView
 from leads.store.settings import Change
 from runtime.problems import SHOWN_NAME, FieldError, Problem, problems
+from runtime.strict import StrictRouter
 
-router = APIRouter(prefix="/views", tags=["saved views"], responses=problems(401, 503))
+router = StrictRouter(prefix="/views", tags=["saved views"], responses=problems(401, 503))
 
 ViewName = Annotated[str, text(100), Field(min_length=1)]
 Value = Annotated[str, Field(max_length=listing.LONGEST_VALUE)]

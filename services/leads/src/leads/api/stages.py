@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from leads import domain
 from leads.api.answers import CHANGING, lead_answer
@@ -12,8 +12,9 @@ from leads.api.schemas import Body, LeadAnswer, example
 from leads.domain import Conversion
 from leads.handle import handle
 from runtime.problems import problems
+from runtime.strict import StrictRouter
 
-router = APIRouter(prefix="/leads", tags=["leads"], responses=problems(401, 503))
+router = StrictRouter(prefix="/leads", tags=["leads"], responses=problems(401, 503))
 
 
 class StatusChange(Body):

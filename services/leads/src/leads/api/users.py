@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID, uuid5
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from pydantic import BaseModel, Field
 
 from contracts.events import Role
@@ -20,8 +20,9 @@ from leads.domain import people
 from leads.domain.company import User
 from leads.domain.people import UserPatch
 from runtime.problems import problems
+from runtime.strict import StrictRouter
 
-router = APIRouter(tags=["users"], responses=problems(401, 503))
+router = StrictRouter(tags=["users"], responses=problems(401, 503))
 
 Email = Annotated[str, text(254, r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+$")]
 _WITHOUT_RULES = problems(400, 403, 404, 412, 413, 422)

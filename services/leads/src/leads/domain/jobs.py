@@ -41,6 +41,8 @@ MOST_OPEN: Final = 20  # jobs of a company that wait or run
 MOST_OWN: Final = 5  # of one user
 MOST_UPLOADED: Final = 10  # imports of a company that are not started
 BATCH: Final = 250  # leads or rows of one transaction: the company's lock is held for no longer
+TOLERATED_PERCENT: Final = 5  # by which a filter's leads may have grown since its user was shown their number …
+MOST_TOLERATED: Final = 100  # … but by no more leads than this
 TELLING: Final = timedelta(seconds=1)
 """Between two facts that say how far a job is."""
 MOST_ATTEMPTS: Final = 20
@@ -58,6 +60,7 @@ class JobRefusal(Exception):
       - JobNotFinished
       - JobNotUndoable
       - ImportIsStarted
+      - CountChanged
     """
 
     code = "job_refused"
@@ -103,6 +106,17 @@ class ImportIsStarted(JobRefusal):
     """What was started cannot be mapped or forgotten any more."""
 
     code = "import_started"
+
+
+class CountChanged(JobRefusal):
+    """A filter means more leads than its user was shown."""
+
+    code = "count_changed"
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count)
+        self.count = count
+        """Leads that the filter means now; at most `MOST_LEADS` + 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +172,8 @@ class Bulk:
     change: BulkChange
     filter: Mapping[str, Any] | None = None
     """Parameters of `GET /leads`; None when the leads were named."""
+    expected_count: int | None = None
+    """Leads of the filter that its user was shown; None when the leads were named, and in jobs of older releases."""
     kind: Literal["bulk"] = "bulk"
 
 
@@ -354,6 +370,24 @@ def require_room(company_open: int, own_open: int) -> None:
     """Refuse one open job too many."""
     if company_open >= MOST_OPEN or own_open >= MOST_OWN:
         raise TooManyJobs
+
+
+def require_count(task: Bulk, count: int) -> None:
+    """Refuse a filter that means more leads than its user was shown, by more than a little.
+
+    A little is 5 % of what was shown, rounded up, and at most 100 leads: what came in while the user decided. Fewer
+    leads than expected are no reason to refuse.
+
+    Raises:
+        CountChanged: see above.
+    """
+    if task.expected_count is not None and count > task.expected_count + tolerated_growth(task.expected_count):
+        raise CountChanged(count)
+
+
+def tolerated_growth(expected_count: int) -> int:
+    """Return by how many leads a filter may have grown since its user was shown so many."""
+    return min(-(-expected_count * TOLERATED_PERCENT // 100), MOST_TOLERATED)
 
 
 def require_undoable(job: Job) -> None:

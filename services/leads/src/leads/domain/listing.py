@@ -16,13 +16,14 @@ from uuid import UUID
 from leads.domain.company import Company, CustomField
 from leads.domain.phone import phone
 from leads.domain.refusals import InvalidPhone
-from leads.domain.search import Wanted, fold, search
+from leads.domain.search import Wanted, fold, is_searchable, search
 
 Parameters: TypeAlias = Mapping[str, Sequence[str]]
 """Parameter → its values, one or more."""
 Sort: TypeAlias = Literal["newest", "updated", "name", "value", "score", "status_since"]
 
 MOST_VALUES: Final = 50
+NO_WORD: Final = "Should have at least one letter or digit"
 LONGEST_VALUE: Final = 254
 NOBODY: Final = "none"
 """As a value of `assigned_to` and `source`: the leads that have none."""
@@ -136,6 +137,11 @@ class LeadQuery:
     is_descending: bool = True
 
     @property
+    def is_unconditional(self) -> bool:
+        """Whether it means all leads of the company."""
+        return not self.conditions and self.wanted is None
+
+    @property
     def digest(self) -> str:
         """What tells this query from any other: the continuation of another one is refused."""
         parts = [[type(condition).__name__, repr(condition)] for condition in self.conditions]
@@ -173,6 +179,8 @@ def parse(parameters: Parameters, company: Company, *, caller: str | None = None
     for name, values in sorted(parameters.items()):
         try:
             _check(values)
+            if name == "q":
+                _check_words(values)
             read = _reader(name, company)
             if read is not None:
                 conditions.append(read(context, values))
@@ -215,6 +223,12 @@ def _check(values: Sequence[str]) -> None:
             raise _Wrong(f"Should have 1 to {LONGEST_VALUE} characters")
         if not value.isprintable():
             raise _Wrong("Should not contain control characters")
+
+
+def _check_words(values: Sequence[str]) -> None:
+    """Refuse a search for nothing: a condition that cannot be kept must not be left out."""
+    if not all(map(is_searchable, values)):
+        raise _Wrong(NO_WORD)
 
 
 def _reader(name: str, company: Company) -> Read | None:
@@ -301,7 +315,10 @@ def _number(value: str, company: Company) -> str:
 
 
 def _name(_context: _Context, values: Sequence[str]) -> Condition:
-    return NameStarts(tuple(sorted(map(fold, values))))
+    prefixes = sorted(map(fold, values))
+    if not all(prefixes):  # accents alone: every name begins with nothing
+        raise _Wrong(NO_WORD)
+    return NameStarts(tuple(prefixes))
 
 
 def _converted(_context: _Context, values: Sequence[str]) -> Condition:

@@ -35,8 +35,6 @@ def fold(text: str) -> str:
     """Return text as it is compared: `Łukasz  Peña` → `lukasz pena`."""
     if text.isascii():  # most is, and nothing below would change it
         return " ".join(text.lower().split())
-    if text.isascii():
-        return " ".join(text.lower().split())
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     plain = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
     return " ".join(plain.translate(_PLAIN).casefold().split())
@@ -82,11 +80,16 @@ def tag_lexeme(tag: str) -> str:
     return f"#{tag}"
 
 
+def is_searchable(asked: str) -> bool:
+    """Return whether a text has a word that leads can be found by: at least one letter or digit."""
+    return _WORD.search(fold(asked)) is not None
+
+
 def search(asked: str, *, all_tags: Sequence[str] = (), any_tags: Sequence[str] = ()) -> Wanted | None:
     """Return a search for every word, the last one also as the beginning of a longer one; for tags as they are.
 
     Returns:
-        None when nothing is asked for.
+        None without tags and without a word: whoever takes a text from outside refuses one that is not `is_searchable`.
     """
     whole, beginning = _asked_phone(asked) if _PHONE.fullmatch(asked.strip()) else _asked_words(asked)
     whole += [_quoted(tag_lexeme(tag)) for tag in all_tags]

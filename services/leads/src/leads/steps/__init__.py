@@ -18,7 +18,7 @@ from leads.command import SettingsChanged
 from leads.domain import jobs as rules
 from leads.domain.company import Company
 from leads.domain.importing import Import, Row
-from leads.domain.jobs import BATCH, MOST_ATTEMPTS, MOST_LEADS, Bulk, Job, Portion, Undo
+from leads.domain.jobs import BATCH, MOST_ATTEMPTS, MOST_LEADS, Bulk, CountChanged, Job, Portion, Undo
 from leads.domain.listing import InvalidQuery, from_json, parse
 from leads.steps.portions import BulkWork, Setting, UndoWork, Work, new_origin
 from leads.steps.rows import RowsWork, prepare
@@ -152,6 +152,10 @@ class Steps:
         count = mark["count"] + len(found)
         if count > MOST_LEADS:
             return await self.end(company_id, job, "failed", "too_many_leads")
+        try:
+            rules.require_count(job.task, count)
+        except CountChanged:
+            return await self.end(company_id, job, "failed", CountChanged.code)
         async with self._database.writing(company_id) as connection:
             held = await jobs.found(await jobs.hold_leased(connection, company_id, UUID(job.id), self._worker))
             if held is None or held.mark != job.mark:

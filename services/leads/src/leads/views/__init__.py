@@ -57,6 +57,11 @@ class Views:
             rows = await (await session.connection()).execute(found.with_only_columns(*listing.IDS))
             return [(row.id, row.created_at) for row in rows]
 
+    async def count(self, company_id: UUID, query: LeadQuery, *, at_most: int) -> Snapshot[int]:
+        """Return how many leads a query means, counted up to a number."""
+        async with self._database.reading(company_id) as session:
+            return await of_now(session, await listing.count(session, company_id, query, at_most=at_most))
+
     async def deleted(self, company_id: UUID, *, after: Mark | None, limit: int) -> Snapshot[Sequence[DeletedLead]]:
         """Return deleted leads, the last one deleted first."""
         async with self._database.reading(company_id) as session:

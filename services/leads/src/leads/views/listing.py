@@ -61,6 +61,13 @@ async def page(
     return LeadList([row.summary() for row in shown], end)
 
 
+async def count(session: AsyncSession, company_id: UUID, query: LeadQuery, *, at_most: int) -> int:
+    """Return how many leads a query means, counted up to a number."""
+    found = statement(company_id, query, after=None, limit=at_most).with_only_columns(IDS[0]).order_by(None)
+    counted = select(func.count()).select_from(found.subquery())
+    return int((await session.exec(counted)).one())
+
+
 def statement(company_id: UUID, query: LeadQuery, *, after: Mark | None, limit: int) -> SelectOfScalar[LeadRow]:
     """Return the one statement of a page."""
     found = select(LeadRow).where(LeadRow.company_id == company_id, *map(_holds, query.conditions))

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import Header, Query, Request, Response
 
 from notifier.api.context import ChangeOf, OwnerOf, ServicesOf
 from notifier.api.schemas import (
@@ -25,11 +25,12 @@ from notifier.connections import Owner
 from notifier.inbox import ALL, Kept, State
 from notifier.notices import NOTICES
 from runtime.problems import FieldError, Problem, not_found, problems
+from runtime.strict import StrictRouter
 
 LIMIT: Final = 50
 LARGEST: Final = 200
 
-router = APIRouter(prefix="/notifications", tags=["notifications"], responses=problems(401, 503))
+router = StrictRouter(prefix="/notifications", tags=["notifications"], responses=problems(401, 503))
 
 
 @router.get(
