@@ -40,6 +40,11 @@ for database in leads notifier; do
     pg_restore --exit-on-error --single-transaction --dbname="${database}_restored" "$directory/$database.dump"
     ask "${database}_restored" ANALYZE
 done
+# What the restored log numbers from now on, the one before may have numbered as well: another epoch tells them apart. A backup
+# of a release without epochs gets its first one when it is migrated.
+if [ "$(ask leads_restored "SELECT to_regclass('public.epochs') IS NOT NULL")" = t ]; then
+    ask leads_restored "SELECT public.begin_epoch('restored from a backup')" >/dev/null
+fi
 for database in leads notifier; do
     ask postgres "DROP DATABASE $database"
     ask postgres "ALTER DATABASE ${database}_restored RENAME TO $database"

@@ -132,7 +132,7 @@ async def test_a_message_with_a_key_is_posted_once(api: httpx.AsyncClient) -> No
 
     assert {(answer.status_code, answer.text) for answer in answers} == {(201, answers[0].text)}
     assert code_of(other) == (422, "idempotency_key_reused")
-    assert (await api.get("/changes")).json()["meta"] == {"position": 2}
+    assert (await api.get("/changes")).json()["meta"]["position"] == 2
 
 
 async def test_a_lead_is_converted_once(api: httpx.AsyncClient) -> None:
@@ -147,7 +147,7 @@ async def test_a_lead_is_converted_once(api: httpx.AsyncClient) -> None:
     assert contact in lead
     assert bare.json()["data"]["status"] == "won"
     assert code_of(other) == (409, "already_converted")
-    assert (await api.get("/changes")).json()["meta"] == {"position": 3}
+    assert (await api.get("/changes")).json()["meta"]["position"] == 3
 
 
 async def test_leads_are_merged(connect: Connect, acme: Company, superuser: psycopg.Connection) -> None:
@@ -175,7 +175,7 @@ async def test_leads_are_merged(connect: Connect, acme: Company, superuser: psyc
         (412, "stale_version"),
         (403, "forbidden"),
     ]
-    assert before == {"position": 3}
+    assert before["position"] == 3
     data = merged.json()["data"]
     assert {**preview.json()["data"], "updated_at": data["updated_at"]} == data
     assert (data["phone"], data["messages"], data["version"]) == (PHONE, 1, 2)
@@ -301,7 +301,7 @@ async def test_one_writer_wins_each_version(api: httpx.AsyncClient) -> None:
 
         assert outcomes.pop(412) == 8
         assert sum(outcomes.values()) == 1
-    assert (await api.get("/changes")).json()["meta"] == {"position": 6}
+    assert (await api.get("/changes")).json()["meta"]["position"] == 6
 
 
 @pytest.mark.parametrize("path", ["assign", "status", "tags", "messages", "convert", "restore", "merge"])

@@ -44,6 +44,13 @@ def upgrade(database: Databases, revision: str) -> None:
 def old_database(empty_database: Databases) -> Databases:
     upgrade(empty_database, PREVIOUS)
     with psycopg.connect(empty_database.url(), autocommit=True) as superuser:
+        # The people of these tests are code of today: it reads the epoch with each position, which revision 0002 lacks.
+        superuser.execute("CREATE SCHEMA later")
+        superuser.execute("CREATE TABLE later.epochs (number integer, id text)")
+        superuser.execute("INSERT INTO later.epochs VALUES (1, 'first')")
+        superuser.execute("GRANT USAGE ON SCHEMA later TO leads_app")
+        superuser.execute("GRANT SELECT ON later.epochs TO leads_app")
+        superuser.execute(f"ALTER ROLE leads_app IN DATABASE {empty_database.name} SET search_path = public, later")
         for role in ("leads_app", "leads_relay"):
             superuser.execute(
                 f"ALTER ROLE {role} IN DATABASE {empty_database.name} SET lock_timeout = '{LONGEST_WAIT}'"

@@ -14,10 +14,10 @@ from sqlalchemy import event
 
 from leads import watch as watching
 from leads.api.context import Services
+from leads.command import Feed
 from leads.store.coalescing import Coalesced
 from leads.store.database import Database, DatabaseAway
 from leads.store.directory import FEED, Directory
-from leads.store.feed import Feed
 from leads.watch import FeedWatch, TooManyOfOne, TooManyWaiting
 from support.databases import Database as Databases
 from support.servers import NatsServer
@@ -57,7 +57,10 @@ async def test_what_has_not_changed_costs_one_row(
     assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", first.headers["ETag"])
     entering, reading = statements
     assert entering.startswith("SELECT set_config('app.company'")
-    assert reading == "SELECT position, settings_version FROM feeds WHERE company_id = %(company_id)s"
+    assert reading == (
+        "SELECT position, settings_version, (SELECT id FROM epochs ORDER BY number DESC LIMIT 1) AS epoch FROM feeds "
+        "WHERE company_id = %(company_id)s"
+    )
     assert "Index Scan using feeds_pkey on feeds (actual rows=1.00 loops=1)" in plan_of_the_feed(leads_database, acme)
 
 
@@ -148,7 +151,7 @@ async def test_changes_are_answered_as_soon_as_there_are_any(api: httpx.AsyncCli
 async def test_a_wait_without_news_ends_empty(api: httpx.AsyncClient) -> None:
     answer = await api.get("/changes?after=0&wait=1")
 
-    assert (answer.status_code, answer.json()["data"], answer.json()["meta"]) == (200, [], {"position": 0})
+    assert (answer.status_code, answer.json()["data"], answer.json()["meta"]["position"]) == (200, [], 0)
 
 
 async def test_what_is_there_already_is_not_waited_for(api: httpx.AsyncClient, services: Services) -> None:
@@ -188,7 +191,7 @@ class Feeds(Directory):
         position = self.position
         await asyncio.sleep(0)
         self.look()
-        return Feed(position, 0)
+        return Feed(position, 0, "e")
 
 
 ONE, TWO, USER = UUID(int=1), UUID(int=2), UUID(int=9)
@@ -215,12 +218,14 @@ async def test_a_fact_that_comes_during_the_look_is_not_missed(feeds: Feeds, wat
 
     feeds.look = commit_behind_the_look
 
-    assert await watch.wait(ONE, USER, after=0, seconds=60) == Feed(1, 0)
+    assert await watch.wait(ONE, USER, epoch="e", after=0, seconds=60) == Feed(1, 0, "e")
     assert feeds.looks == 2
 
 
 async def test_one_look_serves_everybody_of_a_company(feeds: Feeds, watch: FeedWatch) -> None:
-    waiting = [asyncio.create_task(watch.wait(ONE, UUID(int=user), after=0, seconds=60)) for user in range(90)]
+    waiting = [
+        asyncio.create_task(watch.wait(ONE, UUID(int=user), epoch="e", after=0, seconds=60)) for user in range(90)
+    ]
     await until(lambda: watch.count == 90 and feeds.looks > 0, why="all wait")
     await asyncio.sleep(0.01)
     before = feeds.looks
@@ -228,12 +233,12 @@ async def test_one_look_serves_everybody_of_a_company(feeds: Feeds, watch: FeedW
     feeds.position = 1
     watch.heard(f"crm.{ONE}.lead.x.created")
 
-    assert set(await asyncio.gather(*waiting)) == {Feed(1, 0)}
+    assert set(await asyncio.gather(*waiting)) == {Feed(1, 0, "e")}
     assert feeds.looks == before + 1
 
 
 async def test_a_fact_of_another_company_wakes_nobody(feeds: Feeds, watch: FeedWatch) -> None:
-    waiting = asyncio.create_task(watch.wait(ONE, USER, after=0, seconds=60))
+    waiting = asyncio.create_task(watch.wait(ONE, USER, epoch="e", after=0, seconds=60))
     await until(lambda: feeds.looks > 0, why="it looked")
     await asyncio.sleep(0.01)
     before = feeds.looks
@@ -251,23 +256,23 @@ async def test_without_nats_the_feed_is_looked_at_by_the_clock(
 ) -> None:
     monkeypatch.setattr(watching, "LOOK_AGAIN", 0.01)
     watch.hears = lambda: False
-    waiting = asyncio.create_task(watch.wait(ONE, USER, after=0, seconds=60))
+    waiting = asyncio.create_task(watch.wait(ONE, USER, epoch="e", after=0, seconds=60))
     await until(lambda: feeds.looks > 2, why="it looks again and again")
 
     feeds.position = 1
 
-    assert await waiting == Feed(1, 0)
+    assert await waiting == Feed(1, 0, "e")
 
 
 async def test_places_are_few_and_given_back(watch: FeedWatch) -> None:
-    full = [asyncio.create_task(watch.wait(ONE, USER, after=0, seconds=60)) for _ in range(50)]
+    full = [asyncio.create_task(watch.wait(ONE, USER, epoch="e", after=0, seconds=60)) for _ in range(50)]
     await until(lambda: watch.count == 50, why="one user's places are taken")
     with pytest.raises(TooManyOfOne):
-        await watch.wait(ONE, USER, after=0, seconds=60)
-    others = [asyncio.create_task(watch.wait(TWO, UUID(int=20 + n), after=0, seconds=60)) for n in range(50)]
+        await watch.wait(ONE, USER, epoch="e", after=0, seconds=60)
+    others = [asyncio.create_task(watch.wait(TWO, UUID(int=20 + n), epoch="e", after=0, seconds=60)) for n in range(50)]
     await until(lambda: watch.count == 100, why="all places are taken")
     with pytest.raises(TooManyWaiting):
-        await watch.wait(TWO, UUID(int=1000), after=0, seconds=60)
+        await watch.wait(TWO, UUID(int=1000), epoch="e", after=0, seconds=60)
 
     for task in full:
         task.cancel()
@@ -281,7 +286,7 @@ async def test_places_are_few_and_given_back(watch: FeedWatch) -> None:
 
 async def test_a_client_that_leaves_gives_its_place_back(watch: FeedWatch) -> None:
     leave: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    waiting = asyncio.create_task(watch.wait(ONE, USER, after=0, seconds=60, leave=leave))
+    waiting = asyncio.create_task(watch.wait(ONE, USER, epoch="e", after=0, seconds=60, leave=leave))
     await until(lambda: watch.count == 1, why="it waits")
 
     leave.set_result(None)
@@ -295,13 +300,13 @@ async def test_everybody_hears_that_nobody_can_look(feeds: Feeds, watch: FeedWat
         raise DatabaseAway
 
     feeds.look = away
-    waiting = [asyncio.create_task(watch.wait(ONE, USER, after=0, seconds=60)) for _ in range(3)]
+    waiting = [asyncio.create_task(watch.wait(ONE, USER, epoch="e", after=0, seconds=60)) for _ in range(3)]
 
     answers = await asyncio.gather(*waiting, return_exceptions=True)
 
     assert {type(answer) for answer in answers} == {DatabaseAway}
     feeds.look, feeds.position = lambda: None, 1
-    assert await watch.wait(ONE, USER, after=0, seconds=60) == Feed(1, 0)
+    assert await watch.wait(ONE, USER, epoch="e", after=0, seconds=60) == Feed(1, 0, "e")
 
 
 async def test_thousands_who_ask_at_once_cost_two_reads_none_older_than_its_asker() -> None:

@@ -38,7 +38,7 @@ async def test_a_lead_is_read_back_as_it_was_decided(store: PostgresEventStore, 
     lead_id = UUID(answer.lead.id)
     moment = await store.read(command_of(acme, lead_id=lead_id), [lead_id])
     assert moment.leads == {lead_id: domain.replay([LeadCreated(lead=answer.lead)])}
-    assert moment.position == answer.position == 1
+    assert moment.feed.position == answer.position == 1
 
 
 async def test_positions_are_dense_and_in_commit_order_under_many_writers(
@@ -194,7 +194,7 @@ class Overtaken:
 
     async def read(self, command: Command, lead_ids: Sequence[UUID]) -> Moment:
         moment = await self.store.read(command, lead_ids)
-        await rename(self.store, self._company, command.lead_id, f"Name {moment.position}")
+        await rename(self.store, self._company, command.lead_id, f"Name {moment.feed.position}")
         return moment
 
 

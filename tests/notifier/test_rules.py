@@ -130,6 +130,7 @@ def test_a_created_lead_is_told_with_its_whole_summary() -> None:
         **envelope.encode(LeadCreated(lead=summary()))["lead"],
         "position": 7,
         "event_id": "e1",
+        "epoch": None,
         "actor": "u1",
     }
 
@@ -186,6 +187,7 @@ def test_a_message_is_told_to_those_who_look_at_its_lead() -> None:
         "lead_id": summary().id,
         "position": 7,
         "event_id": "e1",
+        "epoch": None,
         "actor": ANA,
     }
 
@@ -198,6 +200,7 @@ def test_an_import_is_told_with_its_counts() -> None:
         "state": "finished",
         "position": 7,
         "event_id": "e1",
+        "epoch": None,
         "actor": None,
     }
 

@@ -38,6 +38,8 @@ class Envelope(BaseModel):
     companyid: str
     feedposition: int = Field(ge=1, lt=1 << 63)
     """Dense per company: 1, 2, 3 …"""
+    feedepoch: Text | None = None
+    """The log's epoch when the fact was sent. In another epoch the same position may be another fact."""
     streamversion: int = Field(ge=1, lt=1 << 63)
     """Dense per subject."""
     actor: str | None = None

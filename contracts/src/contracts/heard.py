@@ -31,7 +31,12 @@ HEARD: Final = (
     Heard(CompanyChannel, "lead.created", LeadPush, "a lead was entered, or a deletion taken back (`restored`)"),
     Heard(CompanyChannel, "lead.updated", LeadPush, "anything about a lead changed; `changed`: field → `old`, `new`"),
     Heard(CompanyChannel, "lead.deleted", LeadPush, "a lead was deleted, or merged into another (`merged_into`)"),
-    Heard(CompanyChannel, "leads.changed", JobPush, "a bulk job changes leads: fetch again; at most once a second"),
+    Heard(
+        CompanyChannel,
+        "leads.changed",
+        JobPush,
+        "a bulk job changes leads: fetch again; at most once a second. With `reset`: load everything again",
+    ),
     Heard(
         CompanyChannel,
         "import.progress",

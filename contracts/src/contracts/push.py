@@ -40,6 +40,8 @@ class LeadPush:
     position: int
     """The company's feed position; a screen ignores what its page already reflects."""
     event_id: str
+    epoch: str | None = None
+    """The log's epoch. A screen whose page is of another one forgets its positions and loads everything again."""
     actor: str | None = None
     changed: Changes | None = None
     """Field → old and new value; only on `lead.updated`."""
@@ -51,7 +53,7 @@ class LeadPush:
     @property
     def data(self) -> str:
         """The JSON that clients get: the lead's fields and, beside them, the others that say something."""
-        place = {"position": self.position, "event_id": self.event_id, "actor": self.actor}
+        place = {"position": self.position, "epoch": self.epoch, "event_id": self.event_id, "actor": self.actor}
         more = "" if self.changed is None else f',"changed":{_CHANGES.dump_json(self.changed).decode()}'
         if self.restored:
             more += ',"restored":true'
@@ -69,30 +71,45 @@ class MessagePush:
     lead_id: str
     position: int
     event_id: str
+    epoch: str | None = None
+    """The log's epoch."""
     actor: str | None = None
 
     @property
     def data(self) -> str:
         """The JSON that clients get: the message's fields and, beside them, the others."""
         fields = _MESSAGE.dump_python(self.message, mode="json")
-        fields |= {"lead_id": self.lead_id, "position": self.position, "event_id": self.event_id, "actor": self.actor}
+        fields |= {"lead_id": self.lead_id} | _place(self)
         return compact_json(fields)
+
+
+Reset: TypeAlias = Literal["epoch", "correction"]
+"""`epoch`: an older state of the log was restored. `correction`: something was pushed that is not in the log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobPush:
-    """The data of `leads.changed` on `private-company.<id>`: a bulk job changes leads, fetch them again."""
+    """The data of `leads.changed` on `private-company.<id>`: leads have changed, fetch them again.
 
-    job_id: str
+    A bulk job changes them, or, with `reset`, what was heard before does not hold: forget the positions of the page and
+    load everything again.
+    """
+
+    job_id: str | None
+    """None with `reset`."""
     count: int
-    """The facts of the job so far."""
+    """The facts of the job so far; 0 with `reset`."""
     position: int
-    """The feed position of its last fact so far."""
+    """The feed position of the job's last fact so far; with `reset`, of the feed's last one."""
+    epoch: str | None = None
+    """The log's epoch."""
+    reset: Reset | None = None
 
     @property
     def data(self) -> str:
         """The JSON that clients get."""
-        return compact_json({"job_id": self.job_id, "count": self.count, "position": self.position})
+        fields = {"job_id": self.job_id, "count": self.count, "position": self.position, "epoch": self.epoch}
+        return compact_json(fields if self.reset is None else fields | {"reset": self.reset})
 
 
 ImportState: TypeAlias = Literal["started", "running", "finished", "reverted"]
@@ -107,13 +124,15 @@ class ImportPush:
     state: ImportState
     position: int
     event_id: str
+    epoch: str | None = None
+    """The log's epoch."""
     actor: str | None = None
 
     @property
     def data(self) -> str:
         """The JSON that clients get: the import's fields and, beside them, the others."""
         fields = _IMPORT.dump_python(self.imported, mode="json")
-        fields |= {"state": self.state, "position": self.position, "event_id": self.event_id, "actor": self.actor}
+        fields |= {"state": self.state} | _place(self)
         return compact_json(fields)
 
 
@@ -125,13 +144,15 @@ class JobProgressPush:
     state: JobProgressState
     position: int
     event_id: str
+    epoch: str | None = None
+    """The log's epoch."""
     actor: str | None = None
 
     @property
     def data(self) -> str:
         """The JSON that clients get: the job's fields and, beside them, the others."""
         fields = _JOB.dump_python(self.job, mode="json")
-        fields |= {"state": self.state, "position": self.position, "event_id": self.event_id, "actor": self.actor}
+        fields |= {"state": self.state} | _place(self)
         return compact_json(fields)
 
 
@@ -168,6 +189,8 @@ class Notification:
     position: int
     """The feed position of the fact."""
     event_id: str
+    epoch: str | None = None
+    """The log's epoch then."""
     job_id: str | None = None
     """The bulk job: the one notification stands for all of its facts."""
 
@@ -262,11 +285,19 @@ class StatsPush:
     stats: Stats
     position: int
     """The feed position that the figures reflect."""
+    epoch: str | None = None
+    """The log's epoch."""
 
     @property
     def data(self) -> str:
         """The JSON that clients get: the figures and, beside them, the position."""
-        return compact_json(_STATS.dump_python(self.stats, mode="json") | {"position": self.position})
+        place = {"position": self.position, "epoch": self.epoch}
+        return compact_json(_STATS.dump_python(self.stats, mode="json") | place)
+
+
+def _place(push: MessagePush | ImportPush | JobProgressPush) -> dict[str, Any]:
+    """Return which fact a push tells of."""
+    return {"position": push.position, "epoch": push.epoch, "event_id": push.event_id, "actor": push.actor}
 
 
 _SUMMARY: Final = TypeAdapter(LeadSummary)

@@ -40,6 +40,11 @@ export type components = {
              */
             datacontenttype: "application/json";
             dataschema: string;
+            /**
+             * @description The log's epoch when the fact was sent. In another epoch the same position may be another fact.
+             * @default null
+             */
+            feedepoch: string | null;
             /** @description Dense per company: 1, 2, 3 … */
             feedposition: number;
             /** @description The event id: a UUID, derived from the command, so that a retried command cannot mint a second one. */
@@ -99,6 +104,11 @@ export type components = {
         ImportPush: {
             /** @default null */
             actor: string | null;
+            /**
+             * @description The log's epoch.
+             * @default null
+             */
+            epoch: string | null;
             event_id: string;
             position: number;
             /** @enum {string} */
@@ -167,18 +177,36 @@ export type components = {
         JobProgressPush: {
             /** @default null */
             actor: string | null;
+            /**
+             * @description The log's epoch.
+             * @default null
+             */
+            epoch: string | null;
             event_id: string;
             position: number;
             /** @enum {string} */
             state: "started" | "running" | "finished";
         } & components["schemas"]["JobSummary"];
-        /** @description The data of `leads.changed` on `private-company.<id>`: a bulk job changes leads, fetch them again. */
+        /**
+         * @description The data of `leads.changed` on `private-company.<id>`: leads have changed, fetch them again.
+         *
+         *     A bulk job changes them, or, with `reset`, what was heard before does not hold: forget the positions of the page and
+         *     load everything again.
+         */
         JobPush: {
-            /** @description The facts of the job so far. */
+            /** @description The facts of the job so far; 0 with `reset`. */
             count: number;
-            job_id: string;
-            /** @description The feed position of its last fact so far. */
+            /**
+             * @description The log's epoch.
+             * @default null
+             */
+            epoch: string | null;
+            /** @description None with `reset`. */
+            job_id: string | null;
+            /** @description The feed position of the job's last fact so far; with `reset`, of the feed's last one. */
             position: number;
+            /** @default null */
+            reset: ("epoch" | "correction") | null;
         };
         /** @description Somebody changes many leads at once. */
         JobStarted: {
@@ -290,6 +318,11 @@ export type components = {
             changed: {
                 [key: string]: components["schemas"]["Change"];
             } | null;
+            /**
+             * @description The log's epoch. A screen whose page is of another one forgets its positions and loads everything again.
+             * @default null
+             */
+            epoch: string | null;
             event_id: string;
             /**
              * @description On `lead.deleted`: the lead that took it in.
@@ -441,6 +474,11 @@ export type components = {
         MessagePush: {
             /** @default null */
             actor: string | null;
+            /**
+             * @description The log's epoch.
+             * @default null
+             */
+            epoch: string | null;
             event_id: string;
             lead_id: string;
             position: number;
@@ -462,6 +500,11 @@ export type components = {
             details?: {
                 [key: string]: unknown;
             };
+            /**
+             * @description The log's epoch then.
+             * @default null
+             */
+            epoch: string | null;
             event_id: string;
             /** @description Derived from the fact, the recipient and the kind. */
             id: string;
@@ -577,6 +620,11 @@ export type components = {
         };
         /** @description The data of `stats.updated` on `private-cache-company.<id>.stats`. */
         StatsPush: {
+            /**
+             * @description The log's epoch.
+             * @default null
+             */
+            epoch: string | null;
             /** @description The feed position that the figures reflect. */
             position: number;
         } & components["schemas"]["Stats"];

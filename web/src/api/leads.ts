@@ -518,6 +518,7 @@ export type components = {
         };
         /** @description Beside every answer. */
         Meta: {
+            epoch: string | null;
             position: number;
         };
         /** @description A custom field to add. */

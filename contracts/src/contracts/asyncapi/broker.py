@@ -70,7 +70,19 @@ def _broker_channel(
 def messages() -> Json:
     """Return what these channels carry."""
     change = json.loads(samples.sample("crm.lead.created.v1").to_json())
-    position = {"type": "integer", "minimum": 0, "description": "The company's last feed position."}
+    place = {
+        "position": {"type": "integer", "minimum": 0, "description": "The company's last feed position."},
+        "epoch": {"type": "string", "description": "The log's epoch: positions of different epochs do not compare."},
+    }
+    shared: Json = {"type": ["integer", "null"], "minimum": 0}
+    common = {
+        "shared": {
+            "type": "object",
+            "additionalProperties": shared,
+            "description": "By epoch: the last position up to which the company's feed is the same still; null: all.",
+        },
+        "shared_with_others": {**shared, "description": "The same for an epoch that is not named."},
+    }
     return {
         "statsRequest": {
             "summary": "No member; the body may be empty.",
@@ -79,9 +91,15 @@ def messages() -> Json:
         },
         "statsReply": {
             "summary": "The figures, and the position that they reflect.",
-            "payload": entire({"data": {"$ref": "#/components/schemas/Stats"}, "position": position}),
+            "payload": entire({"data": {"$ref": "#/components/schemas/Stats"}, **place}),
             "examples": [
-                {"payload": {"data": TypeAdapter(Stats).dump_python(samples.STATS, mode="json"), "position": 128}}
+                {
+                    "payload": {
+                        "data": TypeAdapter(Stats).dump_python(samples.STATS, mode="json"),
+                        "position": 128,
+                        "epoch": samples.EPOCH,
+                    }
+                }
             ],
         },
         "changesRequest": {
@@ -99,9 +117,19 @@ def messages() -> Json:
         "changesReply": {
             "summary": "Envelopes as the stream carries them, oldest first; at least one as long as there is any.",
             "payload": entire(
-                {"data": {"type": "array", "items": {"$ref": "#/components/schemas/Envelope"}}, "position": position}
+                {"data": {"type": "array", "items": {"$ref": "#/components/schemas/Envelope"}}, **place, **common}
             ),
-            "examples": [{"payload": {"data": [change], "position": 128}}],
+            "examples": [
+                {
+                    "payload": {
+                        "data": [change],
+                        "position": 128,
+                        "epoch": samples.EPOCH,
+                        "shared": {samples.EPOCH: None},
+                        "shared_with_others": None,
+                    }
+                }
+            ],
         },
         "refusal": {
             "summary": "Why there is no answer.",

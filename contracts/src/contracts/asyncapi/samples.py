@@ -164,7 +164,8 @@ STATS: Final = Stats(
         FunnelStage(stage="won", entered=10, rate=0.455),
     ),
 )
-_PLACE: Final[Mapping[str, Any]] = MappingProxyType({"position": 128, "event_id": EVENT, "actor": ANA})
+EPOCH: Final = "5e1c7f0a6d2b4a439f0c1d7b6a2f4e11"
+_PLACE: Final[Mapping[str, Any]] = MappingProxyType({"position": 128, "epoch": EPOCH, "event_id": EVENT, "actor": ANA})
 
 _INBOX: Final = InboxState(unread=3, revision=17)
 _NOTIFICATION: Final = Notification(
@@ -177,6 +178,7 @@ _NOTIFICATION: Final = Notification(
     details={"message_id": _MESSAGE.id, "excerpt": _MESSAGE.body},
     position=128,
     event_id=EVENT,
+    epoch=EPOCH,
 )
 
 HEARD: Final[Mapping[str, str]] = MappingProxyType(
@@ -184,14 +186,14 @@ HEARD: Final[Mapping[str, str]] = MappingProxyType(
         "lead.created": LeadPush(lead=replace(_LEAD, version=1), **_PLACE).data,
         "lead.updated": LeadPush(lead=_LEAD, changed={"status": Change(old="new", new="contacted")}, **_PLACE).data,
         "lead.deleted": LeadPush(lead=_MERGED, merged_into=LEAD, **_PLACE).data,
-        "leads.changed": JobPush(job_id=COMMAND, count=250, position=378).data,
+        "leads.changed": JobPush(job_id=COMMAND, count=250, position=378, epoch=EPOCH).data,
         "import.progress": ImportPush(imported=_DONE, state="finished", **_PLACE).data,
         "job.progress": JobProgressPush(job=_JOB_DONE, state="finished", **_PLACE).data,
         "message.posted": MessagePush(message=_MESSAGE, lead_id=LEAD, **_PLACE).data,
         "message.edited": MessagePush(message=replace(_MESSAGE, edited_at=_NOW), lead_id=LEAD, **_PLACE).data,
         "notification.created": NotificationPush(notification=_NOTIFICATION, number=12, state=_INBOX).data,
         "notification.read": ReadPush(ids=(_NOTIFICATION.id,), state=replace(_INBOX, unread=2, revision=18)).data,
-        "stats.updated": StatsPush(stats=STATS, position=128).data,
+        "stats.updated": StatsPush(stats=STATS, position=128, epoch=EPOCH).data,
     }
 )
 """Event → its data."""
@@ -215,6 +217,7 @@ def sample(name: str) -> Envelope:
         companyid=COMPANY,
         id=EVENT,
         feedposition=128,
+        feedepoch=EPOCH,
         streamversion=4,
         actor=ANA,
         causationid=COMMAND,

@@ -44,6 +44,16 @@ class IdempotencyKey:
     """A digest of the request, by which a broken promise is noticed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A company's feed row: one indexed read tells whether anything at all has changed."""
+
+    position: int
+    settings_version: int
+    epoch: str
+    """The log's: positions of different epochs are not comparable."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
     """Who changes something, when, and because of what."""
@@ -121,21 +131,22 @@ class Answer:
     """The feed position that the answer reflects."""
     message: Message | None = None
     """The command's message after it."""
+    epoch: str | None = None
+    """The log's epoch of that position; None in answers that were kept before the log had epochs."""
 
     @classmethod
-    def of(cls, command: Command, lead: Lead, position: int) -> "Answer":
+    def of(cls, command: Command, lead: Lead, feed: Feed) -> "Answer":
         """Return what to answer when this is what became of the command's lead."""
         message = lead.messages[str(command.message_id)] if command.message_id else None
-        return cls(lead.summary, position, message)
+        return cls(lead.summary, feed.position, message, feed.epoch)
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
     """What a decision is based on, all of it read in one moment."""
 
-    position: int
-    """The company's feed position at that moment."""
-    settings_version: int
+    feed: Feed
+    """The company's feed row at that moment."""
     leads: Mapping[UUID, Lead | None] = field(default_factory=dict)
     """The leads that were asked for, by id; None: there never was such a lead."""
     answer: Answer | None = None

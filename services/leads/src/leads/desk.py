@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 
 from leads import access
 from leads.access import NotAllowed
-from leads.command import IdempotencyKeyReused, Origin
+from leads.command import Feed, IdempotencyKeyReused, Origin
 from leads.domain import jobs as rules
 from leads.domain.company import Company
 from leads.domain.importing import Import, require_mapping
@@ -28,7 +28,6 @@ from leads.domain.jobs import (
 from leads.store import feed, jobs
 from leads.store.database import Database, RawConnection
 from leads.store.directory import Directory
-from leads.store.feed import Feed
 from leads.store.jobs import DELETE, FINGERPRINT, OPEN, SAME_FILE, SET_FINGERPRINT, UNDO_BATCHES
 
 
@@ -46,8 +45,8 @@ class Desk:
 
     async def order(
         self, origin: Origin, job_id: UUID, task: Bulk, *, fingerprint: str, leads: Sequence[str] | int
-    ) -> tuple[Job, int]:
-        """Put a bulk change into the queue, and return it with the feed position; the same again is the same job.
+    ) -> tuple[Job, Feed]:
+        """Put a bulk change into the queue, and return it with the feed as it then is; the same again is the same job.
 
         Args:
             origin: who orders it.
@@ -70,15 +69,15 @@ class Desk:
                 (theirs,) = await (await connection.execute(FINGERPRINT, asked)).fetchone() or (None,)
                 if theirs != fingerprint:
                     raise IdempotencyKeyReused
-                return known, now.position
+                return known, now
             if isinstance(leads, int):
                 rules.require_count(task, leads)
             await self._require_room(connection, origin)
             await jobs.insert(connection, origin.company_id, job, fingerprint)
             await jobs.add_batches(connection, origin.company_id, job_id, ids or ())
-            return job, now.position
+            return job, now
 
-    async def cancel(self, origin: Origin, job_id: UUID) -> tuple[Job, int]:
+    async def cancel(self, origin: Origin, job_id: UUID) -> tuple[Job, Feed]:
         """Let no further step of a job begin; the same again changes nothing.
 
         Raises:
@@ -87,7 +86,7 @@ class Desk:
         async with self._deciding(origin) as (connection, now, company):
             job = await self._held(connection, origin, job_id, company)
             if job.state == "cancelled":
-                return job, now.position
+                return job, now
             if job.state not in rules.OPEN:
                 raise JobIsOver
             over, told = rules.tell(rules.ended(job, "cancelled", origin.at), origin.at)
@@ -95,9 +94,9 @@ class Desk:
             after = await feed.feed_of(await feed.advance(connection, teller, facts=len(told)))
             await jobs.save(connection, origin.company_id, over)
             await feed.append(connection, teller, told, position=after.position)
-            return over, after.position
+            return over, after
 
-    async def undo(self, origin: Origin, job_id: UUID) -> tuple[Job, int]:
+    async def undo(self, origin: Origin, job_id: UUID) -> tuple[Job, Feed]:
         """Put into the queue what takes a job back; the same again is the same job.
 
         Raises:
@@ -108,7 +107,7 @@ class Desk:
             undo_id = uuid5(job_id, "undo")
             known = await jobs.found(await jobs.hold(connection, origin.company_id, undo_id))
             if known is not None:
-                return known, now.position
+                return known, now
             rules.require_undoable(job)
             await self._require_room(connection, origin)
             undoing = replace(
@@ -120,7 +119,7 @@ class Desk:
             if not (await connection.execute(UNDO_BATCHES, copied)).rowcount:
                 raise JobNotUndoable
             await jobs.save(connection, origin.company_id, replace(job, undone_by=undoing.id))
-            return undoing, now.position
+            return undoing, now
 
     async def upload(self, origin: Origin, job_id: UUID, name: str) -> None:
         """Begin an import, invisible until `uploaded`.
@@ -141,13 +140,13 @@ class Desk:
             first = number * rules.BATCH + 1
             return await jobs.add_batches(connection, company_id, job_id, rows, number=number, first=first)
 
-    async def uploaded(self, origin: Origin, job_id: UUID, task: Import, *, rows: int) -> tuple[Job, int]:
+    async def uploaded(self, origin: Origin, job_id: UUID, task: Import, *, rows: int) -> tuple[Job, Feed]:
         """Show an import whose rows are all there."""
         job = replace(_new(origin, job_id, task, total=rows), state="uploaded")
         async with self._database.writing(origin.company_id) as connection:
             await jobs.save(connection, origin.company_id, job)
             now = await feed.feed_of(await feed.look(connection, origin))
-        return job, now.position
+        return job, now
 
     async def discard(self, origin: Origin, job_id: UUID) -> None:
         """Forget an import that was not started, or whose upload failed."""
@@ -166,7 +165,7 @@ class Desk:
                 raise ImportIsStarted
             await connection.execute(DELETE, {"company_id": origin.company_id, "id": job_id})
 
-    async def map(self, origin: Origin, job_id: UUID, changes: dict[str, Any]) -> tuple[Job, int]:
+    async def map(self, origin: Origin, job_id: UUID, changes: dict[str, Any]) -> tuple[Job, Feed]:
         """Say what the columns of an import are.
 
         Raises:
@@ -181,9 +180,9 @@ class Desk:
             assert isinstance(mapped.task, Import)
             require_mapping(mapped.task, company, origin.at)
             await jobs.save(connection, origin.company_id, mapped)
-            return mapped, now.position
+            return mapped, now
 
-    async def start(self, origin: Origin, job_id: UUID) -> tuple[Job, int]:
+    async def start(self, origin: Origin, job_id: UUID) -> tuple[Job, Feed]:
         """Put an import into the queue; the same again changes nothing.
 
         Raises:
@@ -192,7 +191,7 @@ class Desk:
         async with self._deciding(origin) as (connection, now, company):
             job = await self._imported(connection, origin, job_id)
             if job.state != "uploaded":
-                return job, now.position
+                return job, now
             assert isinstance(job.task, Import)
             require_mapping(job.task, company, origin.at)
             await self._require_room(connection, origin)
@@ -203,7 +202,7 @@ class Desk:
             started = replace(job, state="queued", author=str(origin.actor), task=task)
             await jobs.save(connection, origin.company_id, started)
             await connection.execute(SET_FINGERPRINT, asked)
-            return started, now.position
+            return started, now
 
     @asynccontextmanager
     async def _deciding(self, origin: Origin) -> AsyncIterator[tuple[RawConnection, Feed, Company]]:

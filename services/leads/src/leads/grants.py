@@ -14,6 +14,8 @@ leads_app counters DELETE, INSERT, SELECT, UPDATE
 leads_app credentials() EXECUTE
 leads_app custom_fields INSERT, SELECT, UPDATE
 leads_app deleted_leads DELETE, INSERT, SELECT, UPDATE
+leads_app epoch_forks SELECT
+leads_app epochs SELECT
 leads_app events INSERT, SELECT
 leads_app feeds SELECT
 leads_app feeds UPDATE(position settings_version)
@@ -37,9 +39,12 @@ leads_app users SELECT(active company_id email id name role tokens_since version
 leads_app users UPDATE(active email name password_hash role tokens_since version)
 leads_relay alembic_version SELECT
 leads_relay companies SELECT
+leads_relay epoch_forks INSERT, SELECT
+leads_relay epochs INSERT, SELECT
 leads_relay events SELECT
 leads_relay feeds SELECT
 leads_relay outbox DELETE, SELECT
+leads_relay relay_marks SELECT, UPDATE
 leads_relay reseed_companies DELETE, INSERT, SELECT, UPDATE
 leads_relay reseeds INSERT, SELECT, UPDATE
 """

@@ -7,7 +7,7 @@ from uuid import UUID
 from contracts.events import LeadEvent
 from leads import access
 from leads.access import AccessRefused
-from leads.command import Answer, Command, Moment, SettingsChanged, VersionConflict
+from leads.command import Answer, Command, Feed, Moment, SettingsChanged, VersionConflict
 from leads.domain.company import Company
 from leads.domain.lead import Lead, require_version
 from leads.domain.refusals import DuplicateLead, LeadRefusal
@@ -85,14 +85,14 @@ async def handle_pair(store: EventStore, command: Command, other_id: UUID, decid
 
 async def preview_pair(
     store: EventStore, command: Command, other_id: UUID, decide: DecidePair
-) -> tuple[Sequence[LeadEvent], int]:
-    """Return what such a command would come to, and the feed position that this reflects; nothing is kept."""
+) -> tuple[Sequence[LeadEvent], Feed]:
+    """Return what such a command would come to, and the feed that this reflects; nothing is kept."""
     moment = await store.read(command, [command.lead_id, other_id])
-    company = await store.company(command.company_id, at_least=moment.settings_version)
+    company = await store.company(command.company_id, at_least=moment.feed.settings_version)
     _check_permit(command, company)
     lead = moment.leads[command.lead_id]
     require_version(lead, command.expected_version)
-    return decide(lead, moment.leads[other_id], company), moment.position
+    return decide(lead, moment.leads[other_id], company), moment.feed
 
 
 async def settle(store: EventStore, command: Command, lead_ids: Sequence[UUID], decide: DecideAll) -> Answer:
@@ -107,7 +107,7 @@ async def settle(store: EventStore, command: Command, lead_ids: Sequence[UUID], 
     retries = RETRIES
     while True:
         moment = await store.read(command, lead_ids)
-        company = await store.company(command.company_id, at_least=moment.settings_version)
+        company = await store.company(command.company_id, at_least=moment.feed.settings_version)
         _check_permit(command, company)
         if moment.answer is not None:
             return moment.answer
@@ -116,7 +116,7 @@ async def settle(store: EventStore, command: Command, lead_ids: Sequence[UUID], 
         facts = decide(moment.leads, company)
         if not facts:
             assert lead is not None  # decided: so it exists
-            return await store.remember(command, Answer.of(command, lead, moment.position))
+            return await store.remember(command, Answer.of(command, lead, moment.feed))
         try:
             return await store.append(command, facts, before=moment.leads, settings=company.settings_version)
         except (VersionConflict, SettingsChanged):

@@ -1,6 +1,7 @@
 """Answers other services' questions over NATS: figures, and facts they have missed.
 
-A reply is `{"data": …, "position": n}`, or `{"error": code}`.
+A reply is `{"data": …, "position": n, "epoch": e}`, or `{"error": code}`. One to `changes` tells as well what the
+feed has in common with earlier epochs: see `leads.views.epochs`.
 """
 
 from collections.abc import Awaitable, Callable
@@ -76,12 +77,13 @@ class Responder:
         now = self._clock()
         found = await self._views.counters(company_id, now=now)
         company = await self._directory.company(company_id, at_least=found.feed.settings_version)
-        return b'{"data":%b,"position":%d}' % (_STATS.dump_json(figures(found.data, company, now)), found.position)
+        data = _STATS.dump_json(figures(found.data, company, now))
+        return b'{"data":%b,"position":%d,"epoch":"%b"}' % (data, found.position, found.feed.epoch.encode())
 
     async def changes(self, company_id: UUID, body: bytes) -> bytes:
         """Return envelopes as the stream carries them, oldest first: at least one when there is any."""
         request = ChangesRequest.model_validate_json(body)
-        changes = await self._views.changes(company_id, after=request.after, limit=request.limit)
+        changes, epochs = await self._views.changes_and_epochs(company_id, after=request.after, limit=request.limit)
         facts: list[bytes] = []
         size = 0
         for envelope in changes.data:
@@ -90,7 +92,15 @@ class Responder:
             if facts and size > REPLY_BYTES:
                 break
             facts.append(fact)
-        return b'{"data":[%b],"position":%d}' % (b",".join(facts), changes.position)
+        place = compact_json(
+            {
+                "position": changes.position,
+                "epoch": changes.feed.epoch,
+                "shared": epochs.shared,
+                "shared_with_others": epochs.shared_with_others,
+            }
+        )
+        return b'{"data":[%b],%b' % (b",".join(facts), place[1:].encode())
 
 
 def _replying(answer: Answer) -> Callable[[Msg], Awaitable[None]]:

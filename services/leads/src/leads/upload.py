@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
-from leads.command import Origin
+from leads.command import Feed, Origin
 from leads.desk import Desk
 from leads.domain.company import Company
 from leads.domain.csv_text import DELIMITERS, Decoder, FileEmpty, FileTooLarge, Parser
@@ -38,7 +38,7 @@ class TooSlow(Exception):
 
 async def receive(
     desk: Desk, origin: Origin, job_id: UUID, wanted: Wanted, pieces: AsyncIterator[bytes], company: Company
-) -> tuple[Job, int]:
+) -> tuple[Job, Feed]:
     """Keep a file, and return the import that it makes with the feed position.
 
     Raises:

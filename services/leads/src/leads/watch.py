@@ -7,15 +7,27 @@ before that row was looked at, so that nothing is missed in between. One look se
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NoReturn
 from uuid import UUID
 
+from leads.command import Feed
+from leads.store.database import DatabaseAway
 from leads.store.directory import Directory
-from leads.store.feed import Feed
 
 LOOK_AGAIN: Final = 1.0  # seconds between looks while nothing of NATS arrives
 LOOK_ANYWAY: Final = 15.0  # seconds between looks while it does: core NATS may lose a message
+
+
+class EpochChanged(Exception):
+    """The log has another epoch: the position that a request was about may be another fact's now."""
+
+    code = "epoch_changed"
+
+    def __init__(self, feed: Feed) -> None:
+        super().__init__(feed.epoch)
+        self.feed = feed
 
 
 class TooManyWaiting(Exception):
@@ -32,14 +44,16 @@ class TooManyOfOne(TooManyWaiting):
 class _Crowd:
     """Those who wait for one company's feed."""
 
-    waiting: dict[asyncio.Future[Feed | None], int] = field(default_factory=dict)
-    """Who → the position that is not enough for them."""
+    waiting: dict[asyncio.Future[Feed | None], tuple[str, int]] = field(default_factory=dict)
+    """Who → the epoch they began in, and the position that is not enough for them."""
     stirred: asyncio.Event = field(default_factory=asyncio.Event)
     looking: asyncio.Task[None] | None = None
 
     def tell(self, feed: Feed) -> None:
-        for future, after in list(self.waiting.items()):
-            if feed.position > after:
+        for future, (epoch, after) in list(self.waiting.items()):
+            if feed.epoch != epoch:
+                _settle(future, None, EpochChanged(feed))
+            elif feed.position > after:
                 _settle(future, feed)
 
     def end(self, error: Exception | None = None) -> None:
@@ -86,18 +100,27 @@ class FeedWatch:
             crowd.end()
 
     async def wait(
-        self, company_id: UUID, user_id: UUID, *, after: int, seconds: float, leave: asyncio.Future[None] | None = None
+        self,
+        company_id: UUID,
+        user_id: UUID,
+        *,
+        epoch: str,
+        after: int,
+        seconds: float,
+        leave: asyncio.Future[None] | None = None,
     ) -> Feed | None:
         """Return the feed's row as soon as it is beyond a position; None when that took too long.
 
         Args:
             company_id: whose feed.
             user_id: who waits.
+            epoch: the log's epoch that the position belongs to.
             after: the position that is not enough.
             seconds: how long to wait.
             leave: ends the waiting when it is done.
 
         Raises:
+            EpochChanged: the log has another epoch.
             TooManyWaiting: see there.
             DatabaseAway: nobody can look.
         """
@@ -108,7 +131,7 @@ class FeedWatch:
         if self._of_user[user_id] >= self._most_of_one:
             raise TooManyOfOne
         future: asyncio.Future[Feed | None] = asyncio.get_running_loop().create_future()
-        crowd = self._join(company_id, future, after)
+        crowd = self._join(company_id, future, epoch, after)
         self._of_user[user_id] += 1
         if leave is not None:
             leave.add_done_callback(lambda _: _settle(future, None))
@@ -125,9 +148,9 @@ class FeedWatch:
             if not crowd.waiting:
                 crowd.stirred.set()  # its looking ends
 
-    def _join(self, company_id: UUID, future: asyncio.Future[Feed | None], after: int) -> _Crowd:
+    def _join(self, company_id: UUID, future: asyncio.Future[Feed | None], epoch: str, after: int) -> _Crowd:
         crowd = self._crowds.setdefault(company_id, _Crowd())
-        crowd.waiting[future] = after
+        crowd.waiting[future] = epoch, after
         crowd.stirred.set()
         if crowd.looking is None:
             crowd.looking = asyncio.create_task(self._look(company_id, crowd))
@@ -151,6 +174,18 @@ class FeedWatch:
                 await crowd.stirred.wait()
         except TimeoutError:
             return
+
+
+async def follow_epoch(directory: Directory, watch: FeedWatch) -> NoReturn:
+    """Let those who wait know within seconds when the log has another epoch; until cancelled."""
+    told = directory.epoch
+    while True:
+        with suppress(DatabaseAway):  # as long as it takes: nobody can be answered either
+            await directory.look_at_epoch()
+        if directory.epoch != told:  # perhaps a request has noticed first
+            told = directory.epoch
+            watch.stir()
+        await asyncio.sleep(LOOK_AGAIN)
 
 
 def _settle(future: asyncio.Future[Feed | None], feed: Feed | None, error: Exception | None = None) -> None:

@@ -154,5 +154,6 @@ def _notification(
         details=details,
         position=envelope.feedposition,
         event_id=envelope.id,
+        epoch=envelope.feedepoch,
         job_id=envelope.jobid,
     )

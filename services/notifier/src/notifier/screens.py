@@ -99,6 +99,7 @@ def _lead_data(fact: LeadEvent, envelope: Envelope) -> str:
         lead=fact.lead,
         position=envelope.feedposition,
         event_id=envelope.id,
+        epoch=envelope.feedepoch,
         actor=envelope.actor,
         changed=_changes(fact),
         restored=isinstance(fact, LeadRestored),
@@ -112,6 +113,7 @@ def _message_data(fact: LeadMessagePosted | LeadMessageEdited, envelope: Envelop
         lead_id=fact.lead.id,
         position=envelope.feedposition,
         event_id=envelope.id,
+        epoch=envelope.feedepoch,
         actor=envelope.actor,
     ).data
 
@@ -122,6 +124,7 @@ def _import_data(fact: ImportEvent, envelope: Envelope) -> str:
         state=STATES[type(fact)],
         position=envelope.feedposition,
         event_id=envelope.id,
+        epoch=envelope.feedepoch,
         actor=envelope.actor,
     ).data
 
@@ -132,6 +135,7 @@ def _job_data(fact: JobEvent, envelope: Envelope) -> str:
         state=JOB_STATES[type(fact)],
         position=envelope.feedposition,
         event_id=envelope.id,
+        epoch=envelope.feedepoch,
         actor=envelope.actor,
     ).data
 

@@ -46,7 +46,7 @@ async def log_in(body: Credentials, services: ServicesOf, request: Request) -> L
 @router.get("/me", summary="Read whom the access token stands for", responses=READING)
 async def read_me(reading: ReadingOf) -> AccountAnswer:
     user = reading.caller.company.users[str(reading.caller.user_id)]
-    return AccountAnswer(data=_account(reading.caller.company, user), meta=Meta(position=reading.feed.position))
+    return AccountAnswer(data=_account(reading.caller.company, user), meta=Meta.of(reading.feed))
 
 
 @router.post("/password", summary="Change one's own password", responses=problems(400, 413, 422, 429))

@@ -8,8 +8,8 @@ from leads.api.schemas import LeadAnswer, Meta
 from leads.command import Answer
 from runtime.problems import problems
 
-READING: Final = problems(409, 422, 429)
-"""What a read may be refused with: it waits for `min_position` if asked to, and only so many do."""
+READING: Final = problems(409, 410, 422, 429)
+"""What a read may be refused with: it waits for `min_position` if asked to, only so many do, and epochs end."""
 CHANGING: Final = problems(400, 403, 404, 409, 412, 413, 422)
 """What a change of an existing lead may be refused with."""
 
@@ -17,7 +17,7 @@ CHANGING: Final = problems(400, 403, 404, 409, 412, 413, 422)
 def lead_answer(answer: Answer, response: Response) -> LeadAnswer:
     """Return a lead with its ETag."""
     tag(answer, response)
-    return LeadAnswer(data=answer.lead, meta=Meta(position=answer.position))
+    return LeadAnswer(data=answer.lead, meta=Meta.of(answer))
 
 
 def tag(answer: Answer, response: Response) -> None:

@@ -132,7 +132,7 @@ class FieldPatchBody(Body):
 @router.get("/sources", tags=["sources"], summary="List the sources", responses=READING)
 async def list_sources(reading: ReadingOf) -> SourcesPage:
     shown = [_source(source) for source in reading.caller.company.sources.values()]
-    return SourcesPage(data=shown, meta=Meta(position=reading.feed.position), links=Links(next=None))
+    return SourcesPage(data=shown, meta=Meta.of(reading.feed), links=Links(next=None))
 
 
 @router.post("/sources", tags=["sources"], status_code=201, summary="Add a source", responses=_ADDING)
@@ -140,7 +140,7 @@ async def add_source(body: NewSourceBody, origin: OriginOf, services: ServicesOf
     async with services.settings.changing(origin) as change:
         source = catalogue.add_source(change.company, Source(**body.model_dump()))
         await change.put_source(source)
-    return SourceAnswer(data=_source(source), meta=Meta(position=change.position))
+    return SourceAnswer(data=_source(source), meta=Meta.of(change.feed))
 
 
 @router.patch("/sources/{key:path}", tags=["sources"], summary="Change a source", responses=_CHANGING)
@@ -151,7 +151,7 @@ async def change_source(
     async with services.settings.changing(origin) as change:
         source = replace(catalogue.source(change.company, key), **body.model_dump(exclude_unset=True))
         await change.put_source(source)
-    return SourceAnswer(data=_source(source), meta=Meta(position=change.position))
+    return SourceAnswer(data=_source(source), meta=Meta.of(change.feed))
 
 
 @router.delete(
@@ -163,13 +163,13 @@ async def remove_source(key: SourceKeyOf, origin: OriginOf, services: ServicesOf
         known = catalogue.source(change.company, key)  # first: who knows what else a path may hold
         source = catalogue.remove_source(change.company, key, await change.leads_of(known.key))
         await change.remove_source(key)
-    return SourceAnswer(data=_source(source), meta=Meta(position=change.position))
+    return SourceAnswer(data=_source(source), meta=Meta.of(change.feed))
 
 
 @router.get("/custom-fields", tags=["custom fields"], summary="List the custom fields", responses=READING)
 async def list_custom_fields(reading: ReadingOf) -> FieldsPage:
     shown = [_field(field) for field in reading.caller.company.custom_fields.values()]
-    return FieldsPage(data=shown, meta=Meta(position=reading.feed.position), links=Links(next=None))
+    return FieldsPage(data=shown, meta=Meta.of(reading.feed), links=Links(next=None))
 
 
 @router.post("/custom-fields", tags=["custom fields"], status_code=201, summary="Add a custom field", responses=_ADDING)
@@ -178,7 +178,7 @@ async def add_custom_field(body: NewFieldBody, origin: OriginOf, services: Servi
     async with services.settings.changing(origin) as change:
         field = catalogue.add_field(change.company, new)
         await change.put_field(field)
-    return FieldAnswer(data=_field(field), meta=Meta(position=change.position))
+    return FieldAnswer(data=_field(field), meta=Meta.of(change.feed))
 
 
 @router.patch("/custom-fields/{key}", tags=["custom fields"], summary="Change a custom field", responses=_CHANGING)
@@ -189,7 +189,7 @@ async def change_custom_field(
     async with services.settings.changing(origin) as change:
         field = catalogue.change_field(change.company, key, body.patch())
         await change.put_field(field)
-    return FieldAnswer(data=_field(field), meta=Meta(position=change.position))
+    return FieldAnswer(data=_field(field), meta=Meta.of(change.feed))
 
 
 @router.delete("/custom-fields/{key}", tags=["custom fields"], summary="Retire a custom field", responses=_CHANGING)
@@ -198,7 +198,7 @@ async def retire_custom_field(key: FieldKeyOf, origin: OriginOf, services: Servi
     async with services.settings.changing(origin) as change:
         field = replace(catalogue.field(change.company, key), active=False)
         await change.put_field(field)
-    return FieldAnswer(data=_field(field), meta=Meta(position=change.position))
+    return FieldAnswer(data=_field(field), meta=Meta.of(change.feed))
 
 
 def _source(source: Source) -> SourceShown:

@@ -11,6 +11,7 @@ from leads.api.answers import READING
 from leads.api.context import OriginOf, ReadingOf, RequiredIfMatchOf, ServicesOf
 from leads.api.lead_bodies import Name
 from leads.api.schemas import Answer, Body, Meta, example, text
+from leads.command import Feed
 from leads.domain import pipeline
 from leads.domain.company import Company
 from leads.domain.money import currency
@@ -94,7 +95,7 @@ class PipelineAnswer(Answer[Pipeline]):
 
 @router.get("/company", summary="Read the company", responses=READING)
 async def read_company(reading: ReadingOf) -> CompanyAnswer:
-    return CompanyAnswer(data=_shown(reading.caller.company), meta=Meta(position=reading.feed.position))
+    return CompanyAnswer(data=_shown(reading.caller.company), meta=Meta.of(reading.feed))
 
 
 @router.patch("/company", summary="Change the company", responses=problems(400, 403, 413, 422))
@@ -104,12 +105,12 @@ async def change_company(body: CompanyPatchBody, origin: OriginOf, services: Ser
     async with services.settings.changing(origin) as change:
         shown = _shown(change.company).model_copy(update=patch)
         await change.change_company(shown.name, shown.region, shown.currency)
-    return CompanyAnswer(data=shown, meta=Meta(position=change.position))
+    return CompanyAnswer(data=shown, meta=Meta.of(change.feed))
 
 
 @router.get("/pipeline", summary="Read the pipeline", responses=READING)
 async def read_pipeline(reading: ReadingOf, response: Response) -> PipelineAnswer:
-    return _answer(reading.caller.company.pipeline, reading.feed.position, response)
+    return _answer(reading.caller.company.pipeline, reading.feed, response)
 
 
 @router.put("/pipeline", summary="Replace the pipeline", responses=problems(400, 403, 409, 412, 413, 422, 428))
@@ -124,12 +125,12 @@ async def replace_pipeline(
         fact = pipeline.replace(change.company, stages, in_use)
         if fact is not None:
             await change.change_pipeline(fact)
-    return _answer(fact.pipeline if fact else change.company.pipeline, change.position, response)
+    return _answer(fact.pipeline if fact else change.company.pipeline, change.feed, response)
 
 
-def _answer(current: Pipeline, position: int, response: Response) -> PipelineAnswer:
+def _answer(current: Pipeline, feed: Feed, response: Response) -> PipelineAnswer:
     response.headers["ETag"] = f'"{current.version}"'
-    return PipelineAnswer(data=current, meta=Meta(position=position))
+    return PipelineAnswer(data=current, meta=Meta.of(feed))
 
 
 def _shown(company: Company) -> CompanyShown:

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from fastapi import Header, Response
 
-from leads.store.feed import Feed
+from leads.command import Feed
 
 FORM: Final = "1"
 """Of the answers. Whoever changes what they look like counts on: what clients have is outdated then."""
@@ -18,7 +18,7 @@ IfNoneMatch = Annotated[
 
 def feed_etag(feed: Feed, *depends_on: object) -> str:
     """Return the ETag of an answer that depends on the company's facts and settings, and on what was asked."""
-    parts = (FORM, feed.position, feed.settings_version, *depends_on)
+    parts = (FORM, feed.epoch, feed.position, feed.settings_version, *depends_on)
     return f'"{sha256(repr(parts).encode()).hexdigest()[:24]}"'
 
 

@@ -18,18 +18,17 @@ from contracts import tokens
 from contracts.events import Role
 from leads import access
 from leads.access import AccessRefused, Permit
-from leads.command import Command, IdempotencyKey, Origin, keyed_command_id, keyed_lead_id
+from leads.command import Command, Feed, IdempotencyKey, Origin, keyed_command_id, keyed_lead_id
 from leads.desk import Desk
 from leads.domain.company import Company
 from leads.handle import EventStore
 from leads.passwords import LoginLimiter, Passwords
 from leads.store.coalescing import Coalesced
 from leads.store.directory import Directory
-from leads.store.feed import Feed
 from leads.store.jobs import Jobs
 from leads.store.settings import Settings
 from leads.views import Views
-from leads.watch import FeedWatch
+from leads.watch import EpochChanged, FeedWatch
 from runtime import tracing
 from runtime.logs import CORRELATION_ID
 from runtime.problems import Problem, malformed_header, unauthorized
@@ -146,15 +145,25 @@ async def _reading(
     min_position: Annotated[
         int, Query(ge=0, lt=2**63, description="Wait a moment until the company's feed has come to this position.")
     ] = 0,
+    epoch: Annotated[
+        str | None,
+        Query(
+            max_length=64,
+            description="The log's epoch of your positions: `meta.epoch` of the answer that they come from. "
+            "If it has changed, the answer is 410 `epoch_changed`: load everything again.",
+        ),
+    ] = None,
 ) -> Reading:
     services = _services_of(request)
     feed = await services.directory.feed(claim.company_id)
     company = await services.directory.company(claim.company_id, at_least=feed.settings_version)
     caller = claim.admit(company)
+    if epoch is not None and epoch != feed.epoch:
+        raise EpochChanged(feed)
     if feed.position >= min_position:
         return Reading(caller, feed)
     reached = await services.watch.wait(
-        caller.company_id, caller.user_id, after=min_position - 1, seconds=services.patience
+        caller.company_id, caller.user_id, epoch=feed.epoch, after=min_position - 1, seconds=services.patience
     )
     if reached is None:
         raise Problem(409, "position_not_reached", "The company's feed has not come to `min_position` yet.")

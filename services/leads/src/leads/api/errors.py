@@ -45,7 +45,7 @@ from leads.domain.refusals import (
 from leads.passwords import TooManyAtOnce
 from leads.store.database import DatabaseAway, QueryTooSlow
 from leads.store.feed import UnknownCompany
-from leads.watch import TooManyOfOne, TooManyWaiting
+from leads.watch import EpochChanged, TooManyOfOne, TooManyWaiting
 from runtime import problems
 from runtime.problems import SHOWN_NAME, FieldError, Problem, database_away, response, unauthorized
 
@@ -93,6 +93,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(InvalidQuery, _on_invalid_query)
     app.add_exception_handler(FileRefusal, _on_file_refused)
     app.add_exception_handler(InvalidMapping, _on_invalid_mapping)
+    app.add_exception_handler(EpochChanged, _on_epoch_changed)
     app.add_exception_handler(TooManyWaiting, _on_too_many_waiting)
     app.add_exception_handler(TooManyAtOnce, _on_too_many_at_once)
     for kind in REFUSALS:
@@ -160,6 +161,17 @@ def invalid_mapping(error: InvalidMapping) -> Problem:
     """Return what to answer to a mapping by which no row could be read."""
     errors = [FieldError(pointer=pointer, message=message) for pointer, message in error.errors]
     return Problem(422, InvalidMapping.code, "No row could be read by this mapping.", errors=errors)
+
+
+async def _on_epoch_changed(_request: Request, error: Exception) -> JSONResponse:
+    feed = cast("EpochChanged", error).feed
+    return response(epoch_changed(epoch=feed.epoch, position=feed.position))
+
+
+def epoch_changed(*, epoch: str, position: int) -> Problem:
+    """Return what to answer to a position that is not of the log's current epoch."""
+    detail = "An older state of the log was restored, and its positions are used again: load everything again."
+    return Problem(410, EpochChanged.code, detail, extensions={"epoch": epoch, "position": position})
 
 
 async def _on_too_many_waiting(_request: Request, error: Exception) -> JSONResponse:

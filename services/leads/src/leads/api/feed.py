@@ -16,6 +16,7 @@ from leads.api.read_answers import FeedEntry, FeedPage, StatsAnswer
 from leads.api.schemas import Links, Meta
 from leads.domain.figures import figures
 from leads.views import Snapshot
+from leads.watch import EpochChanged
 from runtime.problems import problems
 from runtime.strict import StrictRouter
 
@@ -37,9 +38,13 @@ async def list_changes(
 ) -> Response:
     """Positions are dense: after n comes n + 1, so that a hole is something missed. `meta.position` is the last one.
 
-    With `wait`, an answer comes as soon as there is something, or empty in the end.
+    With `wait`, an answer comes as soon as there is something, or empty in the end. A position beyond the feed, and one
+    of another `epoch`, also while the request waits, is answered with 410 `epoch_changed`: an older state of the log
+    was restored, and its positions are used again. Load everything again and go on from `meta.position`.
     """
-    if wait and reading.feed.position <= after:
+    if after > reading.feed.position:
+        raise EpochChanged(reading.feed)
+    if wait and reading.feed.position == after:
         reading = await _waited(services, reading, request, after=after, seconds=wait)
     caller, root_path = reading.caller, request.scope.get("root_path", "")
 
@@ -48,7 +53,7 @@ async def list_changes(
         return _page(found, root_path, limit).model_dump_json().encode()
 
     # Whoever was woken by the same fact gets the same bytes.
-    key = (caller.company_id, reading.feed.position, after, limit, root_path)
+    key = (caller.company_id, reading.feed.epoch, reading.feed.position, after, limit, root_path)
     return Response(await services.shared_reads.read(key, read), media_type="application/json")
 
 
@@ -56,7 +61,12 @@ async def _waited(services: ServicesOf, reading: Reading, request: Request, *, a
     leave = asyncio.create_task(_gone(request))
     try:
         feed = await services.watch.wait(
-            reading.caller.company_id, reading.caller.user_id, after=after, seconds=seconds, leave=leave
+            reading.caller.company_id,
+            reading.caller.user_id,
+            epoch=reading.feed.epoch,
+            after=after,
+            seconds=seconds,
+            leave=leave,
         )
         if leave.done():
             raise ClientDisconnect
@@ -74,8 +84,8 @@ def _page(found: Snapshot[list[Envelope]], root_path: str, limit: int) -> FeedPa
     entries = [_entry(envelope) for envelope in found.data]
     more: str | None = None
     if entries and entries[-1].position < found.position:
-        more = f"{root_path}/changes?after={entries[-1].position}&limit={limit}"
-    return FeedPage(data=entries, meta=Meta(position=found.position), links=Links(next=more))
+        more = f"{root_path}/changes?after={entries[-1].position}&limit={limit}&epoch={found.feed.epoch}"
+    return FeedPage(data=entries, meta=Meta.of(found.feed), links=Links(next=more))
 
 
 @router.get(
@@ -96,7 +106,7 @@ async def read_stats(
     found = await services.views.counters(company_id, now=now)
     company = await services.directory.company(company_id, at_least=found.feed.settings_version)
     mark(response, feed_etag(found.feed, *asked))
-    return StatsAnswer(data=figures(found.data, company, now), meta=Meta(position=found.position))
+    return StatsAnswer(data=figures(found.data, company, now), meta=Meta.of(found.feed))
 
 
 def short_type(envelope: Envelope) -> str:

@@ -18,6 +18,7 @@ from leads.api.jobs import ACCEPTED, OF_JOBS, accepted, before, following
 from leads.api.lead_bodies import Source, StageKey, Tags
 from leads.api.reading import Paging
 from leads.api.schemas import Body, Links, Meta, example, text
+from leads.command import Feed
 from leads.domain.csv_text import MOST_COLUMNS, safe, write
 from leads.domain.jobs import ENDED, OPEN, ImportNotFound, Job
 from leads.store.jobs import FailedRow
@@ -89,11 +90,11 @@ async def upload_import(
     company = await services.directory.company(origin.company_id)
     job_id = services.new_id()
     try:
-        job, position = await receive(services.desk, origin, job_id, wanted, request.stream(), company)
+        job, feed = await receive(services.desk, origin, job_id, wanted, request.stream(), company)
     except (TooSlow, ClientDisconnect):
         raise Problem(408, "upload_stopped", "The file stopped coming: send it again.") from None
     response.headers["Location"] = f"{request.scope.get('root_path', '')}/imports/{job.id}"
-    return await _answer(services, origin.company_id, job, position)
+    return await _answer(services, origin.company_id, job, feed)
 
 
 @router.get("", summary="List imports", responses=READING | problems(400, 403))
@@ -110,14 +111,14 @@ async def list_imports(
     )
     more = following(request, "/imports", found, paging, {})
     data = [shown(job) for job in found[: paging.limit]]
-    return ImportPage(data=data, meta=Meta(position=reading.feed.position), links=Links(next=more))
+    return ImportPage(data=data, meta=Meta.of(reading.feed), links=Links(next=more))
 
 
 @router.get("/{import_id}", summary="Read an import", responses=READING | problems(403, 404))
 async def read_import(import_id: UUID, reading: ReadingOf, services: ServicesOf) -> ImportAnswer:
     """Until it is started, with what its columns may be and a preview."""
     job = await _imported(services, reading.caller.company_id, import_id)
-    return await _answer(services, reading.caller.company_id, job, reading.feed.position)
+    return await _answer(services, reading.caller.company_id, job, reading.feed)
 
 
 @router.put(
@@ -130,8 +131,8 @@ async def map_import(import_id: UUID, body: MappingBody, origin: OriginOf, servi
         "duplicates": body.duplicates,
         "defaults": body.defaults.given(),
     }
-    job, position = await services.desk.map(origin, import_id, changes)
-    return await _answer(services, origin.company_id, job, position)
+    job, feed = await services.desk.map(origin, import_id, changes)
+    return await _answer(services, origin.company_id, job, feed)
 
 
 @router.post(
@@ -144,8 +145,8 @@ async def start_import(
     import_id: UUID, origin: OriginOf, services: ServicesOf, request: Request, response: Response
 ) -> JobAnswer:
     """Answers its job, which has its id. Started again, it is the same."""
-    job, position = await services.desk.start(origin, import_id)
-    return accepted(job, position, request, response)
+    job, feed = await services.desk.start(origin, import_id)
+    return accepted(job, feed, request, response)
 
 
 @router.delete("/{import_id}", status_code=204, summary="Forget an import", responses=problems(400, 403, 404, 409, 422))
@@ -165,8 +166,8 @@ async def revert_import(
 ) -> JobAnswer:
     """Answers the job that will do it. A lead that was changed since is left as it is."""
     await _imported(services, origin.company_id, import_id)
-    job, position = await services.desk.undo(origin, import_id)
-    return accepted(job, position, request, response)
+    job, feed = await services.desk.undo(origin, import_id)
+    return accepted(job, feed, request, response)
 
 
 @router.get(
@@ -214,11 +215,11 @@ async def _imported(services: ServicesOf, company_id: UUID, import_id: UUID) -> 
     return job
 
 
-async def _answer(services: ServicesOf, company_id: UUID, job: Job, position: int) -> ImportAnswer:
+async def _answer(services: ServicesOf, company_id: UUID, job: Job, feed: Feed) -> ImportAnswer:
     if job.state != "uploaded":
-        return ImportAnswer(data=shown(job), meta=Meta(position=position))
+        return ImportAnswer(data=shown(job), meta=Meta.of(feed))
     company = await services.directory.company(company_id)
     batch = await services.jobs.batch(company_id, UUID(job.id), 0)
     rows = batch.items if batch and batch.items else []
     data = shown(job, company=company, rows=rows, now=services.clock())
-    return ImportAnswer(data=data, meta=Meta(position=position))
+    return ImportAnswer(data=data, meta=Meta.of(feed))

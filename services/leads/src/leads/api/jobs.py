@@ -17,7 +17,7 @@ from leads.api.lead_bodies import Amount, Currency, Custom, Line, LostReason, Sc
 from leads.api.reading import Limit, Paging
 from leads.api.saved_views import Query as LeadFilter
 from leads.api.schemas import Body, Links, Meta, example
-from leads.command import Origin, keyed_command_id
+from leads.command import Feed, Origin, keyed_command_id
 from leads.domain import listing
 from leads.domain.jobs import (
     ENDED,
@@ -190,8 +190,8 @@ async def bulk_change_leads(
         task = Bulk(change=body.change.change(), filter=dict(body.leads.filter), expected_count=expected)
     job_id = services.new_id() if key is None else keyed_command_id(origin.company_id, origin.actor, key)
     fingerprint = sha256(body.model_dump_json(exclude_unset=True).encode()).hexdigest()
-    job, position = await services.desk.order(origin, job_id, task, fingerprint=fingerprint, leads=leads)
-    return accepted(job, position, request, response)
+    job, feed = await services.desk.order(origin, job_id, task, fingerprint=fingerprint, leads=leads)
+    return accepted(job, feed, request, response)
 
 
 @router.get("/jobs", summary="List jobs", responses=READING | problems(400))
@@ -217,13 +217,13 @@ async def list_jobs(
     )
     more = following(request, "/jobs", found, paging, {"state": state} if state else {})
     data = [shown(job) for job in found[: paging.limit]]
-    return JobPage(data=data, meta=Meta(position=reading.feed.position), links=Links(next=more))
+    return JobPage(data=data, meta=Meta.of(reading.feed), links=Links(next=more))
 
 
 @router.get("/jobs/{job_id}", summary="Read a job", responses=READING | problems(404))
 async def read_job(job_id: UUID, reading: ReadingOf, services: ServicesOf) -> JobAnswer:
     job = await services.jobs.read(reading.caller.company_id, job_id)
-    return JobAnswer(data=shown(_started(job)), meta=Meta(position=reading.feed.position))
+    return JobAnswer(data=shown(_started(job)), meta=Meta.of(reading.feed))
 
 
 @router.get("/jobs/{job_id}/refusals", summary="Read what was refused", responses=READING | problems(404))
@@ -244,14 +244,14 @@ async def list_refusals(
         query = urlencode({"after": found[limit - 1].item, "limit": limit})
         more = f"{request.scope.get('root_path', '')}/jobs/{job_id}/refusals?{query}"
     data = [shown_refusal(refusal) for refusal in found[:limit]]
-    return RefusalPage(data=data, meta=Meta(position=reading.feed.position), links=Links(next=more))
+    return RefusalPage(data=data, meta=Meta.of(reading.feed), links=Links(next=more))
 
 
 @router.post("/jobs/{job_id}/cancel", summary="Stop a job", responses=problems(400, 403, 404, 409, 422))
 async def cancel_job(job_id: UUID, origin: OriginOf, services: ServicesOf) -> JobAnswer:
     """What is done stays done; no further step begins."""
-    job, position = await services.desk.cancel(origin, job_id)
-    return JobAnswer(data=shown(job), meta=Meta(position=position))
+    job, feed = await services.desk.cancel(origin, job_id)
+    return JobAnswer(data=shown(job), meta=Meta.of(feed))
 
 
 @router.post(
@@ -264,14 +264,14 @@ async def undo_job(
     job_id: UUID, origin: OriginOf, services: ServicesOf, request: Request, response: Response
 ) -> JobAnswer:
     """Answers the job that will do it. A lead that was changed since is left as it is."""
-    job, position = await services.desk.undo(origin, job_id)
-    return accepted(job, position, request, response)
+    job, feed = await services.desk.undo(origin, job_id)
+    return accepted(job, feed, request, response)
 
 
-def accepted(job: Job, position: int, request: Request, response: Response) -> JobAnswer:
+def accepted(job: Job, feed: Feed, request: Request, response: Response) -> JobAnswer:
     """Return a job that is in the queue."""
     response.headers["Location"] = f"{request.scope.get('root_path', '')}/jobs/{job.id}"
-    return JobAnswer(data=shown(job), meta=Meta(position=position))
+    return JobAnswer(data=shown(job), meta=Meta.of(feed))
 
 
 def before(start: Mark | None) -> tuple[datetime | None, UUID]:

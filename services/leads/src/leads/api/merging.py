@@ -71,7 +71,7 @@ async def merge_leads(
     if not dry_run:
         answer = await handle_pair(services.store, command, body.other, decide)
         tag(answer, response)
-        return MergeAnswer(data=answer.lead, meta=Meta(position=answer.position), dry_run=False, changes=None)
-    facts, position = await preview_pair(services.store, command, body.other, decide)
+        return MergeAnswer(data=answer.lead, meta=Meta.of(answer), dry_run=False, changes=None)
+    facts, feed = await preview_pair(services.store, command, body.other, decide)
     merged = next(fact for fact in facts if isinstance(fact, LeadMerged))
-    return MergeAnswer(data=merged.lead, meta=Meta(position=position), dry_run=True, changes=merged.changes)
+    return MergeAnswer(data=merged.lead, meta=Meta.of(feed), dry_run=True, changes=merged.changes)

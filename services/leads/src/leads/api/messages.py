@@ -89,4 +89,4 @@ def _written(command: Command, body: str) -> Message:
 def _answer(answer: Answer, response: Response) -> MessageAnswer:
     tag(answer, response)
     assert answer.message is not None  # its command names one
-    return MessageAnswer(data=answer.message, meta=Meta(position=answer.position))
+    return MessageAnswer(data=answer.message, meta=Meta.of(answer))

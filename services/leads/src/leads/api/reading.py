@@ -122,7 +122,7 @@ async def list_leads(
     if found.data.end is not None:
         more = _link(request, "/leads", {**following, "cursor": [encode(found.data.end, query.digest)]})
     leads = [_listed(lead, company, include) for lead in found.data.leads]
-    response = _json({"data": leads, "meta": {"position": found.position}, "links": {"next": more}})
+    response = _json({"data": leads, "meta": Meta.of(found.feed).model_dump(), "links": {"next": more}})
     mark(response, feed_etag(found.feed, *asked))
     return response
 
@@ -151,7 +151,7 @@ async def list_deleted_leads(
     if len(found.data) > paging.limit:
         end = encode(Mark(shown[-1].deleted_at, UUID(shown[-1].lead.id)), _OF_DELETED)
         more = _link(request, "/leads/deleted", {"limit": [str(paging.limit)], "cursor": [end]})
-    return DeletedLeadPage(data=list(shown), meta=Meta(position=found.position), links=Links(next=more))
+    return DeletedLeadPage(data=list(shown), meta=Meta.of(found.feed), links=Links(next=more))
 
 
 def _moment(value: object) -> object:
@@ -198,7 +198,7 @@ async def read_lead(
     if not include and matches(if_none_match, etag):
         return not_modified(etag)
     company = await services.directory.company(company_id, at_least=found.feed.settings_version)
-    response = _json({"data": _listed(lead, company, include), "meta": {"position": found.position}})
+    response = _json({"data": _listed(lead, company, include), "meta": Meta.of(found.feed).model_dump()})
     mark(response, etag)
     return response
 
@@ -217,7 +217,7 @@ async def read_diff(
     if before is None or after is None:
         raise LeadNotFound
     diff = LeadDiff(before=_version(before), after=_version(after), changes=differences(before, after))
-    return DiffAnswer(data=diff, meta=Meta(position=found.position))
+    return DiffAnswer(data=diff, meta=Meta.of(found.feed))
 
 
 @router.get("/{lead_id}/history", summary="Read what happened to a lead", responses=READING | problems(404))
@@ -239,7 +239,7 @@ async def read_history(
     if len(found.data) > limit:
         following = {"after": [str(entries[-1].position)], "limit": [str(limit)]}
         more = _link(request, f"/leads/{lead_id}/history", following)
-    return HistoryPage(data=entries, meta=Meta(position=found.position), links=Links(next=more))
+    return HistoryPage(data=entries, meta=Meta.of(found.feed), links=Links(next=more))
 
 
 @router.get("/{lead_id}/messages", summary="Read a lead's chat", responses=READING | problems(404))
@@ -261,7 +261,7 @@ async def list_messages(
         following = {"after": [str(shown[-1][0])], "limit": [str(limit)]}
         more = _link(request, f"/leads/{lead_id}/messages", following)
     messages = [message for _position, message in shown]
-    return MessagePage(data=messages, meta=Meta(position=found.position), links=Links(next=more))
+    return MessagePage(data=messages, meta=Meta.of(found.feed), links=Links(next=more))
 
 
 def given(request: Request) -> dict[str, list[str]]:

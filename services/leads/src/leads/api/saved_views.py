@@ -69,7 +69,7 @@ async def list_views(reading: ReadingOf, services: ServicesOf) -> ViewsPage:
     """One's own, and those that are shared."""
     views = await services.settings.views(reading.caller.company_id)
     shown = [view for view in views if view.is_visible_to(str(reading.caller.user_id))]
-    return ViewsPage(data=shown, meta=Meta(position=reading.feed.position), links=Links(next=None))
+    return ViewsPage(data=shown, meta=Meta.of(reading.feed), links=Links(next=None))
 
 
 @router.post("", status_code=201, summary="Save a view", responses=problems(400, 403, 409, 413, 422))
@@ -90,14 +90,14 @@ async def add_view(body: NewViewBody, origin: OriginOf, key: IdempotencyKeyOf, s
             _require_valid(view, change.company)
             _require_shareable(view, change.company, owner)
             await change.put_view(view)
-    return ViewAnswer(data=view, meta=Meta(position=change.position))
+    return ViewAnswer(data=view, meta=Meta.of(change.feed))
 
 
 @router.get("/{view_id}", summary="Read a saved view", responses=READING | problems(404))
 async def read_view(view_id: UUID, reading: ReadingOf, services: ServicesOf) -> ViewAnswer:
     found = await services.settings.view(reading.caller.company_id, view_id)
     view = saved_views.visible(found, str(reading.caller.user_id))
-    return ViewAnswer(data=view, meta=Meta(position=reading.feed.position))
+    return ViewAnswer(data=view, meta=Meta.of(reading.feed))
 
 
 @router.patch("/{view_id}", summary="Change a saved view", responses=_CHANGING)
@@ -111,7 +111,7 @@ async def change_view(view_id: UUID, body: ViewPatchBody, origin: OriginOf, serv
         _require_shareable(before, change.company, str(origin.actor))
         _require_shareable(view, change.company, str(origin.actor))
         await change.put_view(view)
-    return ViewAnswer(data=view, meta=Meta(position=change.position))
+    return ViewAnswer(data=view, meta=Meta.of(change.feed))
 
 
 @router.delete("/{view_id}", summary="Forget a saved view", responses=_CHANGING)
@@ -120,7 +120,7 @@ async def remove_view(view_id: UUID, origin: OriginOf, services: ServicesOf) -> 
         view = await _visible(change, view_id, str(origin.actor))
         _require_shareable(view, change.company, str(origin.actor))
         await change.remove_view(view.id)
-    return ViewAnswer(data=view, meta=Meta(position=change.position))
+    return ViewAnswer(data=view, meta=Meta.of(change.feed))
 
 
 async def _visible(change: Change, view_id: UUID, user_id: str) -> SavedView:

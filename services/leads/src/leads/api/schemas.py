@@ -8,6 +8,8 @@ from pydantic.config import JsonDict
 
 from contracts.events import LeadSummary
 from leads.api import examples
+from leads.command import Answer as CommandAnswer
+from leads.command import Feed
 
 T = TypeVar("T")
 
@@ -42,7 +44,14 @@ class Meta(BaseModel):
     """Beside every answer."""
 
     position: int
-    """The company's feed position that the data reflects: ignore events at or below it."""
+    """The company's feed position that the data reflects: ignore events of the same epoch at or below it."""
+    epoch: str | None = None
+    """The log's epoch. Positions of different epochs are not comparable: on another one, load everything again."""
+
+    @classmethod
+    def of(cls, reflected: Feed | CommandAnswer) -> "Meta":
+        """Return what an answer says about the place in the company's feed that it reflects."""
+        return cls(position=reflected.position, epoch=reflected.epoch)
 
 
 class Answer(BaseModel, Generic[T]):

@@ -36,6 +36,7 @@ _OF_PARAMETERS: Final[Mapping[str, tuple[Problem, ...]]] = {
         Problem(400, "malformed_cursor", "The cursor is not one of ours."),
         Problem(400, "cursor_of_another_query", "The cursor belongs to another sort or other filters."),
     ),
+    "epoch": (errors.epoch_changed(epoch="5e1c7f0a6d2b4a439f0c1d7b6a2f4e11", position=1027),),
     "min_position": (
         Problem(409, "position_not_reached", "The company's feed has not come to `min_position` yet."),
         Problem(429, "too_many_waiting", "You have as many waiting requests as can be; ask again without waiting."),

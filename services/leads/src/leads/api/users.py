@@ -15,7 +15,7 @@ from leads.api.answers import READING
 from leads.api.context import IdempotencyKeyOf, IfMatchOf, OriginOf, ReadingOf, ServicesOf
 from leads.api.lead_bodies import Name
 from leads.api.schemas import Answer, Body, Links, Meta, Page, example, text
-from leads.command import IdempotencyKeyReused, keyed_command_id
+from leads.command import Feed, IdempotencyKeyReused, keyed_command_id
 from leads.domain import people
 from leads.domain.company import User
 from leads.domain.people import UserPatch
@@ -104,13 +104,13 @@ async def list_roles(reading: ReadingOf) -> RolesPage:
         RoleDescription(role=role, operations=[name for name in access.OPERATIONS if may(role, name)])
         for role in access.ROLES
     ]
-    return RolesPage(data=roles, meta=Meta(position=reading.feed.position), links=Links(next=None))
+    return RolesPage(data=roles, meta=Meta.of(reading.feed), links=Links(next=None))
 
 
 @router.get("/users", summary="List the company's users", responses=READING)
 async def list_users(reading: ReadingOf) -> PeoplePage:
     shown = [_person(user, reading.caller.role) for user in reading.caller.company.users.values()]
-    return PeoplePage(data=shown, meta=Meta(position=reading.feed.position), links=Links(next=None))
+    return PeoplePage(data=shown, meta=Meta.of(reading.feed), links=Links(next=None))
 
 
 @router.post("/users", status_code=201, summary="Add a user", responses=problems(400, 403, 409, 413, 422))
@@ -130,13 +130,13 @@ async def add_user(
         if user is None:
             fact = people.add(change.company, str(user_id), body.model_dump(exclude={"password"}))
             user = await change.add_user(fact, password_hash)
-    return _answer(user, change.position, response)
+    return _answer(user, change.feed, response)
 
 
 @router.get("/users/{user_id}", summary="Read a user", responses=READING | problems(404))
 async def read_user(user_id: UUID, reading: ReadingOf, response: Response) -> PersonAnswer:
     user = people.find(reading.caller.company, str(user_id))
-    return _answer(user, reading.feed.position, response, role=reading.caller.role)
+    return _answer(user, reading.feed, response, role=reading.caller.role)
 
 
 @router.patch("/users/{user_id}", summary="Change a user", responses=_CHANGING)
@@ -151,7 +151,7 @@ async def change_user(
             user = await change.change_user(user, fact)
         if password_hash is not None:
             user = await change.set_password(user, password_hash)
-    return _answer(user, change.position, response)
+    return _answer(user, change.feed, response)
 
 
 @router.post("/users/{user_id}/deactivate", summary="End a user's access", responses=_CHANGING)
@@ -163,7 +163,7 @@ async def deactivate_user(
         user = people.find(change.company, str(user_id), version)
         if fact := people.deactivate(change.company, user):
             user = await change.change_user(user, fact)
-    return _answer(user, change.position, response)
+    return _answer(user, change.feed, response)
 
 
 @router.post("/users/{user_id}/reactivate", summary="Let a user in again", responses=_WITHOUT_RULES)
@@ -174,12 +174,12 @@ async def reactivate_user(
         user = people.find(change.company, str(user_id), version)
         if fact := people.reactivate(user):
             user = await change.change_user(user, fact)
-    return _answer(user, change.position, response)
+    return _answer(user, change.feed, response)
 
 
-def _answer(user: User, position: int, response: Response, *, role: Role = "admin") -> PersonAnswer:
+def _answer(user: User, feed: Feed, response: Response, *, role: Role = "admin") -> PersonAnswer:
     response.headers["ETag"] = f'"{user.version}"'
-    return PersonAnswer(data=_person(user, role), meta=Meta(position=position))
+    return PersonAnswer(data=_person(user, role), meta=Meta.of(feed))
 
 
 def _person(user: User, role: Role) -> Person:

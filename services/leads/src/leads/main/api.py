@@ -28,7 +28,7 @@ from leads.store.jobs import Jobs
 from leads.store.log import PostgresEventStore
 from leads.store.settings import Settings
 from leads.views import Views
-from leads.watch import FeedWatch
+from leads.watch import FeedWatch, follow_epoch
 from runtime import broker, logs, pools, tracing
 from runtime.http import probe_routes
 from runtime.tracing import TracingSettings
@@ -69,11 +69,13 @@ def run() -> None:
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         answering = asyncio.create_task(_listen(responder, watch, nats_url))  # REST does not wait for NATS
+        following = asyncio.create_task(follow_epoch(directory, watch))
         try:
             yield
         finally:
             answering.cancel()
-            await asyncio.gather(answering, return_exceptions=True)
+            following.cancel()
+            await asyncio.gather(answering, following, return_exceptions=True)
             await database.close()
 
     async def postgres() -> str | None:

@@ -171,6 +171,15 @@ class Database:
             await connection.commit()
             return int(forgotten)
 
+    async def epoch(self) -> str:
+        """Return the log's current epoch.
+
+        Raises:
+            DatabaseAway: see there.
+        """
+        async with self._checkout(self._engine) as connection:
+            return str((await connection.execute(_EPOCH)).scalar_one())
+
     async def ping(self) -> None:
         """Ask for nothing.
 
@@ -242,4 +251,5 @@ async def _driver(connection: AsyncConnection) -> RawConnection:
 
 _CLAIM: Final = text("SELECT claimed_company, claimed_job FROM claim_job(:worker, :seconds)")
 _FORGET: Final = text("SELECT forget_jobs(:at_most)")
+_EPOCH: Final = text("SELECT id FROM epochs ORDER BY number DESC LIMIT 1")
 _CREDENTIALS: Final = text("SELECT user_id, company_id, password_hash FROM credentials(:email)")

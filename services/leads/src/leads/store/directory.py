@@ -9,14 +9,15 @@ from sqlalchemy import CursorResult, Row, TextClause, text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from contracts.events import Pipeline, Stage
+from leads.command import Feed
 from leads.domain.company import Company, CustomField, Source, User
 from leads.store.coalescing import Coalesced
 from leads.store.database import Database
-from leads.store.feed import Feed, UnknownCompany
+from leads.store.feed import EPOCH, UnknownCompany
 
 KEPT: Final = 10_000  # companies; the one asked for least recently goes first
 
-FEED: Final = text("SELECT position, settings_version FROM feeds WHERE company_id = :company_id")
+FEED: Final = text(f"SELECT position, settings_version, {EPOCH} AS epoch FROM feeds WHERE company_id = :company_id")  # noqa: S608
 COMPANY: Final = text("""
 SELECT c.name, c.region, c.currency, p.stages, p.version, f.settings_version
 FROM companies AS c JOIN pipelines AS p USING (company_id) JOIN feeds AS f USING (company_id)
@@ -47,6 +48,8 @@ class Directory:
         self._known: OrderedDict[UUID, Company] = OrderedDict()
         self._looks = Coalesced[Feed]()
         self._loads = Coalesced[Company]()
+        self.epoch = ""
+        """The log's epoch as of the last look; empty before the first."""
 
     async def feed(self, company_id: UUID) -> Feed:
         """Return the company's feed row as it is now."""
@@ -57,7 +60,18 @@ class Directory:
             row = (await _execute(session, FEED, company_id)).one_or_none()
         if row is None:
             raise UnknownCompany
-        return Feed(row.position, row.settings_version)
+        self._note(row.epoch)
+        return Feed(row.position, row.settings_version, row.epoch)
+
+    def _note(self, epoch: str) -> None:
+        """Forget settings that were read in another epoch: their versions are used again."""
+        if epoch != self.epoch:
+            self._known.clear()
+            self.epoch = epoch
+
+    async def look_at_epoch(self) -> None:
+        """Find out whether the log's epoch has changed; `epoch` tells."""
+        self._note(await self._database.epoch())
 
     async def company(self, company_id: UUID, *, at_least: int = 0) -> Company:
         """Return the company's settings, at version `at_least` or a later one.
@@ -65,8 +79,9 @@ class Directory:
         What is in memory may be outdated: whoever decides something by it compares versions under the feed's lock.
         """
         known = self._known.get(company_id)
-        if known is None or known.settings_version < at_least:
-            # Thousands may have waited for the fact that comes with a new version.
+        if known is None or known.settings_version < at_least or 0 < at_least < known.settings_version:
+            # Thousands may have waited for the fact that comes with a new version. One behind the known version is
+            # rare: somebody else has just loaded a newer one, or an older state of the database was restored.
             known = self._known[company_id] = await self._loads.read(company_id, lambda: self._load(company_id))
         self._known.move_to_end(company_id)
         while len(self._known) > KEPT:

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from typing import Final
 
 from contracts.envelope import Envelope, schema_uri, seal
+from leads.store.feed import EPOCH
 
-COLUMNS: Final = """
+COLUMNS: Final = f"""
 e.company_id::text, e.feed_position, e.event_id::text, e.stream_id::text, e.stream_version, e.type, e.data::text,
-e.metadata, e.recorded_at
+e.metadata, e.recorded_at, {EPOCH}
 """
 """What `Recorded` takes, in its order; the log's alias is `e`."""
 
@@ -38,6 +39,8 @@ class Recorded:
     """JSON text."""
     metadata: dict[str, str]
     recorded_at: datetime
+    epoch: str
+    """The log's, when the row was read."""
 
     def envelope(self) -> Envelope:
         """Return it as it travels."""
@@ -57,6 +60,7 @@ class Recorded:
             "dataschema": schema_uri(self.type),
             "companyid": self.company_id,
             "feedposition": self.feed_position,
+            "feedepoch": self.epoch,
             "streamversion": self.stream_version,
             **known,
         }

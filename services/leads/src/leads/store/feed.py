@@ -5,7 +5,6 @@ step over a fact that is still to appear; companies do not wait for each other.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from psycopg import AsyncCursor
@@ -13,14 +12,16 @@ from psycopg.types.json import Jsonb
 
 from contracts import envelope
 from contracts.events import NAMES, Fact, subject_of, version_of
-from leads.command import Origin
+from leads.command import Feed, Origin
 from leads.store.database import RawConnection
 
-ADVANCE: Final = """
+EPOCH: Final = "(SELECT id FROM epochs ORDER BY number DESC LIMIT 1)"
+"""The log's current epoch, as an SQL expression."""
+ADVANCE: Final = f"""
 UPDATE feeds SET position = position + %(facts)s, settings_version = settings_version + %(settings)s
-WHERE company_id = %(company_id)s RETURNING position, settings_version
-"""
-LOOK: Final = "SELECT position, settings_version FROM feeds WHERE company_id = %(company_id)s"
+WHERE company_id = %(company_id)s RETURNING position, settings_version, {EPOCH}
+"""  # noqa: S608 - a constant
+LOOK: Final = f"SELECT position, settings_version, {EPOCH} FROM feeds WHERE company_id = %(company_id)s"  # noqa: S608 - constants
 # One statement for all facts and their outbox rows: each statement costs the client some 50 µs.
 APPEND: Final = """
 WITH appended AS (
@@ -40,14 +41,6 @@ STREAM_VERSION: Final = "events_stream_version_key"
 
 class UnknownCompany(Exception):
     """The company has no feed: it was never provisioned, or row-level security hides it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Feed:
-    """A company's feed row: one indexed read tells whether anything at all has changed."""
-
-    position: int
-    settings_version: int
 
 
 async def advance(connection: RawConnection, origin: Origin, *, facts: int, settings: int = 0) -> AsyncCursor[Any]:

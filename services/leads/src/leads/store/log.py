@@ -79,8 +79,7 @@ class PostgresEventStore:
             facts = _by_stream(await history.fetchall() if history else ())
             merged = _by_stream(await chats.fetchall() if chats else ())
             return Moment(
-                now.position,
-                now.settings_version,
+                now,
                 {key: with_messages(replay(facts[key]), merged[key]) for key in lead_ids},
                 await answers.answer_of(known, command),
             )
@@ -111,7 +110,7 @@ class PostgresEventStore:
                 first = now.position - len(facts) + 1
                 there = {lead.summary.id: lead for lead in before.values() if lead is not None}
                 leads = await projections.project(connection, command, list(enumerate(facts, first)), there)
-                answer = Answer.of(command, leads[str(command.lead_id)], now.position)
+                answer = Answer.of(command, leads[str(command.lead_id)], now)
                 await answers.remember(connection, command, answer)
                 await feed.append(connection, command, facts, position=now.position)
                 return answer

@@ -5,7 +5,7 @@ The tables are the truth about settings. What others must hear of (users, the pi
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from contracts.events import Fact, PipelineChanged, UserEvent
 from leads import access
-from leads.command import Origin
+from leads.command import Feed, Origin
 from leads.domain import people
 from leads.domain.company import Company, CustomField, Source, User
 from leads.domain.people import EmailTaken
@@ -81,7 +81,7 @@ class Settings:
                 company = await load(session, origin.company_id)
                 if origin.permit is not None:
                     access.check(company, origin.permit)
-                change = Change(session, origin, company, locked.position)
+                change = Change(session, origin, company, locked)
                 yield change
                 if change.facts:
                     await feed.advance(driver, origin, facts=len(change.facts))
@@ -107,19 +107,24 @@ class Settings:
 class Change:
     """One change of one company's settings."""
 
-    def __init__(self, session: AsyncSession, origin: Origin, company: Company, position: int) -> None:
+    def __init__(self, session: AsyncSession, origin: Origin, company: Company, locked: Feed) -> None:
         self._session = session
         self._origin = origin
         self.facts: list[Fact] = []
         """What others must hear of, in order."""
         self.company = company
         """The settings before."""
-        self._position = position
+        self._locked = locked
 
     @property
     def position(self) -> int:
         """The feed position that the change is reflected at; rises with each fact."""
-        return self._position + len(self.facts)
+        return self._locked.position + len(self.facts)
+
+    @property
+    def feed(self) -> Feed:
+        """The company's feed row with the change."""
+        return replace(self._locked, position=self.position)
 
     # Facts, each with its effect on the tables.
 

@@ -11,13 +11,14 @@ from leads.domain.counters import Key
 from leads.domain.listing import LeadQuery
 from leads.store.database import Database
 from leads.store.tables import DeletedLeadRow, LeadRow
-from leads.views import chat, counting, facts, listing
+from leads.views import chat, counting, epochs, facts, listing
 from leads.views.chat import DeletedLead
+from leads.views.epochs import Epochs
 from leads.views.facts import Moment
 from leads.views.listing import LeadList, Mark
 from leads.views.snapshot import Snapshot, of_now
 
-__all__ = ["DeletedLead", "LeadList", "Mark", "Moment", "Snapshot", "Views"]
+__all__ = ["DeletedLead", "Epochs", "LeadList", "Mark", "Moment", "Snapshot", "Views"]
 
 
 class Views:
@@ -113,6 +114,14 @@ class Views:
         """Return the company's facts after a position, in order; `position` is how far the feed has come."""
         async with self._database.reading(company_id) as session:
             return await of_now(session, await facts.changes(session, company_id, after=after, limit=limit))
+
+    async def changes_and_epochs(
+        self, company_id: UUID, *, after: int, limit: int
+    ) -> tuple[Snapshot[list[Envelope]], Epochs]:
+        """Return the same, and what the feed has in common with earlier epochs of the log."""
+        async with self._database.reading(company_id) as session:
+            found = await of_now(session, await facts.changes(session, company_id, after=after, limit=limit))
+            return found, await epochs.of_company(session, company_id)
 
     async def counters(self, company_id: UUID, *, now: datetime) -> Snapshot[Mapping[Key, int]]:
         """Return what `leads.domain.figures` makes figures of at this time."""

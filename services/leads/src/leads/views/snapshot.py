@@ -1,15 +1,19 @@
 """What every read gives: data, and the feed row of the same moment."""
 
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
+from sqlalchemy import Text, literal_column
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from leads.store.feed import Feed, UnknownCompany
+from leads.command import Feed
+from leads.store.feed import EPOCH, UnknownCompany
 from leads.store.tables import FeedRow
 
 T = TypeVar("T")
+
+_FEED: Final = select(FeedRow.position, FeedRow.settings_version, literal_column(EPOCH, Text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ async def of_now(session: AsyncSession, data: T) -> Snapshot[T]:
     Raises:
         UnknownCompany: there is none.
     """
-    row = (await session.exec(select(FeedRow.position, FeedRow.settings_version))).one_or_none()
+    row = (await session.exec(_FEED)).one_or_none()
     if row is None:
         raise UnknownCompany
     return Snapshot(data, Feed(*row))
