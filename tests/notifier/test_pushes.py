@@ -21,7 +21,7 @@ async def test_a_push_is_the_finished_frame_exactly_as_agreed(world: World) -> N
         '"organisation":null,"title":null,"source":"web","status":"new","status_since":null,"lost_reason":null,'
         '"assigned_to":null,"value":null,"currency":null,"score":null,"tags":[],"custom":{},"messages":0,'
         '"contact_id":null,"deal_id":null,"converted_at":null,"created_at":"2026-03-01T12:00:00Z",'
-        f'"updated_at":"2026-03-01T12:00:00Z","version":1,"position":1,"event_id":"{fact.id}","actor":"u1"}}'
+        f'"updated_at":"2026-03-01T12:00:00Z","version":1,"position":1,"epoch":"epoch-1","event_id":"{fact.id}","actor":"u1"}}'
     )
     assert push.subject == f"push.{APP_ID}.private-company=2E{ACME}"
     assert push.body.decode() == (
@@ -56,8 +56,9 @@ async def test_figures_follow_a_new_lead(world: World) -> None:
         "lost": 0,
         "funnel": [],
         "position": 1,
+        "epoch": "epoch-1",
     }
-    assert push.headers["Nats-Msg-Id"] == f"stats:1:private-cache-company=2E{ACME}=2Estats"
+    assert push.headers["Nats-Msg-Id"] == f"stats:epoch-1:1:private-cache-company=2E{ACME}=2Estats"
 
 
 async def test_companies_hear_of_themselves_in_the_order_of_their_feeds(world: World) -> None:

@@ -98,10 +98,14 @@ class Leads:
     feeds: dict[str, list[Envelope]] = field(default_factory=dict)
     stats_requests: list[str] = field(default_factory=list)
     changes_requests: list[dict[str, Any]] = field(default_factory=list)
+    epoch: str = "epoch-1"
+    shared: dict[str, int | None] = field(default_factory=dict)
+    """Earlier epoch → the last position that feeds share with it."""
 
     def append(self, company_id: str, count: int = 1, **attributes: Any) -> list[Envelope]:
         """Commit facts, and publish nothing."""
         feed = self.feeds.setdefault(company_id, [])
+        attributes = {"feedepoch": self.epoch, **attributes}
         facts = [created(company_id, len(feed) + number, **attributes) for number in range(1, count + 1)]
         feed.extend(facts)
         return facts
@@ -111,7 +115,8 @@ class Leads:
         feed = self.feeds.setdefault(company_id, [])
         position = len(feed) + 1
         identity = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{company_id}:{position}"))
-        attributes = {"companyid": company_id, "feedposition": position, "id": identity, **attributes}
+        place = {"companyid": company_id, "feedposition": position, "feedepoch": self.epoch, "id": identity}
+        attributes = {**place, **attributes}
         feed.append(wrapped(fact, **attributes))
         return feed[-1]
 
@@ -170,7 +175,7 @@ class Leads:
             "by_assignee": {},
             "conversion": 0.0,
         }
-        await request.respond(json.dumps({"data": stats, "position": total}).encode())
+        await request.respond(json.dumps({"data": stats, "position": total, "epoch": self.epoch}).encode())
 
     async def _changes(self, request: Msg) -> None:
         company_id = subjects.name_of(request.subject.split(".")[3])
@@ -178,7 +183,13 @@ class Leads:
         self.changes_requests.append(wanted)
         feed = self.feeds.get(company_id, [])
         facts = feed[wanted["after"] :][: wanted["limit"]]
-        answer = {"data": [json.loads(fact.to_json()) for fact in facts], "position": len(feed)}
+        answer = {
+            "data": [json.loads(fact.to_json()) for fact in facts],
+            "position": len(feed),
+            "epoch": self.epoch,
+            "shared": {**self.shared, self.epoch: None},
+            "shared_with_others": None,
+        }
         await request.respond(json.dumps(answer).encode())
 
 

@@ -26,6 +26,7 @@ class _Changes(BaseModel):
 class _Figures(BaseModel):
     data: Stats
     position: int
+    epoch: str | None = None
 
 
 class LeadsClient:
@@ -43,7 +44,7 @@ class LeadsClient:
     async def stats(self, company_id: str) -> StatsPush:
         """Return a company's figures and the feed position that they reflect."""
         answer = await self._ask(subjects.stats_request(company_id), {}, _Figures)
-        return StatsPush(stats=answer.data, position=answer.position)
+        return StatsPush(stats=answer.data, position=answer.position, epoch=answer.epoch)
 
     async def _ask(self, subject: str, request: dict[str, Any], shape: type[_Answer]) -> _Answer:
         try:

@@ -55,5 +55,5 @@ class StatsPusher:
             channel=str(StatsChannel(company_id)),
             event="stats.updated",
             data=figures.data,
-            key=f"stats:{figures.position}",
+            key=f"stats:{figures.epoch}:{figures.position}",
         )
