@@ -133,7 +133,7 @@ async def count_leads(reading: ReadingOf, services: ServicesOf, request: Request
     query = await query_of(services, reading, given(request))
     found = await services.views.count(reading.caller.company_id, query, at_most=MOST_LEADS + 1)
     counted = LeadCount(count=min(found.data, MOST_LEADS), exact=found.data <= MOST_LEADS)
-    return CountAnswer(data=counted, meta=Meta(position=found.position))
+    return CountAnswer(data=counted, meta=Meta.of(found.feed))
 
 
 @router.get("/deleted", summary="List deleted leads", responses=READING | problems(400))
