@@ -707,6 +707,7 @@ export type components = {
             name: string;
             /** @default [] */
             preview: components["schemas"]["PreviewRow"][];
+            reason: string | null;
             reverted_by: string | null;
             rows: number;
             started_at: string | null;
@@ -727,6 +728,7 @@ export type components = {
             id: string;
             /** @enum {string} */
             kind: "bulk" | "undo" | "import";
+            reason: string | null;
             refused: {
                 [key: string]: number;
             };

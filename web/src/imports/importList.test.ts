@@ -6,7 +6,7 @@ import { isOver, mapped, missing, progress, put, told, type Import } from './imp
 const shown: Import = {
   id: 'i1', name: 'leads.csv', author: 'ana', state: 'queued', encoding: 'utf-8', delimiter: ',', header: true, rows: 0, bytes: 9,
   columns: ['Name', 'Mail'], mapping: ['name', 'email'], duplicates: 'skip', defaults: {}, fields: [], preview: [], done: 0, created: 0,
-  updated: 0, duplicated: 0, failed: 0, error: null, reverted_by: null, created_at: '2026-01-01', started_at: null, finished_at: null,
+  updated: 0, duplicated: 0, failed: 0, error: null, reason: null, reverted_by: null, created_at: '2026-01-01', started_at: null, finished_at: null,
 };
 const event = (values: Partial<ImportPush>): ImportPush => ({
   id: 'i1', name: 'leads.csv', author: 'ana', rows: 10, done: 0, created: 0, updated: 0, duplicates: 0, failed: 0, outcome: null, version: 2,

@@ -21,6 +21,7 @@ IDLE: Final = 0.2  # seconds between two looks when there is nothing to do
 SLICE: Final = 1.0  # seconds that a job goes on before another may have its turn
 UPKEEP: Final = 60.0  # seconds between two rounds of forgetting
 FORGOTTEN: Final = 1000  # portions of old jobs that one round forgets
+RECONNECT: Final = 1.0  # seconds until a database that was away is asked again
 STILL: Final = 30.0  # seconds without a step or a look for work: something hangs
 
 _log = structlog.stdlib.get_logger("leads.worker")
@@ -66,7 +67,7 @@ class Worker:
                     await self._serve(*claimed)
             except DatabaseAway as error:
                 _log.warning("database away", error=type(error.__cause__ or error).__name__)
-                await self._pause(1.0)
+                await self._pause(RECONNECT)
 
     async def _serve(self, company_id: UUID, job_id: UUID) -> None:
         _busy.set(1)
@@ -74,17 +75,33 @@ class Worker:
             await self._go_on(company_id, await self._steps.job(company_id, job_id))
         except LostJob:
             _log.info("job lost", job_id=str(job_id))
-        except DatabaseAway:
+        except DatabaseAway as away:
+            await self._back_off(company_id, job_id, away)
             raise
         except Exception as error:  # noqa: BLE001 - one job must not stop those of all others; it is tried again, then given up
             _failures.inc()
             # Without the message, which may quote a row.
             where = {"company_id": str(company_id), "job_id": str(job_id)}
             _log.error("job step failed", **where, error=type(error).__name__, traceback=frames(error))
-            await self._steps.rest(company_id, job_id)
+            await self._back_off(company_id, job_id, error)
         finally:
             _busy.set(0)
             self._steps.forget(job_id)
+
+    async def _back_off(self, company_id: UUID, job_id: UUID, error: Exception) -> None:
+        """Keep what an attempt failed with, as soon as the database is there, and for as long as the lease lasts."""
+        is_transient = isinstance(error, DatabaseAway)
+        until = monotonic() + self._lease
+        while not self._stopping.is_set():
+            try:
+                await self._steps.back_off(company_id, job_id, reason=_reason(error), is_transient=is_transient)
+            except DatabaseAway:
+                if monotonic() > until:
+                    raise
+                self._stirred = monotonic()
+                await self._pause(RECONNECT)
+            else:
+                return
 
     async def _go_on(self, company_id: UUID, job: Job) -> None:
         if job.attempts > MOST_ATTEMPTS:
@@ -107,3 +124,11 @@ class Worker:
                 await self._stopping.wait()
         except TimeoutError:
             return
+
+
+def _reason(error: BaseException) -> str:
+    """Return what an attempt failed with: the name of the first cause, and PostgreSQL's SQLSTATE where it gave one."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    state = getattr(error, "sqlstate", None)
+    return f"{type(error).__name__} ({state})" if state else type(error).__name__

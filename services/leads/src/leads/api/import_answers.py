@@ -60,6 +60,7 @@ _SHOWN: Final[JsonDict] = {
     "duplicated": 0,
     "failed": 0,
     "error": None,
+    "reason": None,
     "reverted_by": None,
     "created_at": "2026-11-23T17:50:10Z",
     "started_at": None,
@@ -127,6 +128,8 @@ class ShownImport:
     duplicated: int
     failed: int
     error: str | None
+    reason: str | None
+    """What the last attempt failed with since the job last got on: the name of an exception, or an SQLSTATE."""
     reverted_by: str | None
     """The job that takes it back."""
     created_at: datetime
@@ -183,6 +186,7 @@ def shown(
         duplicated=job.counts.get("duplicated", 0),
         failed=sum(job.refused.values()),
         error=job.error,
+        reason=job.reason,
         reverted_by=job.undone_by,
         created_at=job.created_at,
         started_at=job.started_at,

@@ -23,6 +23,7 @@ SHOWN_JOB: Final[JsonDict] = {
     "unchanged": 15,
     "refused": {"lead_not_found": 5},
     "error": None,
+    "reason": None,
     "undoes": None,
     "undone_by": None,
     "created_at": "2026-11-23T17:50:10Z",
@@ -58,6 +59,8 @@ class ShownJob:
     """Code → how many the rules left as they were."""
     error: str | None
     """Why it failed."""
+    reason: str | None
+    """What the last attempt failed with since the job last got on: the name of an exception, or an SQLSTATE."""
     undoes: str | None
     """The job that it takes back."""
     undone_by: str | None
@@ -112,6 +115,7 @@ def shown(job: Job) -> ShownJob:
         unchanged=job.counts.get("unchanged", 0) + job.counts.get("duplicated", 0),
         refused=job.refused,
         error=job.error,
+        reason=job.reason,
         undoes=job.undoes,
         undone_by=job.undone_by,
         created_at=job.created_at,

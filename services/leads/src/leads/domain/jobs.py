@@ -47,6 +47,8 @@ TELLING: Final = timedelta(seconds=1)
 """Between two facts that say how far a job is."""
 MOST_ATTEMPTS: Final = 20
 """A job that was taken up so often without getting on never will."""
+PATIENCE: Final = timedelta(minutes=10)
+"""How long attempts that end with the loss of the database do not count."""
 
 
 class JobRefusal(Exception):
@@ -234,6 +236,9 @@ class Job:
     finished_at: datetime | None = None
     told_at: datetime | None = None
     attempts: int = 0
+    """How often it was taken up since it last got on."""
+    reason: str | None = None
+    """What its last attempt failed with since it last got on: the name of an exception, or PostgreSQL's SQLSTATE."""
 
     @property
     def action(self) -> str:
@@ -298,6 +303,7 @@ def after(job: Job, portion: Portion) -> Job:
         refused=dict(refused),
         batch=job.batch + 1,
         attempts=0,
+        reason=None,
     )
 
 

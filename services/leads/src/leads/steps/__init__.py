@@ -18,17 +18,28 @@ from leads.command import SettingsChanged
 from leads.domain import jobs as rules
 from leads.domain.company import Company
 from leads.domain.importing import Import, Row
-from leads.domain.jobs import BATCH, MOST_ATTEMPTS, MOST_LEADS, Bulk, CountChanged, Job, Portion, Undo
+from leads.domain.jobs import (
+    BATCH,
+    MOST_ATTEMPTS,
+    MOST_LEADS,
+    PATIENCE,
+    Bulk,
+    CountChanged,
+    Job,
+    Portion,
+    Undo,
+)
 from leads.domain.listing import InvalidQuery, from_json, parse
 from leads.steps.portions import BulkWork, Setting, UndoWork, Work, new_origin
 from leads.steps.rows import RowsWork, prepare
 from leads.store import feed, jobs, projections
 from leads.store.database import Database, QueryTooSlow, RawConnection
 from leads.store.directory import Directory
-from leads.store.jobs import BATCH_OF, PLACE_BATCH, RELEASE, RENEW, REST, Batch
+from leads.store.jobs import BACK_OFF, BATCH_OF, PLACE_BATCH, RELEASE, RENEW, Batch
 from leads.views import Mark, Views
 
 COUNTED: Final = 20 * BATCH  # leads of a filter that one step notes down
+ENDING_ATTEMPTS: Final = 5  # to end a job with a fact that failed too often
 _RETRIES: Final = 5
 
 
@@ -126,11 +137,28 @@ class Steps:
         async with self._database.writing(company_id) as connection:
             await connection.execute(RELEASE, row)
 
-    async def rest(self, company_id: UUID, job_id: UUID) -> None:
-        """Let a job rest that raised something, the longer the more often; one that cannot even be ended fails."""
-        row = {"company_id": company_id, "id": job_id, "lease": self._worker, "most": MOST_ATTEMPTS}
+    async def back_off(self, company_id: UUID, job_id: UUID, *, reason: str, is_transient: bool) -> None:
+        """Let a job wait after a failed attempt, the longer the more attempts have failed.
+
+        A job that cannot even be ended is marked as failed here, without a fact.
+
+        Args:
+            company_id: whose job it is.
+            job_id: the job.
+            reason: what the attempt failed with; no values of leads.
+            is_transient: whether the database was away. Such an attempt does not count for the first `PATIENCE`.
+        """
+        row = {
+            "company_id": company_id,
+            "id": job_id,
+            "lease": self._worker,
+            "most": MOST_ATTEMPTS + ENDING_ATTEMPTS,
+            "reason": reason,
+            "is_transient": is_transient,
+            "patience": PATIENCE.total_seconds(),
+        }
         async with self._database.writing(company_id) as connection:
-            await connection.execute(REST, row)
+            await connection.execute(BACK_OFF, row)
 
     def forget(self, job_id: UUID) -> None:
         """Let go of what was prepared for a job."""
@@ -169,9 +197,9 @@ class Steps:
             if len(found) == COUNTED:
                 last_id, at = found[-1]
                 counted = {**counted, "at": at.isoformat(), "id": str(last_id)}
-                held = replace(held, mark=counted, attempts=0)
+                held = replace(held, mark=counted, attempts=0, reason=None)
             else:
-                held = replace(held, mark=counted, total=count, attempts=0)
+                held = replace(held, mark=counted, total=count, attempts=0, reason=None)
             await jobs.save(connection, company_id, held)
             await self._renew(connection, company_id, job)
         return held

@@ -15,29 +15,31 @@ from leads.domain import counters
 from leads.domain.lead import Lead, replay
 from leads.store import projections
 from leads.store.database import RawConnection
+from leads.store.facts import OF_LEADS
 from leads.store.projections import Placed
 
 BATCH: Final = 2000  # facts
 
-_COLUMNS: Final = "feed_position, type, data::text, recorded_at, metadata ->> 'actor', stream_id::text"
+_COLUMNS: Final = "e.feed_position, e.type, e.data::text, e.recorded_at, e.metadata ->> 'actor', e.stream_id::text"
 # What comes of a lead does not depend on any other: a part of all leads can be done by itself.
 BY_LEAD: Final = f"""
-SELECT {_COLUMNS} FROM events
-WHERE company_id = %(company_id)s AND stream_id BETWEEN %(first)s AND %(last)s AND feed_position <= %(until)s
-    AND starts_with(type, 'crm.lead.')
-ORDER BY stream_id, stream_version
+SELECT {_COLUMNS} FROM events AS e
+WHERE e.company_id = %(company_id)s AND e.stream_id BETWEEN %(first)s AND %(last)s AND e.feed_position <= %(until)s
+    AND {OF_LEADS}
+ORDER BY e.stream_id, e.stream_version
 """  # noqa: S608 - a constant
 IN_ORDER: Final = f"""
-SELECT {_COLUMNS} FROM events
-WHERE company_id = %(company_id)s AND feed_position > %(after)s AND feed_position <= %(until)s
-    AND starts_with(type, 'crm.lead.')
-ORDER BY feed_position
+SELECT {_COLUMNS} FROM events AS e
+WHERE e.company_id = %(company_id)s AND e.feed_position > %(after)s AND e.feed_position <= %(until)s
+    AND {OF_LEADS}
+ORDER BY e.feed_position
 """  # noqa: S608 - a constant
-BEFORE: Final = """
-SELECT stream_id::text, type, data::text FROM events
-WHERE company_id = %(company_id)s AND stream_id = ANY(%(ids)s::uuid[]) AND feed_position <= %(after)s
-ORDER BY stream_id, stream_version
-"""
+BEFORE: Final = f"""
+SELECT e.stream_id::text, e.type, e.data::text FROM events AS e
+WHERE e.company_id = %(company_id)s AND e.stream_id = ANY(%(ids)s::uuid[]) AND e.feed_position <= %(after)s
+    AND {OF_LEADS}
+ORDER BY e.stream_id, e.stream_version
+"""  # noqa: S608 - a constant
 _REPLACED: Final = frozenset(NAMES[kind] for kind in (LeadUpdated, LeadAssigned, LeadTagged))
 """Facts of which nothing is left to read once another one of the lead follows: it holds all that they say."""
 ENTER: Final = "SELECT set_config('app.company', %(company_id)s, true)"

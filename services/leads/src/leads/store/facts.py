@@ -14,6 +14,10 @@ e.metadata, e.recorded_at, {EPOCH}
 """
 """What `Recorded` takes, in its order; the log's alias is `e`."""
 
+OF_LEADS: Final = "starts_with(e.type, 'crm.lead.')"
+"""Belongs into each statement that reads streams by id. Ids come from outside, and users, imports and jobs have streams
+of their own: a lead's stream is its id together with its kind."""
+
 _METADATA: Final = {
     "traceparent": "traceparent",
     "actor": "actor",

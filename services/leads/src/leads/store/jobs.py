@@ -17,11 +17,12 @@ from pydantic import TypeAdapter
 
 from leads.domain.jobs import BATCH, Job, Refused, State, Task
 from leads.store.database import Database, RawConnection
+from leads.store.facts import OF_LEADS
 
 COLUMNS: Final = """
 j.id::text, j.kind, j.state, j.author::text, j.task, j.total, j.done, j.counts, j.refused, j.error, j.batch, j.mark,
 j.version, j.undoes::text, j.undone_by::text, u.state, j.correlation_id, j.created_at, j.started_at, j.finished_at,
-j.told_at, j.attempts
+j.told_at, j.attempts, j.reason
 """
 """What `_job` takes, in its order."""
 READ: Final = f"""
@@ -63,7 +64,8 @@ SAVE: Final = """
 UPDATE jobs SET
     state = %(state)s, task = %(task)s, total = %(total)s, done = %(done)s, counts = %(counts)s, refused = %(refused)s,
     error = %(error)s, batch = %(batch)s, mark = %(mark)s, version = %(version)s, undone_by = %(undone_by)s,
-    started_at = %(started_at)s, finished_at = %(finished_at)s, told_at = %(told_at)s, attempts = %(attempts)s
+    started_at = %(started_at)s, finished_at = %(finished_at)s, told_at = %(told_at)s, attempts = %(attempts)s,
+    reason = %(reason)s, failing_since = CASE WHEN %(reason)s::text IS NOT NULL THEN failing_since END
 WHERE company_id = %(company_id)s AND id = %(id)s
 """
 RENEW: Final = """
@@ -74,9 +76,17 @@ RELEASE: Final = """
 UPDATE jobs SET lease = NULL, lease_until = NULL
 WHERE company_id = %(company_id)s AND id = %(id)s AND lease = %(lease)s
 """
-REST: Final = """
+# An attempt that the database's absence ended does not count, unless the job has been failing for long.
+BACK_OFF: Final = """
 UPDATE jobs SET
-    lease = NULL, lease_until = clock_timestamp() + make_interval(secs => least(power(2, attempts - 1), 10)),
+    lease = NULL,
+    lease_until = clock_timestamp() + make_interval(secs => least(power(2, greatest(attempts, 1) - 1), 10)),
+    failing_since = coalesce(failing_since, clock_timestamp()),
+    reason = %(reason)s,
+    attempts = CASE
+        WHEN %(is_transient)s
+            AND coalesce(failing_since, clock_timestamp()) > clock_timestamp() - make_interval(secs => %(patience)s)
+        THEN attempts - 1 ELSE attempts END,
     state = CASE WHEN attempts > %(most)s THEN 'failed' ELSE state END,
     error = CASE WHEN attempts > %(most)s THEN 'gave_up' ELSE error END,
     finished_at = CASE WHEN attempts > %(most)s THEN clock_timestamp() END
@@ -127,23 +137,24 @@ WHERE r.company_id = %(company_id)s AND r.job_id = %(job_id)s AND r.item > %(aft
 """
 
 # What was said in a chat is not asked for, only that it was: nothing here decides by it.
-HISTORY: Final = """
+HISTORY: Final = f"""
 SELECT e.stream_id::text, e.type, e.feed_position, e.metadata ->> 'job_id',
     CASE WHEN e.type NOT IN ('crm.lead.message_posted.v1', 'crm.lead.message_edited.v1')
         OR e.stream_version = (
             SELECT max(stream_version) FROM events WHERE company_id = %(company_id)s AND stream_id = e.stream_id
         ) THEN e.data END
 FROM events AS e
-WHERE e.company_id = %(company_id)s AND e.stream_id = ANY(%(ids)s::uuid[]) ORDER BY e.stream_id, e.stream_version
-"""
-TOUCHED: Final = """
-SELECT DISTINCT stream_id::text FROM events
-WHERE company_id = %(company_id)s AND feed_position BETWEEN %(first)s AND %(last)s
-"""
-KNOWN: Final = """
-SELECT stream_id::text FROM events
-WHERE company_id = %(company_id)s AND stream_id = ANY(%(ids)s::uuid[]) AND stream_version = 1
-"""
+WHERE e.company_id = %(company_id)s AND e.stream_id = ANY(%(ids)s::uuid[]) AND {OF_LEADS}
+ORDER BY e.stream_id, e.stream_version
+"""  # noqa: S608 - a constant
+TOUCHED: Final = f"""
+SELECT DISTINCT e.stream_id::text FROM events AS e
+WHERE e.company_id = %(company_id)s AND e.feed_position BETWEEN %(first)s AND %(last)s AND {OF_LEADS}
+"""  # noqa: S608 - a constant
+KNOWN: Final = f"""
+SELECT e.stream_id::text FROM events AS e
+WHERE e.company_id = %(company_id)s AND e.stream_id = ANY(%(ids)s::uuid[]) AND e.stream_version = 1 AND {OF_LEADS}
+"""  # noqa: S608 - a constant
 # The oldest lead with each address and number; two look-ups of one index each.
 MATCH: Final = """
 WITH contacts AS (
@@ -297,6 +308,7 @@ async def save(connection: RawConnection, company_id: UUID, job: Job) -> None:
         "finished_at": job.finished_at,
         "told_at": job.told_at,
         "attempts": job.attempts,
+        "reason": job.reason,
     }
     await connection.execute(SAVE, row)
 
@@ -354,6 +366,7 @@ def _job(row: Sequence[Any]) -> Job:
         finished_at,
         told_at,
         attempts,
+        reason,
     ) = row
     return Job(
         id=job_id,
@@ -378,4 +391,5 @@ def _job(row: Sequence[Any]) -> Job:
         finished_at=finished_at,
         told_at=told_at,
         attempts=attempts,
+        reason=reason,
     )

@@ -24,11 +24,13 @@ from leads.domain.refusals import Candidate, DuplicateLead
 from leads.store import answers, duplicates, feed, projections
 from leads.store.database import Database
 from leads.store.directory import Directory
+from leads.store.facts import OF_LEADS
 
-HISTORY: Final = """
-SELECT stream_id, type, data FROM events
-WHERE company_id = %(company_id)s AND stream_id = ANY(%(ids)s) ORDER BY stream_id, stream_version
-"""
+HISTORY: Final = f"""
+SELECT e.stream_id, e.type, e.data FROM events AS e
+WHERE e.company_id = %(company_id)s AND e.stream_id = ANY(%(ids)s) AND {OF_LEADS}
+ORDER BY e.stream_id, e.stream_version
+"""  # noqa: S608 - a constant
 CHATS: Final = """
 SELECT m.survivor_id, e.type, e.data FROM merged_leads AS m
 JOIN events AS e ON e.company_id = m.company_id AND e.stream_id = m.merged_id

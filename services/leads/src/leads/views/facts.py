@@ -9,7 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from contracts.envelope import Envelope
 from contracts.events import LeadDeleted, LeadEvent, LeadSummary
-from leads.store.facts import COLUMNS, Recorded
+from leads.store.facts import COLUMNS, OF_LEADS, Recorded
 
 Moment: TypeAlias = int | datetime
 """A version of a lead, or a time."""
@@ -28,17 +28,17 @@ WITH RECURSIVE family AS (
 )
 SELECT {COLUMNS} FROM events AS e
 WHERE e.company_id = :company_id AND e.stream_id = ANY (ARRAY(SELECT id FROM family))
-    AND e.feed_position > :after AND starts_with(e.type, 'crm.lead.')
+    AND e.feed_position > :after AND {OF_LEADS}
 ORDER BY e.feed_position LIMIT :limit
 """)  # noqa: S608 - a constant
 _AT_VERSION: Final = text(f"""
 SELECT {COLUMNS} FROM events AS e
-WHERE e.company_id = :company_id AND e.stream_id = :lead_id AND starts_with(e.type, 'crm.lead.')
+WHERE e.company_id = :company_id AND e.stream_id = :lead_id AND {OF_LEADS}
     AND e.stream_version = :moment
 """)  # noqa: S608 - a constant
 _AT_TIME: Final = text(f"""
 SELECT {COLUMNS} FROM events AS e
-WHERE e.company_id = :company_id AND e.stream_id = :lead_id AND starts_with(e.type, 'crm.lead.')
+WHERE e.company_id = :company_id AND e.stream_id = :lead_id AND {OF_LEADS}
     AND e.recorded_at <= :moment
 ORDER BY e.stream_version DESC LIMIT 1
 """)  # noqa: S608 - a constant
