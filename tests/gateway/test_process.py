@@ -133,8 +133,9 @@ async def test_health_and_metrics(gateway):
     async with httpx.AsyncClient(base_url=gateway.url) as http, gateway.connect() as client:
         await client.join("news")
         assert (await http.get("/livez")).status_code == 200
-        checks = {"nats": "ok", "lease": "ok", "accepting": "ok"}
-        assert (await http.get("/readyz")).json() == {"status": "ready", "checks": checks}
+        streams = ("stream PUSH", "stream STATE", "stream WEBHOOKS", "consumer sender of WEBHOOKS")
+        checks = ("nats", *streams, "storage", "lease", "accepting")
+        assert (await http.get("/readyz")).json() == {"status": "ready", "checks": dict.fromkeys(checks, "ok")}
         assert await gateway.metric("gateway_connections") >= 1
         assert await gateway.metric("gateway_subscriptions") >= 1
         before = await gateway.metric("gateway_deliveries_total")

@@ -4,14 +4,16 @@ import asyncio
 import time
 
 import pytest
-from nats.js import JetStreamContext
 
 from contracts import streams
-from notifier.health import PATIENCE, ConsumerWatch
+from notifier.health import PATIENCE, Progress
+from runtime.stream_health import StreamHealth
 from support.notifiers import ACME, NotifierProcess, World
 from support.waiting import until
 
 pytestmark = pytest.mark.faults
+
+CONSUMER = f"consumer {streams.NOTIFIER} of {streams.CRM}"
 
 
 async def says(process: NotifierProcess, check: str, expected: str) -> None:
@@ -28,7 +30,7 @@ async def test_a_consumer_that_was_deleted_and_made_again_is_consumed_again(worl
         await world.leads.commit(ACME, 3)
         await world.reaches(ACME, 3)
         await client.jetstream().delete_consumer(streams.CRM, streams.NOTIFIER)
-        await says(notifier, "consumer", "the consumer does not exist")
+        await says(notifier, CONSUMER, "does not exist")
         assert (await notifier.readiness())["code"] == 503
 
         await world.leads.commit(ACME, 3)
@@ -44,7 +46,7 @@ async def test_started_before_its_consumer_it_waits(world: World) -> None:
         await client.jetstream().delete_consumer(streams.CRM, streams.NOTIFIER)
         notifier = world.notifier()
         notifier.start()
-        await says(notifier, "consumer", "the consumer does not exist")
+        await says(notifier, CONSUMER, "does not exist")
         await world.leads.commit(ACME, 3)
         await streams.ensure(client.jetstream())
         await notifier.ready()
@@ -58,7 +60,7 @@ async def test_a_facts_stream_that_was_lost_and_made_again_is_consumed_again(wor
         await world.reaches(ACME, 3)
         await client.jetstream().delete_stream(streams.CRM)
         world.leads.append(ACME, 3)  # never published: the stream was away
-        await says(notifier, "consumer", "the consumer does not exist")
+        await says(notifier, CONSUMER, "does not exist")
         await streams.ensure(client.jetstream())
         await world.leads.commit(ACME)
         await world.reaches(ACME, 7)
@@ -138,19 +140,18 @@ async def test_a_refused_nats_password_ends_it(world: World) -> None:
 
 async def test_messages_that_wait_while_nothing_is_handled_make_it_not_ready(world: World) -> None:
     now = 0.0
-    watch = ConsumerWatch(lambda: now)
-    js: JetStreamContext = world.operator.jetstream()
+    progress = Progress(lambda: now)
+    consumer = {(streams.CRM, streams.NOTIFIER): progress.on_consumer}
+    watching = asyncio.create_task(StreamHealth(consumers=consumer, clock=lambda: now).run(world.operator))
     await world.leads.commit(ACME, 3)
-    stopping = asyncio.Event()
-    watching = asyncio.create_task(watch.run(js, stopping))
     try:
-        await watch.exists.wait()
+        await progress.consumer_exists.wait()
+        await until(lambda: progress._waiting == 3)
         now = PATIENCE + 1
 
-        assert await watch.check_progress(is_active=True) == "3 messages wait and none was handled for 31 s"
-        assert await watch.check_progress(is_active=False) is None
-        watch.progressed()
-        assert await watch.check_progress(is_active=True) is None
+        assert await progress.check(is_active=True) == "3 messages wait and none was handled for 31 s"
+        assert await progress.check(is_active=False) is None
+        progress.progressed()
+        assert await progress.check(is_active=True) is None
     finally:
-        stopping.set()
-        await watching
+        watching.cancel()

@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from runtime import http
 from runtime.http import Check, CorrelationMiddleware, probe_routes
+from support.waiting import until
 
 
 async def echo(_request: Request) -> Response:
@@ -131,6 +132,35 @@ async def test_ready_when_every_check_is() -> None:
 
     assert answer.status_code == 200
     assert answer.json() == {"status": "ready", "checks": {"database": "ok", "nats": "ok"}}
+
+
+async def test_a_check_that_cannot_be_cancelled_keeps_nobody_waiting_and_is_asked_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A connection that answers nothing cannot be closed quickly, either."""
+    asked, released = 0, asyncio.Event()
+
+    async def stubborn() -> str | None:
+        nonlocal asked
+        asked += 1
+        try:
+            await released.wait()
+        finally:
+            await released.wait()
+        return None
+
+    monkeypatch.setattr(http, "CHECK_TIMEOUT", 0.05)
+    async with client(database=stubborn) as http_client:
+        answers = [await http_client.get("/readyz") for _ in range(3)]
+        assert asked == 1
+        released.set()
+        await until(lambda: _is_ready(http_client))
+
+    assert {answer.json()["checks"]["database"] for answer in answers} == {"no answer within 0.05 s"}
+
+
+async def _is_ready(http_client: httpx.AsyncClient) -> bool:
+    return (await http_client.get("/readyz")).is_success
 
 
 async def test_not_ready_says_why_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:

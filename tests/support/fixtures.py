@@ -1,9 +1,10 @@
 """The fixtures of this package, as a pytest plugin; tests/conftest.py loads it."""
 
+import copy
 import subprocess
 import uuid
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from support import leftovers, logs
 from support import stack as stacks
 from support.choice import Servers, choose
 from support.databases import Database, cloned, run
+from support.faults import FaultProxy, fault_proxy
 from support.servers import NatsServer, PostgresServer
 from support.stack import Company, Stack, running
 
@@ -183,6 +185,32 @@ def stack(
     template, companies = _companies
     with cloned(template) as leads_database, running(nats, leads_database, notifier_database, companies) as stack:
         yield stack
+
+
+@dataclass(frozen=True)
+class BehindProxies:
+    """A stack whose processes reach NATS and PostgreSQL through proxies that misbehave when they are told to."""
+
+    stack: Stack
+    nats: FaultProxy
+    postgres: FaultProxy
+
+
+@pytest.fixture
+def behind_proxies(
+    nats: NatsServer, notifier_database: Database, _companies: tuple[Database, tuple[Company, Company]]
+) -> Iterator[BehindProxies]:
+    template, companies = _companies
+    with (
+        fault_proxy(nats.port) as to_nats,
+        fault_proxy(template.server.port) as to_postgres,
+        cloned(template) as leads_database,
+    ):
+        there, through = copy.copy(nats), copy.copy(template.server)
+        there.port, through.port = to_nats.port, to_postgres.port
+        leads, notifier = (Database(through, one.name) for one in (leads_database, notifier_database))
+        with running(there, leads, notifier, companies) as stack:
+            yield BehindProxies(stack, to_nats, to_postgres)
 
 
 @pytest.fixture(scope="module")

@@ -126,6 +126,10 @@ class Stack:
     def pid(self, name: str) -> int | None:
         return self._processes[name].pid
 
+    def health(self, name: str) -> str:
+        """Return the address of a process's `/readyz`."""
+        return self._processes[name].process.health
+
     def log(self, name: str) -> Path:
         return self._processes[name].log
 

@@ -18,6 +18,8 @@ STATE: Final = "state.>"
 ROSTER: Final = "roster.>"
 """What is stored on `state.` is handed on with this first token instead."""
 WEBHOOKS: Final = "webhook.>"
+PUSH_PROBE: Final = "push.~.probe"
+"""Where a process stores an empty message to find out whether `PUSH` takes any. No app's token is `~`."""
 RETRY: Final = "rpc.notifier.retry"
 """The request subject on which the active notifier applies a dead letter: `{"sequence": n}`."""
 

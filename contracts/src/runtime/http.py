@@ -125,11 +125,14 @@ def probe_routes(checks: Mapping[str, Check], details: Callable[[], Mapping[str,
     # One more series for each counter, of which nobody asks.
     disable_created_metrics()  # type: ignore[no-untyped-call]
 
+    asked = {name: _Asked(check) for name, check in checks.items()}
+
     async def livez(_request: Request) -> Response:
         return JSONResponse({"status": "alive"})
 
     async def readyz(_request: Request) -> Response:
-        reasons = dict(zip(checks, await asyncio.gather(*map(_run, checks.values())), strict=True))
+        answers = await asyncio.gather(*(one.answer() for one in asked.values()))
+        reasons = dict(zip(asked, answers, strict=True))
         ready = not any(reasons.values())
         body = {
             "status": "ready" if ready else "not ready",
@@ -144,10 +147,25 @@ def probe_routes(checks: Mapping[str, Check], details: Callable[[], Mapping[str,
     return [Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", metrics)]
 
 
-async def _run(check: Check) -> str | None:
-    try:
-        return await asyncio.wait_for(check(), CHECK_TIMEOUT)
-    except TimeoutError:
-        return f"no answer within {CHECK_TIMEOUT:g} s"
-    except Exception as error:  # noqa: BLE001 - whatever a dependency raises, the answer is "not ready"
-        return type(error).__name__
+class _Asked:
+    """One readiness check. What takes too long goes on in the background, and is not asked once more meanwhile:
+    cancelling a statement on a connection that answers nothing may take as long as the statement.
+    """
+
+    def __init__(self, check: Check) -> None:
+        self._check = check
+        self._asking: asyncio.Task[str | None] | None = None
+
+    async def answer(self) -> str | None:
+        """Return what is wrong, None when all is well, within `CHECK_TIMEOUT`."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask())
+        asking = self._asking
+        done, _ = await asyncio.wait({asking}, timeout=CHECK_TIMEOUT)
+        return asking.result() if done else f"no answer within {CHECK_TIMEOUT:g} s"
+
+    async def _ask(self) -> str | None:
+        try:
+            return await self._check()
+        except Exception as error:  # noqa: BLE001 - whatever a dependency raises, the answer is "not ready"
+            return type(error).__name__

@@ -47,7 +47,9 @@ from gateway.wards import Moment, Wards
 from gateway.window import Bounds
 from runtime import broker, direct, tracing
 from runtime.broker import Outgoing, PublishFailed
+from runtime.http import Check
 from runtime.live import LiveClient
+from runtime.stream_health import StoreHealth, StreamHealth, ignore
 from runtime.tasks import together
 from runtime.tracing import Span
 
@@ -113,6 +115,13 @@ class Bus:
         self._searches: dict[Room, asyncio.Task[None]] = {}
         self._filler_turn = asyncio.Semaphore(FILLERS)
         self._replays = Replays(self, bounds)
+        clock = asyncio.get_running_loop().time
+        self._health = StreamHealth(
+            streams=(streams.PUSH, streams.STATE, streams.WEBHOOKS),
+            consumers={(streams.WEBHOOKS, streams.SENDER): ignore},
+            clock=clock,
+        )
+        self._storage = StoreHealth(subjects.PUSH_PROBE)
         self._checkup = Checkup(self._tails, self._begin_fill, self._doubt, self._replays.sweep, period=check)
 
     @property
@@ -132,6 +141,10 @@ class Bus:
             at: seconds since 1970.
         """
         return Moment(at, self.epoch, self._checkup.last)
+
+    def checks(self) -> dict[str, Check]:
+        """Return what readiness asks of NATS."""
+        return {**self._health.checks(), "storage": self._storage.check}
 
     def acquire(self, room: Room) -> None:
         self._expired.pop(room, None)
@@ -178,6 +191,7 @@ class Bus:
             await broker.publish_window(self._nats.jetstream(), window)
         except PublishFailed as error:
             _log.warning("push not stored", reason=str(error))
+            self._storage.failed()
             raise Unavailable("The message broker did not confirm the event; try again") from error
 
     async def relay(self, event: Relay) -> None:
@@ -201,7 +215,12 @@ class Bus:
             await nats.subscribe(epoch.LIVE, cb=self._checkup.on_epoch)
             await self._checkup.confirm(nats)
             await self._checkup.agree(nats)
-            await together(self._keep_subscribed(nats, hub), self._checkup.run(nats))
+            await together(
+                self._keep_subscribed(nats, hub),
+                self._checkup.run(nats),
+                self._health.run(nats),
+                self._storage.run(nats),
+            )
         finally:
             self._replays.close()
             for task in (*self._fillers.values(), *self._searches.values()):

@@ -269,16 +269,13 @@ def build(
 def readiness(bus: Bus, cluster: Cluster, door: Door) -> dict[str, Check]:
     """Return the checks of `/readyz`."""
 
-    async def nats() -> str | None:
-        return None if bus.connected else "not connected"
-
     async def accepting() -> str | None:
         return "draining" if door.draining else None
 
     async def lease() -> str | None:
         return None if cluster.healthy else "the gateways do not know of each other"
 
-    return {"nats": nats, "lease": lease, "accepting": accepting}
+    return {**bus.checks(), "lease": lease, "accepting": accepting}
 
 
 def screen(directory: Path | None, api_url: str, notifier_url: str, tenants: Apps) -> list[BaseRoute]:

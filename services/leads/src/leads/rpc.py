@@ -54,12 +54,6 @@ class Responder:
         self._views = views
         self._directory = directory
         self._clock = clock
-        self._nats: Client | None = None
-
-    @property
-    def is_connected(self) -> bool:
-        """Whether questions can arrive."""
-        return self._nats is not None and self._nats.is_connected
 
     async def listen(self, nats: Client) -> None:
         """Answer from now on, as long as the client lives."""
@@ -68,7 +62,6 @@ class Responder:
             ("rpc.leads.changes.*", self.changes),
         ):
             await nats.subscribe(pattern, queue=QUEUE, cb=_replying(answer))
-        self._nats = nats
 
     async def stats(self, company_id: UUID, body: bytes) -> bytes:
         """Return the figures of all leads: there is nothing to narrow them by, so the request has no members."""

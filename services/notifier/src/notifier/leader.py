@@ -14,6 +14,7 @@ from notifier.waiting import pause
 
 HEARTBEAT: Final = 1.0  # seconds between looks at the lock, held or not
 RETRY: Final = 1.0  # seconds between attempts to connect
+EXPIRES: Final = 4.0  # seconds after which an answer of the database says nothing about the present
 
 Work = Callable[[Store], AbstractAsyncContextManager[None]]
 """What the active process does, from its entry to its exit."""
@@ -24,8 +25,16 @@ _log = structlog.stdlib.get_logger("notifier.leader")
 class Leader:
     """Waits for the lock and works while it has it. A lost session is a lost lock."""
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, clock: Callable[[], float]) -> None:
+        """Prepare; nothing happens before `run`.
+
+        Args:
+            database_url: of the role that may take the lock.
+            clock: monotonic seconds.
+        """
         self._database_url = database_url
+        self._clock = clock
+        self._answered_at = clock()
         self._problem: str | None = "not connected yet"
         self.is_active = False
 
@@ -44,12 +53,13 @@ class Leader:
 
     async def check(self) -> str | None:
         """Answer readiness: whether the session is alive; a standby is as ready as the active process."""
-        return self._problem
+        silent = self._clock() - self._answered_at
+        return self._problem or (None if silent < EXPIRES else f"no answer for {silent:.0f} s")
 
     async def _stand_by(self, store: Store, stopping: asyncio.Event) -> None:
         # Asked once a second: a session waiting for the lock would hold a snapshot, and keep vacuum from its work.
         while not stopping.is_set() and not await asyncio.wait_for(store.try_lock(), RETRY * 5):
-            self._problem = None
+            self._answered()
             await pause(stopping, HEARTBEAT)
 
     async def _work(self, store: Store, work: Work, stopping: asyncio.Event) -> None:
@@ -57,11 +67,15 @@ class Leader:
         try:
             async with work(store):
                 while not stopping.is_set():
-                    await store.check()
-                    self._problem = None
+                    if await store.check():
+                        self._answered()
                     await pause(stopping, HEARTBEAT)
         finally:
             self._become(active=False)
+
+    def _answered(self) -> None:
+        self._problem = None
+        self._answered_at = self._clock()
 
     def _become(self, *, active: bool) -> None:
         self.is_active = active

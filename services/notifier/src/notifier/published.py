@@ -7,7 +7,7 @@ the last sequence of a finished batch, and looks up what was stored after it bef
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
 from nats.js import JetStreamContext
@@ -16,7 +16,7 @@ from nats.js.errors import NotFoundError
 from contracts import streams
 from contracts.push import CONTROL_HEADER, MESSAGE_ID_HEADER, Push, Termination
 from notifier import metrics
-from runtime.broker import Outgoing
+from runtime.broker import Outgoing, PublishFailed
 from runtime.windows import WindowPublisher
 
 WINDOW: Final = 500
@@ -29,8 +29,18 @@ _T = TypeVar("_T")
 class PushStream:
     """Publishes to `PUSH`, in order, each push once."""
 
-    def __init__(self, js: JetStreamContext, publisher: WindowPublisher, *, finished: int) -> None:
-        """Begin after the last sequence of a finished batch."""
+    def __init__(
+        self, js: JetStreamContext, publisher: WindowPublisher, *, finished: int, on_failure: Callable[[], None]
+    ) -> None:
+        """Begin after the last sequence of a finished batch.
+
+        Args:
+            js: of a user who may read and publish to `PUSH`.
+            publisher: stores pushes.
+            finished: the last sequence of a finished batch.
+            on_failure: called when pushes were not stored.
+        """
+        self._on_failure = on_failure
         self._js = js
         self._publisher = publisher
         self._finished = finished
@@ -50,7 +60,11 @@ class PushStream:
             last = max(last, *(sequence or 0 for sequence in sequences))
             fresh = [message for message, sequence in zip(outgoing, sequences, strict=True) if sequence is None]
         for window in windows(fresh):
-            last = max(last, *await self._publisher.publish(window))
+            try:
+                last = max(last, *await self._publisher.publish(window))
+            except PublishFailed:
+                self._on_failure()
+                raise
         for event, count in Counter(map(_event, pushes)).items():
             metrics.PUSHES_PUBLISHED.labels(event).inc(count)
         return last

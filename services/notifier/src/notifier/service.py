@@ -12,10 +12,11 @@ from faststream.nats import NatsBroker
 from nats.aio.client import Client
 from nats.errors import Error
 
+from contracts import streams, subjects
 from notifier.batches import BatchHandler, Outlets
 from notifier.effects import Effects
 from notifier.feed import Entry
-from notifier.health import ConsumerWatch
+from notifier.health import Progress
 from notifier.jobs import JobSignals
 from notifier.leader import Leader
 from notifier.leads_client import LeadsClient
@@ -34,6 +35,7 @@ from runtime import broker
 from runtime.broker import connection_options
 from runtime.http import Check
 from runtime.live import read_headers_plainly
+from runtime.stream_health import StoreHealth, StreamHealth
 from runtime.windows import WindowPublisher
 
 STOP_SECONDS: Final = 3.0  # for the batch in hand, and again for what is left to be sent
@@ -64,8 +66,14 @@ class Notifier:
             log_level=logging.DEBUG,
         )
         self._facts = FactSubscriber(self._broker, inbox_prefix=options["inbox_prefix"])
-        self._leader = Leader(database_url)
-        self._watch = ConsumerWatch(clock)
+        self._leader = Leader(database_url, clock)
+        self._progress = Progress(clock)
+        self._health = StreamHealth(
+            streams=(streams.PUSH, streams.DEAD),
+            consumers={(streams.CRM, streams.NOTIFIER): self._progress.on_consumer},
+            clock=clock,
+        )
+        self._storage = StoreHealth(subjects.PUSH_PROBE)
         self._app_id = app_id
         self._kept_notifications = kept_notifications
         self._clock = clock
@@ -89,18 +97,21 @@ class Notifier:
     def checks(self) -> Mapping[str, Check]:
         """Return what readiness asks."""
 
-        async def nats() -> str | None:
-            connections = (self._nats, self._own)
-            return None if all(one is not None and one.is_connected for one in connections) else "not connected"
+        async def facts() -> str | None:
+            if self._nats is None or not self._nats.is_connected:
+                return "not connected"
+            await self._nats.flush()
+            return None
 
         async def progress() -> str | None:
-            return await self._watch.check_progress(is_active=self._leader.is_active)
+            return await self._progress.check(is_active=self._leader.is_active)
 
         return {
             "database": self._leader.check,
-            "nats": nats,
-            "consumer": self._watch.check_consumer,
+            "facts": facts,
             "progress": progress,
+            **self._health.checks(),
+            "storage": self._storage.check,
         }
 
     async def _run(self, spawn: Spawn, stopping: asyncio.Event) -> None:
@@ -109,7 +120,7 @@ class Notifier:
         # Facts come over FastStream's connection; all else goes over one of our own, which takes answers in bulk.
         self._own = client = await broker.connect(self._nats_url, "notifier")
         publisher = WindowPublisher(client)
-        watching = spawn(self._watch.run(client.jetstream(), stopping))
+        watching = [spawn(self._health.run(client)), spawn(self._storage.run(client))]
 
         @asynccontextmanager
         async def work(store: Store) -> AsyncIterator[None]:
@@ -117,13 +128,14 @@ class Notifier:
                 yield
 
         await self._leader.run(work, stopping)
-        watching.cancel()
+        for task in watching:
+            task.cancel()
 
     @asynccontextmanager
     async def _consuming(self, publisher: WindowPublisher, store: Store, spawn: Spawn) -> AsyncIterator[None]:
         client = publisher.client
         js, leads = client.jetstream(), LeadsClient(client)
-        pushes = PushStream(js, publisher, finished=await store.push_sequence())
+        pushes = PushStream(js, publisher, finished=await store.push_sequence(), on_failure=self._storage.failed)
         effects = Effects(js, pushes, store, app_id=self._app_id)
         stats = StatsPusher(js, leads, store, app_id=self._app_id, spawn=spawn, backoff=self._backoff())
         jobs = JobSignals(js, store, app_id=self._app_id, spawn=spawn, backoff=self._backoff())
@@ -135,7 +147,7 @@ class Notifier:
             leads,
             app_id=self._app_id,
             backoff=self._backoff(),
-            on_progress=self._watch.progressed,
+            on_progress=self._progress.progressed,
         )
 
         def applied(entry: Entry) -> None:
@@ -171,7 +183,7 @@ class Notifier:
 
     async def _start(self, handler: BatchHandler) -> None:
         while True:
-            await self._watch.exists.wait()
+            await self._progress.consumer_exists.wait()
             try:
                 await self._facts.start(handler.handle)
             except (Error, TimeoutError) as error:

@@ -264,15 +264,17 @@ class Store:
         [(is_ours,)] = await self._rows(_TRY_LOCK, {"key": LOCK})
         return bool(is_ours)
 
-    async def check(self) -> None:
-        """Find out whether the session still exists.
+    async def check(self) -> bool:
+        """Find out whether the session still exists; return whether it has just answered.
 
         Raises:
             psycopg.OperationalError: it does not.
             TimeoutError: the server does not answer.
         """
-        if not self._turn.locked():  # else a statement is under way, with a timeout of its own
-            await asyncio.wait_for(self._execute("SELECT 1"), _STATEMENT_TIMEOUT)
+        if self._turn.locked():  # a statement is under way, with a timeout of its own
+            return False
+        await asyncio.wait_for(self._execute("SELECT 1"), _STATEMENT_TIMEOUT)
+        return True
 
     async def positions(self, companies: Iterable[str]) -> Mapping[str, int]:
         """Return each company's last applied position: 0 where there is none."""

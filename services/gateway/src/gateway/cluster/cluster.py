@@ -41,8 +41,8 @@ class Cluster:
 
     @property
     def healthy(self) -> bool:
-        """Whether the others have heard of this process, and it knows who they are."""
-        return self._publisher.introduced and self._follower.informed
+        """Whether the others have heard of this process a moment ago, and it knows who they are."""
+        return self._publisher.in_touch and self._follower.informed
 
     @property
     def living(self) -> frozenset[str]:

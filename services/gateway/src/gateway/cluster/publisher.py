@@ -51,11 +51,6 @@ class Publisher:
         self.put(records.process(node), b"{}")
 
     @property
-    def introduced(self) -> bool:
-        """Whether the others have heard of this process."""
-        return self._renewed_at is not None
-
-    @property
     def in_touch(self) -> bool:
         """Whether leases can be stored: if ours cannot, those of the others cannot, either."""
         now = asyncio.get_running_loop().time()

@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
+from math import nan
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
@@ -269,8 +270,11 @@ class Sender:
         """Keep NATS from giving to others what waits here, and tell how much waits."""
         while True:
             await asyncio.sleep(BEAT)
-            with contextlib.suppress(Error, OSError, TimeoutError):
+            try:
                 queue = await subscription.consumer_info()
+            except (Error, OSError, TimeoutError):
+                metrics.WEBHOOKS_WAITING.set(nan)  # nobody knows
+            else:
                 metrics.WEBHOOKS_WAITING.set((queue.num_pending or 0) + (queue.num_ack_pending or 0))
             for held in list(self._held.values()):
                 await _tell(held.message.in_progress())

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import NoReturn
 from uuid import UUID
 
 from argon2 import PasswordHasher
@@ -31,6 +32,8 @@ from leads.views import Views
 from leads.watch import FeedWatch, follow_epoch
 from runtime import broker, logs, pools, tracing
 from runtime.http import probe_routes
+from runtime.stream_health import NATS, StreamHealth
+from runtime.tasks import together
 from runtime.tracing import TracingSettings
 
 _nats_connected = Gauge("leads_nats_connected", "1 while questions over NATS reach this process")
@@ -64,11 +67,12 @@ def run() -> None:
         pusher_secret=settings.pusher_app_secret.get_secret_value(),
     )
     responder = Responder(views, directory, utc_now)
+    health = StreamHealth(clock=time.monotonic)
     nats_url = settings.nats_url.get_secret_value()
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        answering = asyncio.create_task(_listen(responder, watch, nats_url))  # REST does not wait for NATS
+        answering = asyncio.create_task(_listen(responder, watch, health, nats_url))  # REST does not wait for NATS
         following = asyncio.create_task(follow_epoch(directory, watch))
         try:
             yield
@@ -83,10 +87,10 @@ def run() -> None:
         return None
 
     def details() -> dict[str, object]:
-        return {"nats": "connected" if responder.is_connected else "not connected"}
+        return {"nats": health.problem(NATS) or "connected"}
 
     pools.tell(database)
-    _nats_connected.set_function(lambda: responder.is_connected)
+    _nats_connected.set_function(lambda: health.problem(NATS) is None)
     _waiting.set_function(lambda: watch.count)
     app = build(
         services,
@@ -99,7 +103,7 @@ def run() -> None:
     tracing.close()
 
 
-async def _listen(responder: Responder, watch: FeedWatch, nats_url: str) -> None:
+async def _listen(responder: Responder, watch: FeedWatch, health: StreamHealth, nats_url: str) -> None:
     """Answer questions and hear facts over NATS from when it is there, until cancelled."""
     returned = asyncio.Event()
     client = await broker.connect(nats_url, "leads-api", on_return=returned.set)
@@ -107,12 +111,16 @@ async def _listen(responder: Responder, watch: FeedWatch, nats_url: str) -> None
         await responder.listen(client)
         await client.listen(subjects.FACTS, lambda message: watch.heard(message.subject))
         watch.hears = lambda: client.is_connected
-        while True:
-            returned.clear()
-            with contextlib.suppress(Error, OSError):  # cut off again: then it returns again
-                await broker.barrier(client)
-            watch.stir()  # what passed before the server knew that we listen, nobody heard
-            await returned.wait()
+
+        async def stir() -> NoReturn:
+            while True:
+                returned.clear()
+                with contextlib.suppress(Error, OSError):  # cut off again: then it returns again
+                    await broker.barrier(client)
+                watch.stir()  # what passed before the server knew that we listen, nobody heard
+                await returned.wait()
+
+        await together(stir(), health.run(client))
     finally:
         with contextlib.suppress(Error):  # not connected: then there is nobody to answer
             await client.drain()

@@ -2,15 +2,19 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
 
+from contracts import streams
 from leads.main import read, serving
 from leads.relay import LAG_LIMIT, Relay
 from leads.settings import RelaySettings
 from runtime import broker, logs, tracing
 from runtime.http import probe_routes
+from runtime.stream_health import StreamHealth
+from runtime.tasks import together
 from runtime.tracing import TracingSettings
 
 
@@ -19,11 +23,12 @@ def run() -> None:
     logs.configure("leads-relay", settings.log_level)
     tracing.configure("leads-relay", read.settings(TracingSettings))
     relay = Relay(settings.database_url.get_secret_value())
+    health = StreamHealth(streams=(streams.CRM,), clock=time.monotonic)
     nats_url = settings.nats_url.get_secret_value()
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        working = asyncio.create_task(_publish(relay, nats_url))
+        working = asyncio.create_task(_publish(relay, health, nats_url))
         working.add_done_callback(stop_serving)
         try:
             yield
@@ -45,15 +50,16 @@ def run() -> None:
     def details() -> dict[str, object]:
         return {"role": relay.role, "lag_seconds": round(relay.lag, 3)}
 
-    app = Starlette(routes=probe_routes({"postgres": postgres, "lag": lag}, details), lifespan=lifespan)
+    checks = {"postgres": postgres, "lag": lag, **health.checks()}
+    app = Starlette(routes=probe_routes(checks, details), lifespan=lifespan)
     server = serving.server(app, settings.host, settings.port)
     server.run()
     tracing.close()
 
 
-async def _publish(relay: Relay, nats_url: str) -> None:
+async def _publish(relay: Relay, health: StreamHealth, nats_url: str) -> None:
     client = await broker.connect(nats_url, "leads-relay")
     try:
-        await relay.run(client)
+        await together(relay.run(client), health.run(client))
     finally:
         await broker.close(client)
