@@ -20,6 +20,7 @@ LABELS = {
     "channel": 0,
     "code": 40,
     "command": 60,
+    "dependency": 10,
     "event": 60,
     "kind": 10,
     "le": 20,
@@ -69,7 +70,7 @@ ASKED_FOR = {
 """What operators were promised, by process."""
 UNITS = ("_seconds", "_bytes", "_total", "_rows", "_messages", "_info")
 COUNTS_OF_THINGS = re.compile(
-    r"(_active|_busy|_connected|_connections|_channels|_subscriptions|_nodes|_records|_worker|_requests|_waiting|_in_use|_size|_fds)$"
+    r"(_active|_busy|_connected|_connections|_channels|_subscriptions|_nodes|_records|_worker|_requests|_waiting|_in_use|_size|_fds|_up)$"
 )
 """Gauges without a unit: of so many things."""
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-|@|private-|presence-|\b[0-9a-f]{16,}\b")

@@ -26,7 +26,7 @@ from leadwire.running import Member
 from leadwire.topology import Endpoint, Topology
 from runtime.doctor import broker, secrecy
 from runtime.doctor.clocks import Reading
-from runtime.doctor.findings import Finding, Report, disagreements, exit_code, summary, text
+from runtime.doctor.findings import MIGRATE, Finding, Report, disagreements, exit_code, summary, text
 from support.databases import Database
 from support.servers import NatsServer
 from support.stack import Stack
@@ -114,7 +114,7 @@ def test_a_missing_migration_is_found(leads_database: Database, empty_database: 
     earlier, never = one(look_at(leads_database)), one(look_at(empty_database))
     assert earlier.what.startswith("at 0001, this release needs 000")
     assert never.what == "the database was never migrated"
-    assert earlier.fix == never.fix == "python -m leads migrate"
+    assert earlier.fix == never.fix == MIGRATE
 
 
 def test_a_database_of_a_newer_release_is_a_warning(notifier_database: Database) -> None:
@@ -161,7 +161,7 @@ async def look_at_streams(nats: NatsServer) -> list[str]:
 
 NOBODY = "nobody reads notifier -> start the process that does: docs/operations/incidents.md"
 NO_SENDER = NOBODY.replace("notifier", "sender")
-MIGRATE = " -> python -m leads migrate"
+TO_MIGRATE = f" -> {MIGRATE}"
 
 
 async def test_what_drifted_is_named_and_what_is_gone(nats: NatsServer) -> None:
@@ -177,12 +177,12 @@ async def test_what_drifted_is_named_and_what_is_gone(nats: NatsServer) -> None:
         await js.delete_consumer("WEBHOOKS", streams.SENDER)
 
         assert await look_at_streams(nats) == [
-            "CRM: max_age is 3600.0, not 604800.0" + MIGRATE,
-            "PUSH: republish is None, not push.> → live.>" + MIGRATE,
-            "DEAD does not exist" + MIGRATE,
-            "notifier: ack_wait is 60.0, not 5" + MIGRATE,
+            "CRM: max_age is 3600.0, not 604800.0" + TO_MIGRATE,
+            "PUSH: republish is None, not push.> → live.>" + TO_MIGRATE,
+            "DEAD does not exist" + TO_MIGRATE,
+            "notifier: ack_wait is 60.0, not 5" + TO_MIGRATE,
             NOBODY,
-            "sender of WEBHOOKS does not exist" + MIGRATE,
+            "sender of WEBHOOKS does not exist" + TO_MIGRATE,
         ]
 
 

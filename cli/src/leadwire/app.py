@@ -245,6 +245,12 @@ def dead_drop_command(sequences: Sequences, state_dir: State = _STATE) -> None:
     raise typer.Exit(dead.dead(StateDirectory(state_dir.resolve()), "drop", *map(str, sequences)))
 
 
+@app.command("migrate")
+def migrate_command(state_dir: State = _STATE) -> None:
+    """Create what is missing of tables, streams and consumers, while everything goes on. Repeatable."""
+    raise typer.Exit(maintenance.migrate(StateDirectory(state_dir.resolve())))
+
+
 @app.command("reseed")
 def reseed_command(
     since: Annotated[

@@ -1,6 +1,7 @@
-"""`leadwire reseed …`, `where`, `tail`: the leads service's own commands, told where a stack is."""
+"""`leadwire migrate`, `reseed …`, `where`, `tail`: the services' own commands, told where a stack is."""
 
 import os
+import subprocess
 from typing import NoReturn
 
 from leadwire import credentials, nats_server, postgres
@@ -16,12 +17,32 @@ def become(state: StateDirectory, command: str, *arguments: str) -> NoReturn:
     Raises:
         SystemExit: nothing was ever started here.
     """
+    process = _topology(state).leads_command(command, *arguments)
+    os.execve(process.command[0], process.command, {**os.environ, **process.environment})  # noqa: S606 - our own program
+
+
+def migrate(state: StateDirectory) -> int:
+    """Bring databases, streams and consumers to the code's state; return the exit code of the first step that fails.
+
+    Raises:
+        SystemExit: nothing was ever started here.
+    """
+    topology = _topology(state)
+    for process in (topology.migrate_leads(), topology.migrate_notifier()):
+        done = subprocess.run(process.command, env={**os.environ, **process.environment}, check=False)
+        if done.returncode != 0:
+            return done.returncode
+    return 0
+
+
+def _topology(state: StateDirectory) -> Topology:
+    """Return where the servers of a stack are; its services have no address here."""
     ports = state.read_ports()
     if not ports:
         complain("Nothing was ever started here: ./leadwire up")
         raise SystemExit(1)
     nowhere = Endpoint(LOOPBACK, 0)
-    topology = Topology(
+    return Topology(
         credentials=credentials.load(state.credentials),
         postgres=Endpoint(LOOPBACK, ports[postgres.NAME]),
         nats=Endpoint(LOOPBACK, ports[nats_server.NAME]),
@@ -32,5 +53,3 @@ def become(state: StateDirectory, command: str, *arguments: str) -> NoReturn:
         gateway=nowhere,
         apps_file=state.apps,
     )
-    process = topology.leads_command(command, *arguments)
-    os.execve(process.command[0], process.command, {**os.environ, **process.environment})  # noqa: S606 - our own program

@@ -15,22 +15,22 @@ from nats.js.api import ConsumerInfo
 from nats.js.errors import APIError, NotFoundError
 from prometheus_client import Gauge
 
+from runtime.doctor.findings import MIGRATE
 from runtime.http import Check
 
 INTERVAL: Final = 1.5  # seconds between two looks
 TIMEOUT: Final = 1.5  # seconds for each answer
 EXPIRES: Final = 5.0  # seconds after which an answer says nothing about the present
-MIGRATE: Final = "run the migrate step (docs/operations.md#the-migrate-step)"
-"""What creates a stream or consumer that is missing, whichever way Leadwire was started."""
-
 NATS: Final = "nats"
 """The name under which the server itself is looked at."""
+STORAGE: Final = "storage"
+"""The name of whether a stream takes messages."""
 NOT_CONNECTED: Final = "not connected"
 _TROUBLE: Final = (Error, APIError, OSError, TimeoutError)
 _log = structlog.stdlib.get_logger("runtime.stream_health")
 _up = Gauge(
     "nats_dependency_up",
-    "1 while NATS, or a stream or consumer that this process needs, exists and answers",
+    "1 while NATS, or a stream or consumer that this process needs, exists and answers; `storage`: takes messages",
     ["dependency"],
 )
 
@@ -153,6 +153,7 @@ class StoreHealth:
             subject: of the stream, on which nobody listens; probes are empty.
         """
         self._subject = subject
+        _up.labels(STORAGE).set(1)
         self._problem: str | None = None
         self._doubt = asyncio.Event()
 
@@ -174,9 +175,11 @@ class StoreHealth:
                 if self._problem is None:
                     _log.warning("nothing can be stored", subject=self._subject, reason=str(error))
                 self._problem = f"nothing can be stored: {str(error) or type(error).__name__}"
+                _up.labels(STORAGE).set(0)
                 await asyncio.sleep(INTERVAL)
             else:
                 if self._problem is not None:
                     _log.info("messages are stored again", subject=self._subject)
                 self._problem = None
                 self._doubt.clear()
+                _up.labels(STORAGE).set(1)

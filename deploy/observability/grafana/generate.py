@@ -68,6 +68,7 @@ OVERVIEW: Final = (
     Panel("CPU", "percentunit", [(rate("process_cpu_seconds_total", "job, instance"), "{{job}} {{instance}}")]),
     Panel("Memory", "bytes", [("process_resident_memory_bytes", "{{job}} {{instance}}")]),
     Panel("NATS connections lost", "short", [(f"sum by (job) (increase(nats_disconnects_total[{RATE}]))", "{{job}}")]),
+    Panel("What processes miss of NATS", "short", [("min by (job, dependency) (nats_dependency_up)", "{{job}} {{dependency}}")]),
 )  # fmt: skip
 FEED: Final = (
     Panel("Commands by name", "ops", [(rate("leads_commands_total", "command"), "{{command}}")]),

@@ -18,11 +18,10 @@ from nats.js.errors import APIError, NotFoundError
 from contracts import streams
 from runtime import broker
 from runtime.doctor import clocks
-from runtime.doctor.findings import Report, Severity
+from runtime.doctor.findings import MIGRATE, Report, Severity
 
 Problem = tuple[Severity, str, str]
 
-MIGRATE: Final = "python -m leads migrate"
 _RUNBOOK: Final = "docs/operations/failures.md#nats"
 _OLDEST: Final = (2, 11)  # of nats-server: messages of STATE end by themselves
 _PATIENCE: Final = 3  # seconds for each answer

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, Literal, TypeAlias
 
 Severity: TypeAlias = Literal["ok", "warning", "error"]
+MIGRATE: Final = "./leadwire migrate (in containers: docs/operations.md#the-migrate-step)"
+"""The fix for a table, stream or consumer that is missing, or is not as this release declares it."""
 _APPS: Final = "apps"
 _SIGNS: Final[Mapping[str, str]] = {"ok": "✓", "warning": "!", "error": "✗"}
 

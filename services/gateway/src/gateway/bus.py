@@ -49,7 +49,7 @@ from runtime import broker, direct, tracing
 from runtime.broker import Outgoing, PublishFailed
 from runtime.http import Check
 from runtime.live import LiveClient
-from runtime.stream_health import StoreHealth, StreamHealth, ignore
+from runtime.stream_health import STORAGE, StoreHealth, StreamHealth, ignore
 from runtime.tasks import together
 from runtime.tracing import Span
 
@@ -144,7 +144,7 @@ class Bus:
 
     def checks(self) -> dict[str, Check]:
         """Return what readiness asks of NATS."""
-        return {**self._health.checks(), "storage": self._storage.check}
+        return {**self._health.checks(), STORAGE: self._storage.check}
 
     def acquire(self, room: Room) -> None:
         self._expired.pop(room, None)

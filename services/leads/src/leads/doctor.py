@@ -13,10 +13,10 @@ from leads.relay import LAG_LIMIT
 from runtime.doctor import broker, database
 from runtime.doctor.broker import Rights
 from runtime.doctor.database import Expected
+from runtime.doctor.findings import MIGRATE as MIGRATE_STEP
 from runtime.doctor.findings import Report
 
 PACKAGE: Final = "leadwire-leads"
-_MIGRATE: Final = "python -m leads migrate"
 _LATE: Final = "docs/operations/incidents.md#screens-are-late"
 _CONNECTION: Final[Mapping[str, Any]] = {
     "autocommit": True,
@@ -59,7 +59,7 @@ def examine_database(report: Report, url: str, role: str, clock: Callable[[], da
         grants=GRANTS,
         head=head,
         earlier=earlier,
-        migrate=_MIGRATE,
+        migrate=MIGRATE_STEP,
     )
     try:
         with psycopg.connect(url, **_CONNECTION) as connection:

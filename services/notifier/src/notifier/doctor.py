@@ -13,7 +13,7 @@ from notifier.store import LOCK
 from runtime.doctor import broker, database
 from runtime.doctor.broker import Rights
 from runtime.doctor.database import Expected
-from runtime.doctor.findings import Report
+from runtime.doctor.findings import MIGRATE, Report
 
 PACKAGE: Final = "leadwire-notifier"
 _CONNECTION: Final[Mapping[str, Any]] = {
@@ -39,7 +39,7 @@ def examine_database(report: Report, url: str, role: str, clock: Callable[[], da
         grants=GRANTS,
         head=head,
         earlier=earlier,
-        migrate="python -m notifier migrate",
+        migrate=MIGRATE,
     )
     try:
         with psycopg.connect(url, **_CONNECTION) as connection:

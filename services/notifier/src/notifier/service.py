@@ -35,7 +35,7 @@ from runtime import broker
 from runtime.broker import connection_options
 from runtime.http import Check
 from runtime.live import read_headers_plainly
-from runtime.stream_health import StoreHealth, StreamHealth
+from runtime.stream_health import STORAGE, StoreHealth, StreamHealth
 from runtime.windows import WindowPublisher
 
 STOP_SECONDS: Final = 3.0  # for the batch in hand, and again for what is left to be sent
@@ -111,7 +111,7 @@ class Notifier:
             "facts": facts,
             "progress": progress,
             **self._health.checks(),
-            "storage": self._storage.check,
+            STORAGE: self._storage.check,
         }
 
     async def _run(self, spawn: Spawn, stopping: asyncio.Event) -> None:
