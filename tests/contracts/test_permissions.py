@@ -45,7 +45,7 @@ PUBLISH: dict[str, set[str]] = {
     "$JS.API.STREAM.MSG.DELETE.CRM": {"migrate"},
     "$JS.API.STREAM.MSG.DELETE.DEAD": {"migrate", "notifier"},
     "$JS.API.STREAM.MSG.DELETE.PUSH": {"migrate"},
-    "$JS.API.STREAM.INFO.CRM": {"migrate", "leads-relay"},
+    "$JS.API.STREAM.INFO.CRM": {"migrate", "leads-api", "leads-relay"},
     "$JS.API.STREAM.INFO.PUSH": {"migrate", "notifier", "gateway"},
     "$JS.API.STREAM.INFO.DEAD": {"migrate", "notifier"},
     "$JS.API.STREAM.INFO.STATE": {"migrate", "gateway"},

@@ -39,9 +39,10 @@ async def test_behind_a_barrier_a_subscription_misses_nothing(nats: NatsServer) 
 
 
 def test_a_user_is_answered_below_its_own_inbox_and_never_given_up() -> None:
-    options = connection_options("nats://leads-api:pw@one:4222,nats://leads-api:pw@two:4222", "leads-api")
+    options = connection_options("nats://leads-api:p%40w@one:4222,nats://leads-api:p%40w@two:4222", "leads-api")
 
-    assert options["servers"] == ["nats://leads-api:pw@one:4222", "nats://leads-api:pw@two:4222"]
+    assert options["servers"] == ["nats://one:4222", "nats://two:4222"]
+    assert (options["user"], options["password"]) == ("leads-api", "p@w")
     assert options["inbox_prefix"] == "_INBOX_leads-api"
     assert options["max_reconnect_attempts"] == -1
 

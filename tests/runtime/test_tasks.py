@@ -53,3 +53,35 @@ async def test_a_cancellation_from_outside_ends_all():
     with pytest.raises(asyncio.CancelledError):
         await running
     assert ended == ["for ever", "for ever"]
+
+
+async def end_a_duty(work, *, ask):
+    stopped = []
+    duty = tasks.Duty(lambda: stopped.append(True))
+    duty.begin(work)
+    await asyncio.sleep(0.01)
+    if ask:
+        await duty.end()
+    return duty.exit_code, bool(stopped)
+
+
+async def test_work_that_ends_unasked_ends_its_process_with_a_failure():
+    async def failing():
+        raise OSError("broken")
+
+    assert await end_a_duty(failing(), ask=False) == (1, True)
+    assert await end_a_duty(asyncio.sleep(0), ask=False) == (1, True)
+
+
+async def test_work_that_is_asked_to_end_is_no_failure():
+    assert await end_a_duty(for_ever([]), ask=True) == (0, False)
+
+
+async def test_work_that_fails_while_it_ends_is_a_failure_and_raises_nothing():
+    async def failing_at_the_end():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise OSError("broken")
+
+    assert await end_a_duty(failing_at_the_end(), ask=True) == (1, True)

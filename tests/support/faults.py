@@ -14,6 +14,7 @@ import contextlib
 import socket
 import struct
 import threading
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -87,10 +88,14 @@ class Link:
 
 
 class FaultProxy:
-    """Forwards connections to a port of this machine until it is told otherwise. Every method is thread-safe."""
+    """Forwards connections to a port of this machine until it is told otherwise. Every method is thread-safe.
 
-    def __init__(self, target: int) -> None:
-        self.target = target
+    With several targets it is a balancer that knows of no failure: each new connection goes to the next one, and to
+    another if that refuses.
+    """
+
+    def __init__(self, *targets: int) -> None:
+        self.targets = deque(targets)
         self.port = 0
         self._loop = asyncio.new_event_loop()
         self._ways = {direction: Way() for direction in Direction}
@@ -219,7 +224,7 @@ class FaultProxy:
         if self._door is Door.SILENT:
             return
         try:
-            there, link.server = await asyncio.open_connection(LOOPBACK, self.target)
+            there, link.server = await self._connect()
         except OSError:
             self._links.discard(link)
             _reset(writer)
@@ -235,6 +240,14 @@ class FaultProxy:
             self._links.discard(link)
             for end in (writer, link.server):
                 end.close()
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        for _ in range(len(self.targets) - 1):
+            self.targets.rotate(-1)
+            with contextlib.suppress(OSError):
+                return await asyncio.open_connection(LOOPBACK, self.targets[0])
+        self.targets.rotate(-1)
+        return await asyncio.open_connection(LOOPBACK, self.targets[0])
 
     async def _pump(self, link: Link, way: Way, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
@@ -272,9 +285,9 @@ class FaultProxy:
 
 
 @contextlib.contextmanager
-def fault_proxy(target: int) -> Iterator[FaultProxy]:
-    """Run a proxy in front of a port of this machine."""
-    proxy = FaultProxy(target)
+def fault_proxy(*targets: int) -> Iterator[FaultProxy]:
+    """Run a proxy in front of one or several ports of this machine."""
+    proxy = FaultProxy(*targets)
     proxy.start()
     try:
         yield proxy

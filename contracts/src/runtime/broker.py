@@ -1,38 +1,55 @@
 """The connection to NATS, and publishing to JetStream in order."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Any, Final, NoReturn
+from urllib.parse import unquote, urlsplit
 
 import structlog
 from nats.aio.client import Client
 from nats.errors import Error
 from nats.js import JetStreamContext
-from nats.js.api import PubAck
+from nats.js.api import ClusterInfo, PubAck
 from prometheus_client import Counter
 
-from runtime.live import LiveClient
+from runtime.failover import SILENCE
+from runtime.live import QUORUM, LiveClient
+from runtime.tasks import together
 
 PUBLISH_TIMEOUT: Final = 5.0  # seconds; a publish without an answer by then may or may not be stored
+CLOSE_TIMEOUT: Final = 3.0  # seconds to send what is unsent
+LIFE_PERIOD: Final = 2.0  # seconds between two questions whether JetStream lives
+LIFE_TIMEOUT: Final = 2.0  # seconds for the answer
+NANOSECONDS: Final = 1e9  # in a second
 _log = structlog.stdlib.get_logger("runtime.broker")
 _disconnects = Counter("nats_disconnects_total", "Times that a connection of this process to NATS was lost")
 
 
 def connection_options(url: str, name: str) -> dict[str, Any]:
-    """Return the options with which every process connects, for `nats.connect` and FastStream's `NatsBroker` alike.
+    """Return the options of `nats.connect` with which every process connects.
 
-    The client never gives up reconnecting: once closed, nothing would revive it. Each NATS user may subscribe only
-    below its own inbox prefix, `_INBOX_<user>`.
+    The client never gives up reconnecting: once closed, nothing would revive it. User and password are options of the
+    connection, not of an address, so that they also hold for a server that another one has told of. Each NATS user may
+    subscribe only below its own inbox prefix, `_INBOX_<user>`.
 
     Args:
-        url: `nats://user:password@host:port`, or several with commas between.
+        url: `nats://user:password@host:port`, or several with commas between, of one user. User and password are
+            percent-encoded where they hold reserved characters (RFC 3986, section 3.2.1).
         name: what the server's monitoring shows for this connection.
+
+    Raises:
+        ValueError: the addresses are of different users, or malformed.
     """
-    user = urlsplit(url.split(",", maxsplit=1)[0]).username
+    parts = [urlsplit(address.strip()) for address in url.split(",")]
+    if len({(part.username, part.password) for part in parts}) > 1:
+        raise ValueError("the addresses of one connection to NATS must have one user and one password")
+    user, password = parts[0].username, parts[0].password
     return {
-        "servers": url.split(","),
+        "servers": [part._replace(netloc=part.netloc.rpartition("@")[-1]).geturl() for part in parts],
+        "user": user and unquote(user),
+        "password": password and unquote(password),
         "name": name,
         "inbox_prefix": f"_INBOX_{user}" if user else "_INBOX",
         "max_reconnect_attempts": -1,
@@ -43,20 +60,25 @@ def connection_options(url: str, name: str) -> dict[str, Any]:
     }
 
 
-async def connect(url: str, name: str, *, on_return: Callable[[], None] = lambda: None) -> LiveClient:
+async def connect(
+    url: str, name: str, *, on_return: Callable[[], None] = lambda: None, wait_if_refused: bool = True
+) -> LiveClient:
     """Connect, waiting for the server as long as it takes; losses and returns are logged.
 
     Args:
         url: see `connection_options`.
         name: see `connection_options`.
         on_return: called each time the connection is back and all subscriptions are asked for again.
+        wait_if_refused: whether to wait as well while the server refuses the password.
 
     Raises:
-        nats.errors.Error: the address is malformed.
+        nats.errors.Error: the address is malformed, or the password is refused and that is not to be waited for.
     """
 
     async def on_error(error: Exception) -> None:
         _log.warning("nats error", error=str(error) or type(error).__name__)
+        if client.is_refused and not client.was_connected and not wait_if_refused:
+            raise error
 
     async def on_disconnect() -> None:
         _disconnects.inc()
@@ -66,6 +88,7 @@ async def connect(url: str, name: str, *, on_return: Callable[[], None] = lambda
     async def on_reconnect() -> None:
         _log.info("nats reconnected")
         on_return()
+        client.returned()
 
     client = LiveClient()
     options = connection_options(url, name)
@@ -81,11 +104,59 @@ async def close(client: Client) -> None:
         client._pending.clear()  # noqa: SLF001
         client._pending_data_size = 0  # noqa: SLF001
     try:
-        await client.close()
+        async with asyncio.timeout(CLOSE_TIMEOUT):
+            await client.close()
+    except TimeoutError:  # it waits for a peer that takes nothing
+        if isinstance(client, LiveClient):
+            client.abort()
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise
+
+
+async def tend(client: LiveClient, stream: str) -> NoReturn:
+    """Look after a connection: ask JetStream for a sign of life every few seconds, and leave a server that has none.
+
+    Args:
+        client: connected by `connect`.
+        stream: about which its user may ask (`$JS.API.STREAM.INFO.<stream>`).
+
+    Raises:
+        runtime.live.ConnectionAbandoned: see `LiveClient.until_abandoned`; the process should end and be started again.
+    """
+    await together(_ask_for_life(client, stream), client.until_abandoned())
+    raise AssertionError("neither ends by itself")
+
+
+async def _ask_for_life(client: LiveClient, stream: str) -> None:
+    js = client.jetstream(timeout=LIFE_TIMEOUT)
+    while True:
+        await asyncio.sleep(LIFE_PERIOD)
+        if client.is_connected:
+            with contextlib.suppress(Error, OSError, TimeoutError):  # the client counts what is not answered
+                info = await js.stream_info(stream)
+                if (silent := without_quorum(info.cluster)) is None:
+                    client.answered(QUORUM)
+                else:
+                    client.timed_out(QUORUM, silent)
+
+
+def without_quorum(cluster: ClusterInfo | None) -> float | None:
+    """Return for how many seconds a stream surely has had no majority of its servers; None when it has one.
+
+    A leader that is cut off calls itself the leader for some 20 s more, and any server then answers for itself alone.
+
+    Args:
+        cluster: what a server says of a stream; None: it is not in a cluster.
+    """
+    if cluster is None or not cluster.replicas:
+        return None
+    if not cluster.leader:
+        return 0.0  # perhaps one is being elected
+    seen = sorted((replica.active or 0) / NANOSECONDS for replica in cluster.replicas)
+    needed = (len(seen) + 1) // 2  # others, beside the leader
+    return seen[needed - 1] if seen[needed - 1] >= SILENCE else None
 
 
 async def barrier(client: Client, *, timeout: float = PUBLISH_TIMEOUT) -> None:  # noqa: ASYNC109 - passed on

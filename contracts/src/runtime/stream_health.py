@@ -15,6 +15,7 @@ from nats.js.api import ConsumerInfo
 from nats.js.errors import APIError, NotFoundError
 from prometheus_client import Gauge
 
+from runtime.broker import without_quorum
 from runtime.doctor.findings import MIGRATE
 from runtime.http import Check
 
@@ -118,7 +119,7 @@ async def _answers(client: Client) -> None:
 def _stream(name: str) -> Callable[[Client], Awaitable[None]]:
     async def look(client: Client) -> None:
         info = await client.jetstream(timeout=TIMEOUT).stream_info(name)
-        if info.cluster is not None and not info.cluster.leader:
+        if without_quorum(info.cluster) is not None:
             raise NoLeader
 
     return look
@@ -136,7 +137,7 @@ def _consumer(stream: str, name: str, on_info: OnConsumer) -> Callable[[Client],
 
 
 class NoLeader(Error):
-    """A stream has no leader: nothing can be stored in it."""
+    """A stream has no leader, or one without a majority: nothing can be stored in it."""
 
 
 class StoreHealth:

@@ -17,7 +17,7 @@ from nats.errors import ConnectionReconnectingError, Error
 from nats.js.errors import APIError, NoStreamResponseError
 
 from runtime.broker import PUBLISH_TIMEOUT, Outgoing, PublishFailed
-from runtime.live import LiveClient
+from runtime.live import PUBLISH, LiveClient
 
 PIECE: Final = 1 << 20  # bytes handed to the connection at once
 
@@ -59,7 +59,10 @@ class WindowPublisher:
             await asyncio.wait({sending, window.complete}, timeout=PUBLISH_TIMEOUT, return_when=asyncio.FIRST_EXCEPTION)
             sequences, refusal = window.outcome()
             if len(sequences) == len(messages):
+                self.client.answered(PUBLISH)
                 return sequences
+            if refusal is None and window.is_waiting:
+                self.client.timed_out(PUBLISH, PUBLISH_TIMEOUT)
             if sending.done():
                 sending.result()
             cause = refusal or window.failure()
@@ -107,6 +110,11 @@ class _Window:
         """Expect no more answers."""
         if not self.complete.done():
             self.complete.set_exception(ConnectionReconnectingError())
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether answers may still come."""
+        return not self.complete.done()
 
     def failure(self) -> Exception:
         """Return why not all answers came."""

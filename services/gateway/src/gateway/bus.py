@@ -212,20 +212,23 @@ class Bus:
         """Connect, then keep NATS's subscriptions equal to the rooms with listeners, until cancelled."""
         self._nats = nats = await broker.connect(self._url, "gateway", on_return=self._checkup.came_back)
         try:
-            await nats.subscribe(epoch.LIVE, cb=self._checkup.on_epoch)
-            await self._checkup.confirm(nats)
-            await self._checkup.agree(nats)
-            await together(
-                self._keep_subscribed(nats, hub),
-                self._checkup.run(nats),
-                self._health.run(nats),
-                self._storage.run(nats),
-            )
+            await together(self._work(nats, hub), broker.tend(nats, streams.PUSH))
         finally:
             self._replays.close()
             for task in (*self._fillers.values(), *self._searches.values()):
                 task.cancel()
             await broker.close(nats)
+
+    async def _work(self, nats: LiveClient, hub: Hub) -> None:
+        await nats.subscribe(epoch.LIVE, cb=self._checkup.on_epoch)
+        await self._checkup.confirm(nats)
+        await self._checkup.agree(nats)
+        await together(
+            self._keep_subscribed(nats, hub),
+            self._checkup.run(nats),
+            self._health.run(nats),
+            self._storage.run(nats),
+        )
 
     async def _keep_subscribed(self, nats: LiveClient, hub: Hub) -> None:
         while True:

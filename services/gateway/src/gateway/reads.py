@@ -90,7 +90,7 @@ class Reads:
             await nats.subscribe(f"{self._inbox}.*", cb=self._take)
             await nats.subscribe(subjects.WHERE_DELIVERED, cb=self._tell)
             self._nats = nats
-            await asyncio.Event().wait()
+            await broker.tend(nats, streams.PUSH)
         finally:
             await broker.close(nats)
 

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import structlog
-from faststream.nats import NatsBroker
 from nats.aio.client import Client
 from nats.errors import Error
 
@@ -28,13 +27,13 @@ from notifier.retention import Retention
 from notifier.retries import Retries
 from notifier.stats import StatsPusher
 from notifier.store import Store
-from notifier.subscriber import FactSubscriber
+from notifier.subscriber import FactSubscriber, SteadyBroker
 from notifier.waiting import Backoff
 from notifier.whereabouts import Whereabouts
 from runtime import broker
 from runtime.broker import connection_options
 from runtime.http import Check
-from runtime.live import read_headers_plainly
+from runtime.live import LiveClient, read_headers_plainly
 from runtime.stream_health import STORAGE, StoreHealth, StreamHealth
 from runtime.windows import WindowPublisher
 
@@ -58,8 +57,8 @@ class Notifier:
         chance: Callable[[], float],
     ) -> None:
         options = connection_options(nats_url, "notifier")
-        self._broker = NatsBroker(
-            **options,
+        self._broker = SteadyBroker(
+            nats_url,
             apply_types=False,
             graceful_timeout=STOP_SECONDS,
             logger=logging.getLogger("notifier.faststream"),
@@ -115,12 +114,17 @@ class Notifier:
         }
 
     async def _run(self, spawn: Spawn, stopping: asyncio.Event) -> None:
-        self._nats = await self._broker.connect()
-        read_headers_plainly(self._nats)
+        self._nats = facts = await self._broker.connect()
+        assert isinstance(facts, LiveClient)
+        read_headers_plainly(facts)
         # Facts come over FastStream's connection; all else goes over one of our own, which takes answers in bulk.
         self._own = client = await broker.connect(self._nats_url, "notifier")
         publisher = WindowPublisher(client)
-        watching = [spawn(self._health.run(client)), spawn(self._storage.run(client))]
+        watching = [
+            spawn(self._health.run(client)),
+            spawn(self._storage.run(client)),
+            *(spawn(broker.tend(one, streams.PUSH)) for one in (facts, client)),
+        ]
 
         @asynccontextmanager
         async def work(store: Store) -> AsyncIterator[None]:

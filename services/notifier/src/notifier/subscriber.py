@@ -8,12 +8,14 @@ import structlog
 from faststream import AckPolicy
 from faststream.message import StreamMessage
 from faststream.nats import JStream, NatsBroker, PullSub
+from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error
 from nats.errors import TimeoutError as NothingArrived
 from nats.js import JetStreamContext
 
 from contracts import streams, subjects
+from runtime.broker import connect
 
 BATCH: Final = 500
 WAIT: Final = 1.0  # seconds a pull request waits for a first message; longer would stall after a broker restart
@@ -22,6 +24,25 @@ RETRY: Final = 1.0  # seconds until the next pull request when the consumer does
 Handler = Callable[[Sequence[Msg]], Awaitable[None]]
 
 _log = structlog.stdlib.get_logger("notifier.subscriber")
+
+
+class SteadyBroker(NatsBroker):
+    """FastStream on a client of ours, which never gives up; FastStream's own dies of a refused password (0.7.8)."""
+
+    def __init__(self, url: str, **options: Any) -> None:  # noqa: ANN401 - NatsBroker's
+        """Connect nowhere yet.
+
+        Args:
+            url: see `runtime.broker.connection_options`.
+            options: of `NatsBroker`, other than those of its connection.
+        """
+        super().__init__(**options)
+        self._url = url
+
+    async def _connect(self) -> Client:
+        client = await connect(self._url, "notifier", wait_if_refused=False)
+        self.config.connect(client)
+        return client
 
 
 class FactSubscriber:

@@ -7,6 +7,7 @@ any time, and so may this process.
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from contracts import streams
 from gateway.cluster import records
 from gateway.cluster.follower import Follower
 from gateway.cluster.publisher import Publisher
@@ -97,6 +98,7 @@ class Cluster:
                 self._follower.look(nats),
                 self._follower.follow(nats),
                 self._sweeper.run(nats),
+                broker.tend(nats, streams.STATE),
             )
         finally:
             await self._publisher.retire(nats)

@@ -6,6 +6,7 @@ from functools import partial
 
 from nats.aio.client import Client
 
+from contracts import streams
 from gateway.pusher.app import Apps, WebhookEvent
 from gateway.pusher.effects import Relay
 from gateway.webhooks import events
@@ -97,7 +98,12 @@ class Webhooks:
         nats = await broker.connect(self._url, "gateway webhooks", on_return=self._announcer.on_return)
         poster = Poster(timeout=policy.timeout, private=policy.private_addresses)
         try:
-            await together(self._outbox.run(nats), self._misses.run(nats), self._lead(nats, poster))
+            await together(
+                self._outbox.run(nats),
+                self._misses.run(nats),
+                self._lead(nats, poster),
+                broker.tend(nats, streams.STATE),
+            )
         finally:
             await poster.close()
             await broker.close(nats)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import sys
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from fastapi import FastAPI
 from nats.errors import Error
 from prometheus_client import Gauge
 
-from contracts import subjects
+from contracts import streams, subjects
 from leads.api.app import build
 from leads.api.context import Services
 from leads.desk import Desk
@@ -33,7 +34,7 @@ from leads.watch import FeedWatch, follow_epoch
 from runtime import broker, logs, pools, tracing
 from runtime.http import probe_routes
 from runtime.stream_health import NATS, StreamHealth
-from runtime.tasks import together
+from runtime.tasks import Duty, together
 from runtime.tracing import TracingSettings
 
 _nats_connected = Gauge("leads_nats_connected", "1 while questions over NATS reach this process")
@@ -72,14 +73,12 @@ def run() -> None:
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        answering = asyncio.create_task(_listen(responder, watch, health, nats_url))  # REST does not wait for NATS
-        following = asyncio.create_task(follow_epoch(directory, watch))
+        # REST does not wait for NATS.
+        duty.begin(together(_listen(responder, watch, health, nats_url), follow_epoch(directory, watch)))
         try:
             yield
         finally:
-            answering.cancel()
-            following.cancel()
-            await asyncio.gather(answering, following, return_exceptions=True)
+            await duty.end()
             await database.close()
 
     async def postgres() -> str | None:
@@ -99,8 +98,11 @@ def run() -> None:
         root_path=settings.root_path,
         lifespan=lifespan,
     )
-    server(app, settings.host, settings.port, before_shutdown=watch.close).run()
+    serving = server(app, settings.host, settings.port, before_shutdown=watch.close)
+    duty = Duty(lambda: setattr(serving, "should_exit", True))
+    serving.run()
     tracing.close()
+    sys.exit(duty.exit_code)
 
 
 async def _listen(responder: Responder, watch: FeedWatch, health: StreamHealth, nats_url: str) -> None:
@@ -120,7 +122,7 @@ async def _listen(responder: Responder, watch: FeedWatch, health: StreamHealth, 
                 watch.stir()  # what passed before the server knew that we listen, nobody heard
                 await returned.wait()
 
-        await together(stir(), health.run(client))
+        await together(stir(), health.run(client), broker.tend(client, streams.CRM))
     finally:
         with contextlib.suppress(Error):  # not connected: then there is nobody to answer
             await client.drain()

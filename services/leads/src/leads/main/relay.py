@@ -1,7 +1,7 @@
 """`python -m leads relay`."""
 
-import asyncio
 import contextlib
+import sys
 import time
 from collections.abc import AsyncIterator
 
@@ -14,7 +14,7 @@ from leads.settings import RelaySettings
 from runtime import broker, logs, tracing
 from runtime.http import probe_routes
 from runtime.stream_health import StreamHealth
-from runtime.tasks import together
+from runtime.tasks import Duty, together
 from runtime.tracing import TracingSettings
 
 
@@ -28,18 +28,12 @@ def run() -> None:
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        working = asyncio.create_task(_publish(relay, health, nats_url))
-        working.add_done_callback(stop_serving)
+        publishing.begin(_publish(relay, health, nats_url))
         try:
             yield
         finally:
             async with relay.between_windows:
-                working.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await working
-
-    def stop_serving(_working: asyncio.Task[None]) -> None:
-        server.should_exit = True  # it failed: nothing is left to do here, and a supervisor starts the process anew
+                await publishing.end()
 
     async def postgres() -> str | None:
         return "not connected" if relay.role == "disconnected" else None
@@ -53,13 +47,15 @@ def run() -> None:
     checks = {"postgres": postgres, "lag": lag, **health.checks()}
     app = Starlette(routes=probe_routes(checks, details), lifespan=lifespan)
     server = serving.server(app, settings.host, settings.port)
+    publishing = Duty(lambda: setattr(server, "should_exit", True))
     server.run()
     tracing.close()
+    sys.exit(publishing.exit_code)
 
 
 async def _publish(relay: Relay, health: StreamHealth, nats_url: str) -> None:
     client = await broker.connect(nats_url, "leads-relay")
     try:
-        await together(relay.run(client), health.run(client))
+        await together(relay.run(client), health.run(client), broker.tend(client, streams.CRM))
     finally:
         await broker.close(client)

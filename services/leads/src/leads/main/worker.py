@@ -1,7 +1,7 @@
 """`python -m leads worker`."""
 
-import asyncio
 import contextlib
+import sys
 from collections.abc import AsyncIterator
 from typing import Final
 from uuid import uuid4
@@ -18,6 +18,7 @@ from leads.views import Views
 from leads.worker import STILL, Worker
 from runtime import logs, pools
 from runtime.http import probe_routes
+from runtime.tasks import Duty
 
 POOL: Final = 4  # connections: one for the step in hand, one for what is read ahead, and those of probes
 READ_TIMEOUT: Final = 30.0  # seconds one look at a filter's leads may take: nobody waits for it
@@ -36,19 +37,12 @@ def run() -> None:
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        working = asyncio.create_task(worker.run())
-        working.add_done_callback(stop_serving)
+        working.begin(worker.run())
         try:
             yield
         finally:
-            worker.stop()
-            try:
-                await working
-            finally:
-                await database.close()
-
-    def stop_serving(_working: asyncio.Task[None]) -> None:
-        server.should_exit = True  # it failed: nothing is left to do here, and a supervisor starts the process anew
+            await working.end(worker.stop)
+            await database.close()
 
     async def postgres() -> str | None:
         await database.ping()
@@ -59,4 +53,6 @@ def run() -> None:
 
     app = Starlette(routes=probe_routes({"postgres": postgres, "work": work}), lifespan=lifespan)
     server = serving.server(app, settings.host, settings.port)
+    working = Duty(lambda: setattr(server, "should_exit", True))
     server.run()
+    sys.exit(working.exit_code)
