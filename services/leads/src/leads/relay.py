@@ -18,6 +18,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from contracts import streams, subjects
 from contracts.push import CORRELATION_HEADER, MESSAGE_ID_HEADER, TRACE_HEADER
 from leads.reseed import Connection, Reseed
+from leads.setback import SetBackWatch
 from leads.store.facts import COLUMNS, Recorded
 from runtime import tracing
 from runtime.broker import Outgoing, PublishFailed
@@ -117,8 +118,9 @@ def message(event: Recorded, message_id: str, span: Span | None = None) -> Outgo
 class Outbox:
     """What is committed and not yet published."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, watch: SetBackWatch | None = None) -> None:
         self._connection = connection
+        self._watch = watch
         self.reseed = Reseed(connection)
         self._floor = 0
         self._deleted = 0  # the highest id
@@ -136,6 +138,16 @@ class Outbox:
     async def delete(self, published: Sequence[Pending]) -> None:
         await self._connection.execute(PUBLISHED, {"ids": [row.id for row in published]})
         self._deleted = max([self._deleted, *(row.id for row in published)])
+
+    def note(self, events: Sequence[Recorded], sequences: Sequence[int], *, again: bool = False) -> None:
+        """Remember what the stream has stored, to notice when the log no longer has it."""
+        if self._watch is not None:
+            self._watch.published(events, sequences, again=again)
+
+    async def look_at_log(self) -> None:
+        """Find out whether the log was set back; then the ids of its outbox may begin again, too."""
+        if self._watch is not None and await self._watch.look():
+            self._floor, self._deleted, self._mark = 0, 0, None
 
     async def read_again(self, limit: int) -> Sequence[Recorded]:
         """Return what a reseed publishes next."""
@@ -185,11 +197,13 @@ class Relay:
     async def run(self, nats: LiveClient) -> NoReturn:
         """Work until cancelled."""
         publisher = WindowPublisher(nats)
+        watch = SetBackWatch(nats)
         while True:
             try:
                 async with await psycopg.AsyncConnection.connect(self._database_url, **CONNECTION) as connection:
                     await self._wait_for_lock(connection)
-                    await self._publish(Outbox(connection), publisher)
+                    watch.begin(connection)
+                    await self._publish(Outbox(connection, watch), publisher)
             except psycopg.OperationalError as error:
                 _log.warning("database connection lost", error=type(error).__name__)
             finally:
@@ -209,6 +223,7 @@ class Relay:
             if monotonic() >= upkeep:
                 await self._measure(outbox)
                 await outbox.raise_floor()
+                await outbox.look_at_log()
                 await outbox.reseed.look()
                 upkeep = monotonic() + UPKEEP
             try:
@@ -261,7 +276,7 @@ async def publish_next(outbox: Outbox, publisher: WindowPublisher) -> int:
     )
     failed: str | None = "not acknowledged as a whole"
     try:
-        await publisher.publish([row.message(spans) for row in window])
+        sequences = await publisher.publish([row.message(spans) for row in window])
         failed = None
     except PublishFailed as failure:
         await _account_for(outbox, window[: failure.acknowledged])
@@ -269,6 +284,7 @@ async def publish_next(outbox: Outbox, publisher: WindowPublisher) -> int:
     finally:
         for span in spans.values():
             span.end(error=failed, messaging__system="nats", messaging__batch__message_count=len(window))
+    outbox.note([row.event for row in window], sequences)
     await _account_for(outbox, window)
     return len(window)
 
@@ -286,10 +302,11 @@ async def publish_again(outbox: Outbox, publisher: WindowPublisher) -> int:
         return 0
     generation = outbox.reseed.generation
     try:
-        await publisher.publish([message(event, f"{event.event_id}:r{generation}") for event in window])
+        sequences = await publisher.publish([message(event, f"{event.event_id}:r{generation}") for event in window])
     except PublishFailed as failure:
         await outbox.advance(window[: failure.acknowledged])
         raise
+    outbox.note(window, sequences, again=True)
     await outbox.advance(window)
     _reseeded.inc(len(window))
     return len(window)
