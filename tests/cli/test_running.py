@@ -47,8 +47,8 @@ def test_the_environment_file_is_private_and_complete(running: Any) -> None:
     assert stat.S_IMODE(running.state.environment.stat().st_mode) == 0o600
     assert environment.keys() >= VARIABLES
     assert environment["LEADS_URL"] == f"http://127.0.0.1:{running.ports['leads']}"
-    for name in ("LEADS_URL", "NOTIFIER_URL", "GATEWAY_URL", "RELAY_URL", "WORKER_URL"):
-        assert httpx.get(f"{environment[name]}/readyz").status_code == 200, name
+    for name in ("LEADS", "NOTIFIER", "GATEWAY", "RELAY", "WORKER"):
+        assert httpx.get(f"{environment[f'{name}_ADMIN_URL']}/readyz").status_code == 200, name
     with psycopg.connect(environment["DATABASE_URL"]) as database:
         assert database.execute(
             "SELECT current_database(), rolsuper FROM pg_roles WHERE rolname = user"

@@ -163,8 +163,11 @@ def test_the_proxy_leads_to_servers_that_are_there() -> None:
 
     assert set(re.findall(r"(?:use|default)_backend (\w+)", frontend)) == backends.keys()
     assert all("option httpchk GET /readyz" in backend for backend in backends.values())
-    servers = {re.findall(r"server-template \w+ \d+ ([\w-]+:\d+)", backend)[0] for backend in backends.values()}
-    assert servers == {"leads-api:8000", "notifier:8001", f"{aliases[0]}:6001"}
+    found = (
+        re.findall(r"server-template \w+ \d+ ([\w-]+:\d+) port (\d+)", backend)[0] for backend in backends.values()
+    )
+    servers = dict(found)
+    assert servers == {"leads-api:8000": "8100", "notifier:8001": "8101", f"{aliases[0]}:6001": "6101"}
 
 
 def test_a_process_is_given_longer_than_it_takes_to_drain() -> None:

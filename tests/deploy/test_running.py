@@ -20,7 +20,7 @@ import importlib.util, shutil
 modules = [name for name in ("pip", "ensurepip", "hatchling") if importlib.util.find_spec(name)]
 print(modules, [name for name in ("pip", "gcc", "node") if shutil.which(name)])
 """
-FIGURES = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:6001/metrics').read().decode())"
+FIGURES = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:6101/metrics').read().decode())"
 LONG_RUNNING = ("leads-api", "leads-relay", "leads-worker", "notifier", "gateway")
 
 

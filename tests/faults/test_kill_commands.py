@@ -92,8 +92,8 @@ def own_postgres(credentials: Credentials) -> Iterator[OwnPostgres]:
 @pytest.fixture
 def stack(own_postgres: OwnPostgres, nats: NatsServer, tmp_path: Path) -> Iterator[Stack]:
     """The api and the relay, on that server."""
-    ports = [reserve() for _ in range(SERVICES)]
-    endpoints = [Endpoint(LOOPBACK, port.port) for port in ports]
+    ports = [reserve() for _ in range(2 * SERVICES)]
+    endpoints = [Endpoint(LOOPBACK, port.port, admin.port) for port, admin in zip(*[iter(ports)] * 2, strict=True)]
     topology = plan(own_postgres.server, nats, endpoints, tmp_path / "apps.json", ("leads", "notifier"))
     run(topology.migrate_leads())
     acme, globex = (provision(topology, name, str(uuid.uuid4())) for name in ("Acme", "Globex"))

@@ -22,7 +22,7 @@ async def test_012_024_established_connections_get_4200_and_newcomers_4100(new_g
         async with gateway.open(f"/app/{APP['key']}?{QUERY}") as late:
             data = checked(await late.recv())["data"]
             assert (data["code"], (await Client(late, APP).closing())[0]) == (4100, 4100)
-        async with httpx.AsyncClient(base_url=gateway.url, timeout=PATIENCE) as http:
+        async with httpx.AsyncClient(base_url=gateway.admin_url(), timeout=PATIENCE) as http:
             assert (await http.get("/readyz")).status_code == HTTPStatus.SERVICE_UNAVAILABLE
             assert (await http.get("/livez")).status_code == HTTPStatus.OK
 

@@ -382,8 +382,8 @@ async def test_a_body_that_nobody_signed_is_not_waited_for(new_gateway, nats):
 async def test_empty_lines_after_an_answer_do_not_hold_the_connection(new_gateway, nats):
     gateway = new_gateway(nats, head_seconds="1", body_seconds="1", idle_seconds="0.4")
     async with Slowloris(gateway) as attacker:
-        reader, writer = await attacker.open(b"GET /livez HTTP/1.1\r\nHost: test\r\n\r\n")
-        await reader.readuntil(b"}")
+        reader, writer = await attacker.open(b"GET /nothing HTTP/1.1\r\nHost: test\r\n\r\n")
+        await reader.readuntil(b"Not Found\n")
 
         async def trickle():
             while not reader.at_eof():

@@ -39,7 +39,7 @@ async def cut_off(gateway, front):
 
 
 async def _is_ready(gateway, *, ready):
-    async with httpx.AsyncClient(base_url=gateway.url) as http:
+    async with httpx.AsyncClient(base_url=gateway.admin_url()) as http:
         return (await http.get("/readyz")).is_success == ready
 
 

@@ -130,7 +130,7 @@ def test_a_file_of_soketi_works(tmp_path):
 
 
 async def test_health_and_metrics(gateway):
-    async with httpx.AsyncClient(base_url=gateway.url) as http, gateway.connect() as client:
+    async with httpx.AsyncClient(base_url=gateway.admin_url()) as http, gateway.connect() as client:
         await client.join("news")
         assert (await http.get("/livez")).status_code == 200
         streams = ("stream PUSH", "stream STATE", "stream WEBHOOKS", "consumer sender of WEBHOOKS")
@@ -201,6 +201,8 @@ class TestScreen:
 
         for path in ("/missing.js", "/assets/missing-1.js", "/apps/4242/nothing"):
             assert (await http.get(path, headers=page)).status_code == 404, path
+        for path in ("/metrics", "/%6detrics", "//metrics", "/x/..;/METRICS", "/livez/", "/readyz%2f", "/metrics;a=b"):
+            assert (await http.get(self.gateway.url + path, headers=page)).status_code == 404, path
         assert "root:" not in (await http.get("/..%2f..%2f..%2f..%2fetc%2fpasswd", headers=page)).text
         assert (await http.get("/leads", headers={"Accept": "application/json"})).status_code == 404
         assert (await http.post("/leads")).status_code == 405

@@ -196,7 +196,7 @@ async def test_a_consumer_that_never_reads_again_is_cut(new_gateway, nats):
 
 async def _status(gateway, status):
     async with httpx.AsyncClient() as http:
-        return (await http.get(f"{gateway.url}/readyz")).status_code == status
+        return (await http.get(f"{gateway.admin_url()}/readyz")).status_code == status
 
 
 async def test_the_correlation_id_of_the_request_reaches_the_delivery(gateway):

@@ -11,8 +11,7 @@ import httpx
 import psutil
 import pytest
 
-from leadwire.ports import reserve
-from support.gateways import APP, LOOPBACK, OTHER_APP
+from support.gateways import APP, OTHER_APP
 from support.waiting import until, until_sync
 
 
@@ -37,17 +36,16 @@ async def replaced(gateway, victim):
     await until(lambda: victim.pid not in {worker.pid for worker in workers(gateway)} and len(workers(gateway)) == 2)
 
 
-async def served_by(gateway):
-    """Return the number of the worker that answers a new connection, and how often it was started."""
-    async with httpx.AsyncClient(base_url=gateway.url) as http:
-        lines = (await http.get("/metrics")).text.splitlines()
-    line = next(line for line in lines if line.startswith("gateway_worker{"))
-    return line.partition('"')[2].partition('"')[0], float(line.rpartition(" ")[2])
+async def is_ready(gateway, number):
+    async with httpx.AsyncClient(base_url=gateway.admin_url(number)) as http:
+        try:
+            return (await http.get("/readyz")).is_success
+        except httpx.TransportError:  # that one has not started yet, or was killed
+            return False
 
 
 async def both_ready(gateway):
-    seen = {(await served_by(gateway))[0] for _ in range(20)}
-    return seen == {"1", "2"}
+    return await is_ready(gateway, 1) and await is_ready(gateway, 2)
 
 
 async def test_both_workers_serve_and_hear_each_other(two):
@@ -142,25 +140,22 @@ async def test_workers_die_with_their_parent_and_a_successor_gets_the_port(two):
         await client.hears_nothing()
 
 
-async def test_each_worker_has_a_port_of_its_own_to_be_asked(new_gateway, nats):
-    first = second = reserve()
-    while second.port != first.port + 1:
-        first = second
-        second = reserve(first.port + 1)
-    gateway = new_gateway(nats, arguments=["--workers", "2"], admin_port=str(first.port))
+async def test_each_worker_has_an_admin_port_of_its_own(two):
+    await until(lambda: both_ready(two))
+    for number in (1, 2):
+        async with httpx.AsyncClient(base_url=two.admin_url(number)) as http:
+            assert f'gateway_worker{{worker="{number}"}} 1.0' in (await http.get("/metrics")).text
 
-    async def answers(number):
-        async with httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{first.port + number - 1}") as http:
-            try:
-                return f'gateway_worker{{worker="{number}"}} 1.0' in (await http.get("/metrics")).text
-            except httpx.TransportError:  # that one has not started yet
-                return False
+
+async def test_a_restarted_worker_answers_on_its_admin_port_and_says_how_often_it_was_started(two):
+    await until(lambda: both_ready(two))
+    for victim in workers(two):
+        await replaced(two, victim)
+    await until(lambda: both_ready(two))
 
     for number in (1, 2):
-        await until(lambda number=number: answers(number))
-    gateway.stop()
-    first.release()
-    second.release()
+        async with httpx.AsyncClient(base_url=two.admin_url(number)) as http:
+            assert f'gateway_worker{{worker="{number}"}} 2.0' in (await http.get("/metrics")).text
 
 
 async def test_the_command_decides_how_long_it_drains(new_gateway, nats):

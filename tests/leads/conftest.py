@@ -159,7 +159,7 @@ def services(database: Database, directory: Directory, clock: Clock | RealClock)
 
 @pytest.fixture
 def app(services: Services) -> FastAPI:
-    return build(services, probes=[], cors_origins=["https://crm.example"])
+    return build(services, cors_origins=["https://crm.example"])
 
 
 class Processes:
@@ -170,18 +170,23 @@ class Processes:
         self._nats = nats
         self._directory = directory
         self._running: dict[str, OwnProcess] = {}
+        self._admin_urls: dict[str, str] = {}
 
     async def start(self, command: str, *, role: str, user: str, more: Mapping[str, str] = MappingProxyType({})) -> str:
-        """Start one on a port of its own, and return its address once it is ready."""
+        """Start one on ports of its own, and return its address once it is ready: the admin port's but for the api."""
         number = len(self._running)
         reservation = reserve()
-        port = reservation.port
+        admin_reservation = reserve()
+        port, admin_port = reservation.port, admin_reservation.port
         reservation.release()
-        url = f"http://127.0.0.1:{port}"
+        admin_reservation.release()
+        admin_url = f"http://127.0.0.1:{admin_port}"
+        url = f"http://127.0.0.1:{port}" if command == "api" else admin_url
         environment = {
             "LEADS_DATABASE_URL": self._database.url(role),
             "LEADS_NATS_URL": self._nats.url(user),
             "LEADS_PORT": str(port),
+            "LEADS_ADMIN_PORT": str(admin_port),
             "LEADS_JWT_SECRET": SECRET,
             "LEADS_PUSHER_APP_KEY": "app-key",
             "LEADS_PUSHER_APP_SECRET": "app-secret",
@@ -190,8 +195,13 @@ class Processes:
         process = Process(name=command, command=(sys.executable, "-m", "leads", command), environment=environment)
         self._running[url] = OwnProcess(process, self._directory / f"{command}-{number}.log")
         self._running[url].start()
-        await until(lambda: is_ready(url), why=f"{command} ready")
+        self._admin_urls[url] = admin_url
+        await until(lambda: is_ready(admin_url), why=f"{command} ready")
         return url
+
+    def admin_url(self, url: str) -> str:
+        """Return where a process answers probes and metrics."""
+        return self._admin_urls[url]
 
     def kill(self, url: str) -> None:
         self._running[url].kill()

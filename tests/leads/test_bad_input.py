@@ -313,7 +313,7 @@ async def test_a_database_that_is_away(api: httpx.AsyncClient, leads_database: D
 
 
 async def test_what_nobody_foresaw_is_logged_once_and_tells_nothing(services: Services, acme: Company) -> None:
-    app = build(services, probes=[])
+    app = build(services)
 
     @app.get("/fails")
     async def fails() -> int:

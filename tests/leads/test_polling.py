@@ -15,10 +15,10 @@ from sqlalchemy import event
 from leads import watch as watching
 from leads.api.context import Services
 from leads.command import Feed
-from leads.store.coalescing import Coalesced
 from leads.store.database import Database, DatabaseAway
 from leads.store.directory import FEED, Directory
 from leads.watch import FeedWatch, TooManyOfOne, TooManyWaiting
+from runtime.coalescing import Coalesced
 from support.databases import Database as Databases
 from support.servers import NatsServer
 from support.waiting import until
@@ -354,20 +354,21 @@ async def test_facts_on_nats_wake_those_who_wait_and_leaving_frees_their_place(
     async with httpx.AsyncClient(base_url=api, headers=headers, timeout=90) as client:
         waiting = asyncio.create_task(client.get("/changes?after=0&wait=60"))
         leaving = asyncio.create_task(client.get("/changes?after=0&wait=60"))
-        await until(lambda: waits(client, 2), why="both wait")
+        await until(lambda: waits(processes.admin_url(api), 2), why="both wait")
         leaving.cancel()
-        await until(lambda: waits(client, 1), why="a place is free again")
+        await until(lambda: waits(processes.admin_url(api), 1), why="a place is free again")
         await client.post("/leads", json={"name": "Ada"})
 
         assert [entry["lead"]["name"] for entry in (await waiting).json()["data"]] == ["Ada"]
 
         last = asyncio.create_task(client.get("/changes?after=1&wait=60"))
-        await until(lambda: waits(client, 1), why="one waits")
+        await until(lambda: waits(processes.admin_url(api), 1), why="one waits")
         stopped = await asyncio.to_thread(processes.stop, api)
 
         assert (stopped, (await last).json()["data"]) == (0, [])
 
 
-async def waits(client: httpx.AsyncClient, count: int) -> bool:
-    metrics = (await client.get("/metrics")).text
+async def waits(admin_url: str, count: int) -> bool:
+    async with httpx.AsyncClient(base_url=admin_url) as admin:
+        metrics = (await admin.get("/metrics")).text
     return f"leads_waiting_requests {float(count)}" in metrics

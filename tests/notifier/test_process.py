@@ -106,7 +106,7 @@ def test_each_role_may_do_what_it_must_and_nothing_else(notifier_database: Datab
 
 async def test_probes_answer(world: World) -> None:
     notifier = await world.running_notifier()
-    async with httpx.AsyncClient(base_url=notifier.url) as http:
+    async with httpx.AsyncClient(base_url=notifier.admin_url) as http:
         live, ready, metrics = [await http.get(path) for path in ("/livez", "/readyz", "/metrics")]
 
     assert live.json() == {"status": "alive"}
@@ -123,6 +123,7 @@ async def test_probes_answer(world: World) -> None:
                 "consumer notifier of CRM",
                 "storage",
                 "inbox",
+                "accepting",
             ),
             "ok",
         ),

@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+import threading
+import time
 
 import httpx
 import pytest
@@ -12,8 +14,9 @@ from starlette.routing import Route
 from structlog.contextvars import get_contextvars
 from structlog.testing import capture_logs
 
-from runtime import http
-from runtime.http import Check, CorrelationMiddleware, probe_routes
+from runtime.http import CorrelationMiddleware
+from runtime.server import admin
+from runtime.server.admin import Check, admin_app
 from support.waiting import until
 
 
@@ -25,10 +28,14 @@ async def fail(_request: Request) -> Response:
     raise RuntimeError("our bug")
 
 
-def client(**checks: Check) -> httpx.AsyncClient:
-    app = Starlette(routes=[Route("/echo/{id}", echo), Route("/fail", fail), *probe_routes(checks)])
+def client() -> httpx.AsyncClient:
+    app = Starlette(routes=[Route("/echo/{id}", echo), Route("/fail", fail)])
     app.add_middleware(CorrelationMiddleware, new_id=lambda: "made-here")
     return httpx.AsyncClient(transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://x")
+
+
+def admin_client(**checks: Check) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(admin_app(checks)), base_url="http://x")
 
 
 @pytest.mark.parametrize("offered", ["a", "A-z_0.9:-", "x" * 128, "3f2c7a52-9d11-4c7e-8a55-0a4f4f0f0a01"])
@@ -64,7 +71,6 @@ async def test_a_request_is_logged_once_without_its_query() -> None:
         with capture_logs() as lines:
             await http_client.get("/echo/1?email=ada@example.org")
             await http_client.get("/fail")
-            await http_client.get("/livez")
 
     assert [(line["method"], line["path"], line["status"]) for line in lines] == [
         ("GET", "/echo/1", 200),
@@ -93,6 +99,7 @@ async def test_durations_are_counted_by_route_and_not_by_address() -> None:
         for path in ("/echo/secret-1", "/echo/secret-2", "/nowhere/secret-3"):
             await http_client.get(path)
         await http_client.request("BREW", "/echo/secret-4")
+    async with admin_client() as http_client:
         metrics = (await http_client.get("/metrics")).text
 
     counted = re.findall(r"http_request_duration_seconds_count(\{.*\})", metrics)
@@ -103,7 +110,7 @@ async def test_durations_are_counted_by_route_and_not_by_address() -> None:
 
 
 async def test_alive_whatever_the_checks_say() -> None:
-    async with client(database=raises) as http_client:
+    async with admin_client(database=raises) as http_client:
         answer = await http_client.get("/livez")
 
     assert (answer.status_code, answer.json()) == (200, {"status": "alive"})
@@ -127,7 +134,7 @@ async def hangs() -> str | None:
 
 
 async def test_ready_when_every_check_is() -> None:
-    async with client(database=well, nats=well) as http_client:
+    async with admin_client(database=well, nats=well) as http_client:
         answer = await http_client.get("/readyz")
 
     assert answer.status_code == 200
@@ -149,8 +156,8 @@ async def test_a_check_that_cannot_be_cancelled_keeps_nobody_waiting_and_is_aske
             await released.wait()
         return None
 
-    monkeypatch.setattr(http, "CHECK_TIMEOUT", 0.05)
-    async with client(database=stubborn) as http_client:
+    monkeypatch.setattr(admin, "CHECK_TIMEOUT", 0.05)
+    async with admin_client(database=stubborn) as http_client:
         answers = [await http_client.get("/readyz") for _ in range(3)]
         assert asked == 1
         released.set()
@@ -164,8 +171,8 @@ async def _is_ready(http_client: httpx.AsyncClient) -> bool:
 
 
 async def test_not_ready_says_why_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "CHECK_TIMEOUT", 0.05)
-    async with client(a=well, b=unwell, c=raises, d=hangs) as http_client:
+    monkeypatch.setattr(admin, "CHECK_TIMEOUT", 0.05)
+    async with admin_client(a=well, b=unwell, c=raises, d=hangs) as http_client:
         answer = await http_client.get("/readyz")
 
     assert answer.status_code == 503
@@ -173,3 +180,39 @@ async def test_not_ready_says_why_without_secrets(monkeypatch: pytest.MonkeyPatc
         "status": "not ready",
         "checks": {"a": "ok", "b": "lost", "c": "ConnectionRefusedError", "d": "no answer within 0.05 s"},
     }
+
+
+async def test_a_thousand_who_ask_at_once_cost_two_examinations() -> None:
+    examined = []
+
+    async def check() -> str | None:
+        examined.append(1)
+        await asyncio.sleep(0.01)
+        return None
+
+    async with admin_client(database=check) as http_client:
+        answers = await asyncio.gather(*(http_client.get("/readyz") for _ in range(1000)))
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert len(examined) <= 3
+
+
+async def test_metrics_are_written_in_another_thread_and_never_older_than_the_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written: list[int] = []
+
+    def slowly() -> bytes:
+        time.sleep(0.05)
+        written.append(threading.get_ident())
+        return str(len(written)).encode()
+
+    monkeypatch.setattr(admin, "generate_latest", slowly)
+    async with admin_client() as http_client:
+        asking = [asyncio.create_task(http_client.get("/metrics")) for _ in range(200)]
+        answers = await asyncio.gather(*asking)
+        later = await http_client.get("/metrics")
+
+    assert threading.get_ident() not in written
+    assert len(written) <= 4
+    assert max(int(answer.text) for answer in answers) < int(later.text)

@@ -20,7 +20,7 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from leadwire.ports import LOOPBACK, reserve
+from leadwire.ports import LOOPBACK, Reservation, reserve
 from leadwire.processes import Process
 from support.servers import NatsServer, OwnProcess
 from support.waiting import until_sync
@@ -127,6 +127,8 @@ class GatewayProcess:
             settings: more variables, without the prefix: `idle_seconds="1"`.
         """
         self._reservation = reserve()
+        workers = int(arguments[arguments.index("--workers") + 1]) if "--workers" in arguments else 1
+        self._admin_reservations = reserve_row(workers)
         self._directory = tempfile.TemporaryDirectory(prefix="leadwire-gateway-")
         directory = Path(self._directory.name)
         self.apps_file = directory / "apps.json"
@@ -135,6 +137,7 @@ class GatewayProcess:
         environment = {
             "GATEWAY_HOST": LOOPBACK,
             "GATEWAY_PORT": str(self.port),
+            "GATEWAY_ADMIN_PORT": str(self._admin_reservations[0].port),
             "GATEWAY_NATS_URL": nats.url("gateway"),
             "GATEWAY_APPS_FILE": str(self.apps_file),
             "GATEWAY_HANDSHAKES_PER_SECOND": "-1",  # all tests come from one address
@@ -157,6 +160,10 @@ class GatewayProcess:
     @property
     def url(self) -> str:
         return f"{'https' if self._trust else 'http'}://{LOOPBACK}:{self.port}"
+
+    def admin_url(self, worker: int = 1) -> str:
+        """Return where a worker answers probes and metrics."""
+        return f"http://{LOOPBACK}:{self._admin_reservations[worker - 1].port}"
 
     @property
     def exit_code(self) -> int | None:
@@ -182,7 +189,8 @@ class GatewayProcess:
     def close(self) -> None:
         self._process.forget()
         self._directory.cleanup()
-        self._reservation.release()
+        for reservation in (self._reservation, *self._admin_reservations):
+            reservation.release()
 
     def log(self) -> list[dict[str, Any]]:
         """Return what it has logged so far."""
@@ -246,7 +254,7 @@ class GatewayProcess:
 
     async def metric(self, name: str) -> float:
         """Return the sum of a metric's values over its labels."""
-        async with httpx.AsyncClient(base_url=self.url, verify=self._trust or True, timeout=PATIENCE) as http:
+        async with httpx.AsyncClient(base_url=self.admin_url(), timeout=PATIENCE) as http:
             lines = (await http.get("/metrics")).text.splitlines()
         return sum(float(line.rpartition(" ")[2]) for line in lines if line.partition(" ")[0].partition("{")[0] == name)
 
@@ -256,9 +264,23 @@ class GatewayProcess:
     def _is_fine(self, path: str) -> bool:
         assert self.exit_code is None, "the gateway ended"
         try:
-            return httpx.get(f"{self.url}{path}", verify=self._trust or True).status_code == httpx.codes.OK
+            return httpx.get(f"{self.admin_url()}{path}").status_code == httpx.codes.OK
         except httpx.TransportError:
             return False
+
+
+def reserve_row(count: int) -> list[Reservation]:
+    """Reserve ports that follow each other."""
+    row = [reserve()]
+    while len(row) < count:
+        following = reserve(row[-1].port + 1)
+        if following.port == row[-1].port + 1:
+            row.append(following)
+            continue
+        for reservation in row:
+            reservation.release()
+        row = [following]
+    return row
 
 
 def signed_query(

@@ -220,14 +220,16 @@ class NotifierProcess(OwnProcess):
     def __init__(
         self, nats: NatsServer, database: Database, log: Path, alteration: Sequence[str] = (), **environment: str
     ) -> None:
-        self._reservation = reserve()
+        self._reservation, self._admin_reservation = reserve(), reserve()
         self.url = f"http://{LOOPBACK}:{self._reservation.port}"
+        self.admin_url = f"http://{LOOPBACK}:{self._admin_reservation.port}"
         settings = {
             "NOTIFIER_DATABASE_URL": database.url("notifier_app"),
             "NOTIFIER_WRITER_DATABASE_URL": database.url("notifier_writer"),
             "NOTIFIER_NATS_URL": nats.url("notifier"),
             "NOTIFIER_HOST": LOOPBACK,
             "NOTIFIER_PORT": str(self._reservation.port),
+            "NOTIFIER_ADMIN_PORT": str(self._admin_reservation.port),
             "NOTIFIER_PUSHER_APP_ID": APP_ID,
             "NOTIFIER_JWT_SECRET": database.server.credentials.jwt_secret,
             **environment,
@@ -238,7 +240,7 @@ class NotifierProcess(OwnProcess):
 
     async def readiness(self) -> dict[str, Any]:
         """Return what /readyz says: empty while nobody answers."""
-        async with httpx.AsyncClient(base_url=self.url) as http:
+        async with httpx.AsyncClient(base_url=self.admin_url) as http:
             try:
                 answer = await http.get("/readyz")
             except httpx.TransportError:
@@ -254,7 +256,7 @@ class NotifierProcess(OwnProcess):
 
     async def metric(self, name: str) -> float:
         """Return a metric's value, summed over its labels."""
-        async with httpx.AsyncClient(base_url=self.url) as http:
+        async with httpx.AsyncClient(base_url=self.admin_url) as http:
             text = (await http.get("/metrics")).text
         return sum(float(value) for value in re.findall(rf"^{name}(?:\{{.*\}})? (\S+)$", text, re.MULTILINE))
 
@@ -271,6 +273,7 @@ class NotifierProcess(OwnProcess):
     def forget(self) -> None:
         super().forget()
         self._reservation.release()
+        self._admin_reservation.release()
 
 
 @dataclass

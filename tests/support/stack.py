@@ -203,9 +203,9 @@ def running(
     nats: NatsServer, leads: Database, notifier: Database, companies: tuple[Company, Company], *, replicas: int = 1
 ) -> Iterator[Stack]:
     """Run the services on these databases (of one server), each as often as wanted."""
-    ports = [reserve() for _ in range(SERVICES * replicas)]
+    ports = [reserve() for _ in range(2 * SERVICES * replicas)]
     directory = Path(tempfile.mkdtemp(prefix="leadwire-stack-"))
-    endpoints = [Endpoint(LOOPBACK, port.port) for port in ports]
+    endpoints = [Endpoint(LOOPBACK, port.port, admin.port) for port, admin in zip(*[iter(ports)] * 2, strict=True)]
     apps_file, databases = directory / "apps.json", (leads.name, notifier.name)
     topologies = [
         plan(leads.server, nats, endpoints[start : start + SERVICES], apps_file, databases)
@@ -237,8 +237,8 @@ def plan(
         postgres=Endpoint(server.host, server.port),
         nats=Endpoint(nats.host, nats.port),
         leads=leads,
-        relay=relay,
-        worker=worker,
+        relay=replace(relay, admin_port=0),
+        worker=replace(worker, admin_port=0),
         notifier=notifier,
         gateway=gateway,
         apps_file=apps_file,

@@ -12,7 +12,7 @@ import psutil
 from leadwire import credentials, nats_server, postgres
 from leadwire.ports import LOOPBACK
 from leadwire.state import Snapshot, StateDirectory
-from leadwire.topology import API, GATEWAY, NOTIFIER, RELAY, WORKER, Endpoint, Topology, python
+from leadwire.topology import ADMIN_PORTS, API, GATEWAY, NOTIFIER, RELAY, WORKER, Endpoint, Topology, python
 
 _PREFIXES: Final = ("LEADS_", "NOTIFIER_", "GATEWAY_")
 
@@ -81,7 +81,10 @@ def planned(topology: Topology, told: Callable[[str], dict[str, str]] = lambda _
 def topology(state: StateDirectory, snapshot: Snapshot) -> Topology:
     """Return where the parts of a running stack are. What only a start decides is missing, such as the web screen."""
     ports = state.read_ports()
-    places = {process.name: Endpoint(process.host, process.port) for process in snapshot.processes}
+    places = {
+        process.name: Endpoint(process.host, process.port, ports.get(ADMIN_PORTS.get(process.name, ""), 0))
+        for process in snapshot.processes
+    }
     nowhere = Endpoint(LOOPBACK, 0)
     return Topology(
         credentials=credentials.load(state.credentials),

@@ -20,6 +20,9 @@ GATEWAY: Final = "gateway"
 ORDER: Final = (postgres.NAME, nats_server.NAME, API, RELAY, WORKER, NOTIFIER, GATEWAY)
 """Each needs those before it; they stop in the opposite order."""
 
+ADMIN_PORTS: Final = {name: f"{name} admin" for name in (API, NOTIFIER, GATEWAY)}
+"""Process → the name under which its admin port is remembered; the others have no other port."""
+
 LISTENERS: Final = dict.fromkeys(EXAMPLES, "crm.>")
 """The durable consumers of services that are not ours: name → the subjects it hears."""
 
@@ -40,6 +43,13 @@ class Endpoint:
 
     host: str
     port: int
+    admin_port: int = 0
+    """On the loopback interface; 0: `port` is for probes and metrics alone."""
+
+    @property
+    def admin_url(self) -> str:
+        """Where it answers probes and metrics."""
+        return Endpoint(LOOPBACK, self.admin_port or self.port).url
 
     @property
     def url(self) -> str:
@@ -87,6 +97,7 @@ class Topology:
                 "LEADS_NATS_URL": self.nats_url("leads-api"),
                 "LEADS_HOST": self.leads.host,
                 "LEADS_PORT": str(self.leads.port),
+                "LEADS_ADMIN_PORT": str(self.leads.admin_port),
                 "LEADS_JWT_SECRET": self.credentials.jwt_secret,
                 "LEADS_JWT_OTHER_SECRET": self.credentials.jwt_other_secret,
                 "LEADS_PUSHER_APP_KEY": self.credentials.pusher_app_key,
@@ -104,8 +115,7 @@ class Topology:
             {
                 "LEADS_DATABASE_URL": self.database_url("leads_relay"),
                 "LEADS_NATS_URL": self.nats_url("leads-relay"),
-                "LEADS_HOST": self.relay.host,
-                "LEADS_PORT": str(self.relay.port),
+                "LEADS_ADMIN_PORT": str(self.relay.port),
             },
         )
 
@@ -117,8 +127,7 @@ class Topology:
             ("leads", "worker"),
             {
                 "LEADS_DATABASE_URL": self.database_url("leads_app"),
-                "LEADS_HOST": self.worker.host,
-                "LEADS_PORT": str(self.worker.port),
+                "LEADS_ADMIN_PORT": str(self.worker.port),
             },
         )
 
@@ -134,6 +143,7 @@ class Topology:
                 "NOTIFIER_NATS_URL": self.nats_url("notifier"),
                 "NOTIFIER_HOST": self.notifier.host,
                 "NOTIFIER_PORT": str(self.notifier.port),
+                "NOTIFIER_ADMIN_PORT": str(self.notifier.admin_port),
                 "NOTIFIER_PUSHER_APP_ID": self.credentials.pusher_app_id,
                 "NOTIFIER_JWT_SECRET": self.credentials.jwt_secret,
                 "NOTIFIER_JWT_OTHER_SECRET": self.credentials.jwt_other_secret,
@@ -155,6 +165,7 @@ class Topology:
             {
                 "GATEWAY_HOST": self.gateway.host,
                 "GATEWAY_PORT": str(self.gateway.port),
+                "GATEWAY_ADMIN_PORT": str(self.gateway.admin_port),
                 "GATEWAY_NATS_URL": self.nats_url("gateway"),
                 "GATEWAY_APPS_FILE": str(self.apps_file),
                 **({} if self.web_dir is None else web),
@@ -246,7 +257,7 @@ class Topology:
             name=name,
             command=python(*arguments),
             environment=environment,
-            health=f"{endpoint.url}/readyz",
+            health=f"{endpoint.admin_url}/readyz",
             host=endpoint.host,
             port=endpoint.port,
         )

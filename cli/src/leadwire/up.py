@@ -20,7 +20,7 @@ from leadwire.postgres import Cluster
 from leadwire.progress import say
 from leadwire.stack import Stack
 from leadwire.state import StateDirectory
-from leadwire.topology import EVERYWHERE, RELAY, WORKER, Endpoint, Topology
+from leadwire.topology import ADMIN_PORTS, API, EVERYWHERE, GATEWAY, NOTIFIER, RELAY, WORKER, Endpoint, Topology
 
 _SETTINGS: Final = {"max_connections": "100", "shared_buffers": "128MB"}
 
@@ -85,7 +85,7 @@ def prepared(state: StateDirectory, options: Options) -> Iterator[Stack]:
     with ExitStack() as reservations:
         before = state.read_ports()
         chosen = {}
-        for name in (postgres.NAME, nats_server.NAME, RELAY, WORKER):
+        for name in (postgres.NAME, nats_server.NAME, RELAY, WORKER, *ADMIN_PORTS.values()):
             reservation = reserve(before.get(name))
             reservations.callback(reservation.release)
             chosen[name] = reservation.port
@@ -96,9 +96,9 @@ def prepared(state: StateDirectory, options: Options) -> Iterator[Stack]:
             nats=Endpoint(LOOPBACK, chosen[nats_server.NAME]),
             relay=Endpoint(LOOPBACK, chosen[RELAY]),
             worker=Endpoint(LOOPBACK, chosen[WORKER]),
-            leads=Endpoint(options.host, options.leads_port),
-            notifier=Endpoint(options.host, options.notifier_port),
-            gateway=Endpoint(options.host, options.gateway_port),
+            leads=Endpoint(options.host, options.leads_port, chosen[ADMIN_PORTS[API]]),
+            notifier=Endpoint(options.host, options.notifier_port, chosen[ADMIN_PORTS[NOTIFIER]]),
+            gateway=Endpoint(options.host, options.gateway_port, chosen[ADMIN_PORTS[GATEWAY]]),
             public_host=_own_address() if options.host in EVERYWHERE else options.host,
             apps_file=state.apps,
             web_dir=web.DIST if options.web else None,

@@ -1,18 +1,14 @@
-"""The HTTP manners of every process: correlation ids, one log line a request, `/livez`, `/readyz`, `/metrics`."""
+"""Requests to a public port: correlation ids, one log line and one measured duration for each."""
 
-import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from time import perf_counter
-from typing import Any, Final
+from typing import Final
 
 import structlog
-from prometheus_client import CONTENT_TYPE_LATEST, Histogram, disable_created_metrics, generate_latest
+from prometheus_client import Histogram
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runtime import tracing
@@ -20,17 +16,17 @@ from runtime.logs import CORRELATION_ID, bound_contextvars
 from runtime.tracing import Span
 
 CORRELATION_HEADER: Final = "X-Correlation-ID"
-PROBES: Final = frozenset({"/livez", "/readyz", "/metrics"})
-CHECK_TIMEOUT: Final = 2.0  # seconds a readiness check may take before it counts as failed
-
-Check = Callable[[], Awaitable[str | None]]
-"""A readiness check: returns None when all is well, else what is wrong."""
+BUCKETS: Final = (0.01, 0.05, 0.25, 1, 5, 30)
+"""Seconds; few, because there are as many series for each route, method and class of status."""
 
 _ID = re.compile(r"[0-9]{1,20}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _log = structlog.stdlib.get_logger("runtime.http")
 _seconds = Histogram(
-    "http_request_duration_seconds", "Time to answer an HTTP request", ["method", "route", "status_class"]
+    "http_request_duration_seconds",
+    "Time to answer an HTTP request",
+    ["method", "route", "status_class"],
+    buckets=BUCKETS,
 )
 
 
@@ -71,8 +67,6 @@ class CorrelationMiddleware:
 
     @staticmethod
     def _record(scope: Scope, status: int, seconds: float) -> None:
-        if scope["path"] in PROBES:
-            return
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
         _seconds.labels(method, _route(scope), f"{status // 100}xx").observe(seconds)
         _log.info("request", method=method, path=_shown(scope), status=status, milliseconds=round(seconds * 1000, 2))
@@ -92,7 +86,7 @@ def _parameters(scope: Scope) -> Iterable[object]:
 
 
 def _begin(scope: Scope) -> Span | None:
-    if not tracing.is_on() or scope["path"] in PROBES:
+    if not tracing.is_on():
         return None
     return tracing.begin("HTTP", "server", Headers(scope=scope).get("traceparent"))
 
@@ -113,59 +107,3 @@ def _route(scope: Scope) -> str:
     """Return the route's pattern: a label of bounded cardinality."""
     route = scope.get("route")
     return getattr(route, "path", "unmatched")
-
-
-def probe_routes(checks: Mapping[str, Check], details: Callable[[], Mapping[str, Any]] = dict) -> list[Route]:
-    """Return the routes an operator asks: `/livez`, `/readyz` and `/metrics`.
-
-    Args:
-        checks: dependency name → readiness check; all must pass for 200, else 503.
-        details: returns what `/readyz` tells besides, as JSON values; it decides nothing.
-    """
-    # One more series for each counter, of which nobody asks.
-    disable_created_metrics()  # type: ignore[no-untyped-call]
-
-    asked = {name: _Asked(check) for name, check in checks.items()}
-
-    async def livez(_request: Request) -> Response:
-        return JSONResponse({"status": "alive"})
-
-    async def readyz(_request: Request) -> Response:
-        answers = await asyncio.gather(*(one.answer() for one in asked.values()))
-        reasons = dict(zip(asked, answers, strict=True))
-        ready = not any(reasons.values())
-        body = {
-            "status": "ready" if ready else "not ready",
-            "checks": {name: reason or "ok" for name, reason in reasons.items()},
-            **details(),
-        }
-        return JSONResponse(body, status_code=200 if ready else 503)
-
-    async def metrics(_request: Request) -> Response:
-        return PlainTextResponse(generate_latest(), media_type=CONTENT_TYPE_LATEST)
-
-    return [Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", metrics)]
-
-
-class _Asked:
-    """One readiness check. What takes too long goes on in the background, and is not asked once more meanwhile:
-    cancelling a statement on a connection that answers nothing may take as long as the statement.
-    """
-
-    def __init__(self, check: Check) -> None:
-        self._check = check
-        self._asking: asyncio.Task[str | None] | None = None
-
-    async def answer(self) -> str | None:
-        """Return what is wrong, None when all is well, within `CHECK_TIMEOUT`."""
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(self._ask())
-        asking = self._asking
-        done, _ = await asyncio.wait({asking}, timeout=CHECK_TIMEOUT)
-        return asking.result() if done else f"no answer within {CHECK_TIMEOUT:g} s"
-
-    async def _ask(self) -> str | None:
-        try:
-            return await self._check()
-        except Exception as error:  # noqa: BLE001 - whatever a dependency raises, the answer is "not ready"
-            return type(error).__name__

@@ -17,7 +17,7 @@ from prometheus_client import Gauge
 
 from runtime.broker import without_quorum
 from runtime.doctor.findings import MIGRATE
-from runtime.http import Check
+from runtime.server.admin import Check
 
 INTERVAL: Final = 1.5  # seconds between two looks
 TIMEOUT: Final = 1.5  # seconds for each answer

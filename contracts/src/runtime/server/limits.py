@@ -120,6 +120,10 @@ class HttpLimiter:
         for connection in self:
             connection.drain()
 
+    async def check(self) -> str | None:
+        """Answer readiness: whether the port is not about to close."""
+        return "draining" if self.draining else None
+
     async def emptied(self) -> None:
         """Wait until nobody is connected."""
         while self._connections:

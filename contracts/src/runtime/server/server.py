@@ -14,6 +14,7 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from runtime.server import admin as admin_api
 from runtime.server.limits import HttpLimiter
 from runtime.server.listening import BACKLOG
 from runtime.server.protocol import BoundedHttpProtocol
@@ -22,6 +23,11 @@ SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _log = structlog.stdlib.get_logger("runtime.server")
 
 Drain = Callable[[], Awaitable[None]]
+
+
+def admin_port(app: ASGIApp, sockets: Sequence[socket.socket]) -> "Port":
+    """Return an admin port."""
+    return Port(app=app, limiter=HttpLimiter(admin_api.LIMITS), sockets=sockets, name="admin")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,15 @@ from runtime.settings import FileSettings
 Seconds = Annotated[float, Field(gt=0)]
 
 
-class HttpSettings(FileSettings):
-    """Of a public port; a class derived from it adds the prefix of its variables."""
+class AdminSettings(FileSettings):
+    """Of an admin port; a class derived from it adds the port, and the prefix of its variables."""
+
+    admin_host: str = "127.0.0.1"
+    """Where `/livez`, `/readyz` and `/metrics` are answered; never through a proxy."""
+
+
+class HttpSettings(AdminSettings):
+    """Of a public port as well."""
 
     trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
     """JSON list of addresses and networks whose `X-Forwarded-For` and `X-Forwarded-Proto` count."""

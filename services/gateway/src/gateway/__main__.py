@@ -58,9 +58,9 @@ def _serve(options: argparse.Namespace) -> int:
     workers = options.workers or 1
     try:
         shared = listening.listen(settings.host, settings.port)
-        own = [listening.listen(settings.host, settings.admin_port + n) for n in range(workers) if settings.admin_port]
+        own = [listening.listen(settings.admin_host, settings.admin_port + n) for n in range(workers)]
     except OSError as error:
-        return _complain(f"GATEWAY_HOST, GATEWAY_PORT, GATEWAY_ADMIN_PORT: cannot listen: {error.strerror or error}")
+        return _complain(f"GATEWAY_PORT, GATEWAY_ADMIN_PORT: cannot listen: {error.strerror or error}")
     work = partial(main.work, settings, main.Worker(tenants, shared, own, tls, traces))
     return work(1, 1) if options.workers is None else supervisor.supervise(workers, work)
 

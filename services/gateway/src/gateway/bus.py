@@ -47,8 +47,8 @@ from gateway.wards import Moment, Wards
 from gateway.window import Bounds
 from runtime import broker, direct, tracing
 from runtime.broker import Outgoing, PublishFailed
-from runtime.http import Check
 from runtime.live import LiveClient
+from runtime.server.admin import Check
 from runtime.stream_health import STORAGE, StoreHealth, StreamHealth, ignore
 from runtime.tasks import together
 from runtime.tracing import Span

@@ -50,13 +50,15 @@ from gateway.webhooks.service import Policy, Sources, Webhooks
 from gateway.websocket import Gateway, Limits
 from gateway.window import Bounds
 from runtime import tracing
-from runtime.doctor import configuration, secrecy, versions
+from runtime.doctor import configuration, proxies, secrecy, versions
 from runtime.doctor.findings import Report
-from runtime.http import Check, CorrelationMiddleware, probe_routes
+from runtime.http import CorrelationMiddleware
+from runtime.security_headers import SecurityHeaders
+from runtime.server.admin import Check, admin_app
 from runtime.server.limits import HttpLimiter
 from runtime.server.proxies import TrustedProxies
 from runtime.server.rates import Rate
-from runtime.server.server import Port, Server
+from runtime.server.server import Port, Server, admin_port
 from runtime.tasks import together
 from runtime.tracing import TracingSettings
 
@@ -73,8 +75,8 @@ class Worker:
     tenants: Apps
     port: socket.socket
     """Of all workers."""
-    own_ports: Sequence[socket.socket]
-    """Of each one alone, or nothing."""
+    admin_ports: Sequence[socket.socket]
+    """One of each worker."""
     tls: Tls | None
     tracing: TracingSettings
 
@@ -94,12 +96,14 @@ def work(settings: Settings, worker: Worker, number: int, starts: int) -> int:
     if starts > 1:
         with contextlib.suppress(AppsFileError):  # what a wrong file was before is still good
             tenants = apps.load(settings.apps_file)
-    uvloop.run(serve(settings, tenants, [worker.port, *worker.own_ports[number - 1 : number]], worker.tls))
+    uvloop.run(serve(settings, tenants, worker.port, worker.admin_ports[number - 1], worker.tls))
     tracing.close()
     return 0
 
 
-async def serve(settings: Settings, tenants: Apps, sockets: list[socket.socket], tls: Tls | None) -> None:
+async def serve(
+    settings: Settings, tenants: Apps, listener: socket.socket, admin: socket.socket, tls: Tls | None
+) -> None:
     """Run the gateway until a signal ends it."""
     patience = Patience(settings.idle_seconds, settings.pong_seconds)
     connections = Connections(
@@ -139,7 +143,7 @@ async def serve(settings: Settings, tenants: Apps, sockets: list[socket.socket],
         connections=limit(settings.max_connections_per_address),
         handshakes=rate(settings.handshakes_per_second, settings.burst_seconds),
     )
-    proxies = TrustedProxies(settings.trusted_proxies)
+    trusted = TrustedProxies(settings.trusted_proxies)
     most = limit(settings.max_connections)
     door = Door(
         tenants,
@@ -151,7 +155,7 @@ async def serve(settings: Settings, tenants: Apps, sockets: list[socket.socket],
     gateway = Gateway(
         door=door,
         addresses=addresses,
-        proxies=proxies,
+        proxies=trusted,
         hub=hub,
         watchlists=watchlists,
         connections=connections,
@@ -186,7 +190,6 @@ async def serve(settings: Settings, tenants: Apps, sockets: list[socket.socket],
     ]
     app = build(
         {"/apps": of_apps, "/users": [users.short_routes()]},
-        checks=readiness(bus, cluster, door),
         screen=screen(settings.web_dir, settings.web_api_url, settings.web_notifier_url, tenants),
         path_prefix=settings.path_prefix,
         new_id=new_id,
@@ -194,12 +197,17 @@ async def serve(settings: Settings, tenants: Apps, sockets: list[socket.socket],
     watcher = Watcher(settings.apps_file, tenants, connections, interval=settings.apps_reload_seconds)
     port = Port(
         app=app,
-        limiter=HttpLimiter(settings.http_limits(), proxies),
-        sockets=sockets,
+        limiter=HttpLimiter(settings.http_limits(), trusted),
+        sockets=[listener],
         tls=None if tls is None else tls.context,
         websocket=websocket.factory(gateway),
     )
-    server = Server(port, drain_seconds=settings.drain_seconds, graceful_seconds=round(settings.close_seconds) + 1)
+    server = Server(
+        port,
+        drain_seconds=settings.drain_seconds,
+        graceful_seconds=round(settings.close_seconds) + 1,
+        admin=Server(admin_port(admin_app(readiness(bus, cluster, door)), [admin])),
+    )
     server.on_stop.append(door.drain)
     server.drains.append(partial(connections.drain, settings.drain_seconds))
     server.on_reload += [watcher.ask] if tls is None else [watcher.ask, tls.renew]
@@ -224,6 +232,8 @@ def examine() -> Report:
         nats_url = settings.nats_url.get_secret_value()
         password = secrecy.password_of(nats_url), secrecy.SHORTEST_PASSWORD
         secrecy.examine(report, {"the password in GATEWAY_NATS_URL": password})
+        # Browsers reach the API at the gateway's own address: then something in front tells them apart.
+        proxies.examine(report, settings, "GATEWAY_", is_behind_proxy=settings.web_api_url.startswith("/"))
         doctor.examine_apps(report, settings.apps_file)
         if settings.tls_cert is not None:
             doctor.examine_certificate(report, settings.tls_cert, settings.tls_key, now=_now())
@@ -238,7 +248,6 @@ def _now() -> datetime:
 def build(
     api: Mapping[str, Sequence[APIRouter]],
     *,
-    checks: Mapping[str, Check],
     screen: Sequence[BaseRoute] = (),
     path_prefix: str = "",
     new_id: Callable[[], str],
@@ -247,15 +256,14 @@ def build(
 
     Args:
         api: first part of the path → what answers there; nothing else does.
-        checks: of `/readyz`.
         screen: the routes of the web screen.
         path_prefix: what may stand before the API's paths.
         new_id: makes correlation ids.
     """
     app = FastAPI(title="gateway", openapi_url=None)
+    app.add_middleware(SecurityHeaders)
     app.add_middleware(CorrelationMiddleware, new_id=new_id)
     errors.install(app)
-    app.router.routes.extend(probe_routes(checks))
     for prefix in dict.fromkeys(["", path_prefix]):  # a proxy in front may have removed it
         for root, routers in api.items():
             whole = APIRouter()

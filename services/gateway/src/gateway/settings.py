@@ -30,8 +30,8 @@ class Settings(HttpSettings):
     """JSON array of applications, soketi's field names."""
     host: str = "127.0.0.1"
     port: int = 6001
-    admin_port: Annotated[int, Field(ge=1, le=65535)] | None = None
-    """Worker 1 listens here too, worker 2 on the next port …: to ask one of them, such as for `/metrics`."""
+    admin_port: Annotated[int, Field(ge=1, le=65535)] = 6101
+    """Of worker 1; that of worker 2 is the next one, and so on."""
     tls_cert: FilePath | None = None
     """PEM, with the chain; then the port speaks TLS only."""
     tls_key: FilePath | None = None

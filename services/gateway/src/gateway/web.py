@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, MutableMapping
 from mimetypes import guess_type
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 FOR_EVER: Final = "public, max-age=31536000, immutable"  # the build puts a hash of the content into the name
 ASK_FIRST: Final = "no-cache"
+ADMIN: Final = frozenset({"livez", "readyz", "metrics"})
 HASHED: Final = "assets"  # the folder of hashed files
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:\d+)?|\[[0-9A-Fa-f:]+\](:\d+)?")
 
@@ -49,7 +50,7 @@ class _Screen(StaticFiles):
         try:
             response = await self._file(path, scope, headers)
         except HTTPException as error:
-            if error.status_code != 404 or not _navigation(path, headers):  # noqa: PLR2004 - the status itself
+            if error.status_code != 404 or not _is_page(path, headers):  # noqa: PLR2004 - the status itself
                 raise
             response = await super().get_response("index.html", scope)
         response.headers["Cache-Control"] = FOR_EVER if _is_hashed(path) else ASK_FIRST
@@ -86,9 +87,11 @@ def _is_hashed(path: str) -> bool:
     return PurePosixPath(path).parts[:1] == (HASHED,)
 
 
-def _navigation(path: str, headers: Headers) -> bool:
-    """Whether a browser asks for a page, not for a file."""
-    return "." not in PurePosixPath(path).name and "text/html" in headers.get("accept", "")
+def _is_page(path: str, headers: Headers) -> bool:
+    """Whether a browser asks for a page, not for a file, nor for what the admin port answers."""
+    parts = [part.partition(";")[0].strip("\0 ").lower() for part in re.split(r"[/\\?#]", unquote(path))]
+    is_file = "." in PurePosixPath(path).name
+    return not is_file and ADMIN.isdisjoint(parts) and "text/html" in headers.get("accept", "")
 
 
 def _origin(url: str) -> str:

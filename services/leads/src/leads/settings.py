@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from contracts import streams
+from runtime.server.settings import AdminSettings, HttpSettings
 from runtime.settings import SHORTEST_SECRET, FileSettings, OtherSecret
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
@@ -32,12 +33,13 @@ class _Settings(FileSettings):
     log_level: LogLevel = "INFO"
 
 
-class ApiSettings(_Settings):
+class ApiSettings(HttpSettings, _Settings):
     """`python -m leads api`, as role leads_app and NATS user leads-api."""
 
     nats_url: SecretStr
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
+    admin_port: int = Field(default=8100, ge=0, le=65535)
     jwt_secret: SecretStr = Field(min_length=SHORTEST_SECRET)
     jwt_other_secret: OtherSecret = SecretStr("")
     """Accepted besides, never signed with: while one secret follows another."""
@@ -54,23 +56,21 @@ class ApiSettings(_Settings):
     max_waiting_per_user: int = Field(default=20, ge=0)
 
 
-class RelaySettings(_Settings):
+class RelaySettings(AdminSettings, _Settings):
     """`python -m leads relay`, as role leads_relay and NATS user leads-relay."""
 
     nats_url: SecretStr
-    host: str = "127.0.0.1"
-    port: int = Field(default=8002, ge=0, le=65535)
+    admin_port: int = Field(default=8102, ge=0, le=65535)
 
 
 class ReseedSettings(_Settings):
     """`python -m leads reseed`, as role leads_relay."""
 
 
-class WorkerSettings(_Settings):
+class WorkerSettings(AdminSettings, _Settings):
     """`python -m leads worker`, as role leads_app."""
 
-    host: str = "127.0.0.1"
-    port: int = Field(default=8003, ge=0, le=65535)
+    admin_port: int = Field(default=8103, ge=0, le=65535)
     lease_seconds: float = Field(default=10.0, gt=0, le=600)
     """A job whose worker was not heard of for so long is another's."""
 

@@ -4,14 +4,15 @@ import asyncio
 import json
 import random
 import signal
+import socket
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 from uuid import uuid4
 
-import uvicorn
 import uvloop
 from fastapi import FastAPI
 from pydantic import ValidationError
@@ -27,9 +28,13 @@ from notifier.migrate import migrate, wait_for_migration
 from notifier.service import Notifier
 from notifier.settings import DatabaseSettings, OperatorSettings, Settings
 from runtime import logs, pools, tracing
-from runtime.doctor import configuration, findings, secrecy, versions
+from runtime.doctor import configuration, findings, proxies, secrecy, versions
 from runtime.doctor.findings import Report
-from runtime.http import probe_routes
+from runtime.server import listening
+from runtime.server.admin import admin_app
+from runtime.server.limits import HttpLimiter
+from runtime.server.proxies import TrustedProxies
+from runtime.server.server import Port, Server, admin_port
 from runtime.tracing import TracingSettings
 
 USAGE: Final = f"""usage: python -m notifier serve|migrate|wait|openapi|dead|doctor|config
@@ -38,6 +43,14 @@ USAGE: Final = f"""usage: python -m notifier serve|migrate|wait|openapi|dead|doc
 USAGE_ERROR: Final = 2
 
 _S = TypeVar("_S", bound=BaseSettings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listeners:
+    """The sockets of the two ports."""
+
+    public: socket.socket
+    admin: socket.socket
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -49,7 +62,15 @@ def main(arguments: Sequence[str]) -> int:
                 tracing_settings = _read(TracingSettings)
                 logs.configure("notifier", settings.log_level)
                 tracing.configure("notifier", tracing_settings)
-                uvloop.run(serve(settings))
+                try:
+                    listeners = Listeners(
+                        public=listening.listen(settings.host, settings.port),
+                        admin=listening.listen(settings.admin_host, settings.admin_port),
+                    )
+                except OSError as error:
+                    where = "NOTIFIER_PORT, NOTIFIER_ADMIN_PORT"
+                    return _refuse(f"notifier: {where}: cannot listen: {error.strerror or error}")
+                uvloop.run(serve(settings, listeners))
                 tracing.close()
             case ["migrate"]:
                 database = _read(DatabaseSettings)
@@ -80,7 +101,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, listeners: Listeners) -> None:
     """Answer requests and probes; notify, or stand by; until a signal ends it."""
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -95,17 +116,8 @@ async def serve(settings: Settings) -> None:
     )
     connections = Connections(settings.database_url.get_secret_value(), size=settings.pool_size)
     pools.tell(connections)
-    config = uvicorn.Config(
-        application(settings, notifier, connections),
-        host=settings.host,
-        port=settings.port,
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=5,
-    )
-    server = uvicorn.Server(config)
+    server = _server(settings, listeners, notifier, connections)
+    server.on_stop.append(stopping.set)
     try:
         async with asyncio.TaskGroup() as tasks:  # whichever fails takes the process down with it
             tasks.create_task(server.serve())
@@ -115,8 +127,19 @@ async def serve(settings: Settings) -> None:
         await connections.close()
 
 
-def application(settings: Settings, notifier: Notifier, connections: Connections) -> FastAPI:
-    """Return what the port answers."""
+def _server(settings: Settings, listeners: Listeners, notifier: Notifier, connections: Connections) -> Server:
+    listening.allow_many()
+    limiter = HttpLimiter(settings.http_limits(), TrustedProxies(settings.trusted_proxies))
+    checks = {**notifier.checks(), "inbox": connections.check, "accepting": limiter.check}
+    return Server(
+        Port(app=application(settings, connections), limiter=limiter, sockets=[listeners.public]),
+        drain_seconds=settings.drain_seconds,
+        admin=Server(admin_port(admin_app(checks), [listeners.admin])),
+    )
+
+
+def application(settings: Settings, connections: Connections) -> FastAPI:
+    """Return what the public port answers."""
     services = Services(
         inbox=Inbox(connections),
         clock=_now,
@@ -125,7 +148,6 @@ def application(settings: Settings, notifier: Notifier, connections: Connections
     )
     return build(
         services,
-        probes=probe_routes({**notifier.checks(), "inbox": connections.check}),
         new_id=lambda: str(uuid4()),
         cors_origins=settings.cors_origins,
         root_path=settings.root_path,
@@ -156,6 +178,7 @@ def examine(process: str) -> Report:
         }
         secrecy.examine(report, secrets)
         report.fingerprints |= {"JWT secret": secrecy.fingerprint(jwt_secret), f"app id {settings.pusher_app_id}": ""}
+        proxies.examine(report, settings, "NOTIFIER_", is_behind_proxy=bool(settings.root_path))
         doctor.examine_database(report, app, "notifier_app", _now)
         doctor.examine_database(report, writer, "notifier_writer", _now)
         asyncio.run(doctor.examine_nats(report, nats, _now))

@@ -32,8 +32,8 @@ from notifier.waiting import Backoff
 from notifier.whereabouts import Whereabouts
 from runtime import broker
 from runtime.broker import connection_options
-from runtime.http import Check
 from runtime.live import LiveClient, read_headers_plainly
+from runtime.server.admin import Check
 from runtime.stream_health import STORAGE, StoreHealth, StreamHealth
 from runtime.windows import WindowPublisher
 

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from runtime.server.settings import HttpSettings
 from runtime.settings import SHORTEST_SECRET, FileSettings, OtherSecret
 
 
@@ -17,7 +18,7 @@ class DatabaseSettings(FileSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
 
-class Settings(DatabaseSettings):
+class Settings(HttpSettings, DatabaseSettings):
     """A running notifier's; requests are answered as role notifier_app."""
 
     writer_database_url: SecretStr
@@ -30,6 +31,7 @@ class Settings(DatabaseSettings):
     """Accepted besides: while one secret follows another."""
     host: str = "127.0.0.1"
     port: int = Field(default=8001, ge=0, le=65535)
+    admin_port: int = Field(default=8101, ge=0, le=65535)
     cors_origins: tuple[str, ...] = ()
     root_path: str = Field(default="", pattern=r"^(/.*[^/])?$")
     """Path under which a proxy serves the API, such as `/api/notifier`."""

@@ -7,7 +7,6 @@ from typing import Any, Final
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import Route
 
 from leads.api import (
     accounts,
@@ -33,9 +32,11 @@ from leads.api import (
 from leads.api.asyncapi import asyncapi_route
 from leads.api.commands import CountCommands
 from leads.api.context import Services, changes, guards
+from runtime import api_docs
 from runtime.body import BodyLimit
 from runtime.http import CORRELATION_HEADER, CorrelationMiddleware
 from runtime.problems import CatchUnexpected, as_problems
+from runtime.security_headers import SecurityHeaders
 
 MODULES: Final = (
     leads,
@@ -67,7 +68,6 @@ _TOLD = ("ETag", "Location", "Retry-After", CORRELATION_HEADER)
 def build(
     services: Services,
     *,
-    probes: Sequence[Route],
     cors_origins: Sequence[str] = (),
     root_path: str = "",
     lifespan: Lifespan | None = None,
@@ -75,7 +75,7 @@ def build(
     """Return the API, ready to be served."""
     app = _described(root_path, lifespan)
     app.state.services = services
-    app.router.routes.extend((*probes, asyncapi_route()))
+    app.router.routes.extend((asyncapi_route(), *api_docs.routes(app)))
     _include_routes(app)
     errors.install(app)
     # Outermost last.
@@ -90,6 +90,7 @@ def build(
         expose_headers=_TOLD,
         max_age=600,
     )
+    app.add_middleware(SecurityHeaders)
     app.add_middleware(CorrelationMiddleware, new_id=lambda: str(services.new_id()))
     return app
 
@@ -109,6 +110,7 @@ def _described(root_path: str = "", lifespan: Lifespan | None = None) -> FastAPI
         root_path=root_path,
         lifespan=lifespan,
         redirect_slashes=False,
+        openapi_url=None,  # `runtime.api_docs` serves it
         generate_unique_id_function=_operation_id,
     )
 

@@ -5,15 +5,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from contracts import asyncapi
+from runtime.api_docs import Document
 
 _MEDIA_TYPE = "application/vnd.aai.asyncapi+json;version=3.0.0"
 
 
 def asyncapi_route() -> Route:
     """Return the route: the document holds nothing of any company, so everybody may read it."""
-    document = asyncapi.committed()
+    document = Document(asyncapi.committed().encode(), _MEDIA_TYPE)
 
-    async def read_asyncapi(_request: Request) -> Response:
-        return Response(document, media_type=_MEDIA_TYPE)
+    async def read_asyncapi(request: Request) -> Response:
+        return document.answer(request.headers)
 
     return Route("/asyncapi.json", read_asyncapi)

@@ -23,13 +23,13 @@ from leads.desk import Desk
 from leads.domain.company import Company
 from leads.handle import EventStore
 from leads.passwords import LoginLimiter, Passwords
-from leads.store.coalescing import Coalesced
 from leads.store.directory import Directory
 from leads.store.jobs import Jobs
 from leads.store.settings import Settings
 from leads.views import Views
 from leads.watch import EpochChanged, FeedWatch
 from runtime import tracing
+from runtime.coalescing import Coalesced
 from runtime.logs import CORRELATION_ID
 from runtime.problems import Problem, malformed_header, unauthorized
 

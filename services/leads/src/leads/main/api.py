@@ -19,8 +19,7 @@ from contracts import streams, subjects
 from leads.api.app import build
 from leads.api.context import Services
 from leads.desk import Desk
-from leads.main import read
-from leads.main.serving import server
+from leads.main import read, serving
 from leads.passwords import LoginLimiter, Passwords
 from leads.rpc import Responder
 from leads.settings import ApiSettings
@@ -32,7 +31,6 @@ from leads.store.settings import Settings
 from leads.views import Views
 from leads.watch import FeedWatch, follow_epoch
 from runtime import broker, logs, pools, tracing
-from runtime.http import probe_routes
 from runtime.stream_health import NATS, StreamHealth
 from runtime.tasks import Duty, together
 from runtime.tracing import TracingSettings
@@ -93,14 +91,14 @@ def run() -> None:
     _waiting.set_function(lambda: watch.count)
     app = build(
         services,
-        probes=probe_routes({"postgres": postgres}, details),
         cors_origins=settings.cors_origins,
         root_path=settings.root_path,
         lifespan=lifespan,
     )
-    serving = server(app, settings.host, settings.port, before_shutdown=watch.close)
-    duty = Duty(lambda: setattr(serving, "should_exit", True))
-    serving.run()
+    server = serving.public(app, settings, {"postgres": postgres}, details)
+    server.on_stop.append(watch.close)
+    duty = Duty(lambda: setattr(server, "should_exit", True))
+    server.run()
     tracing.close()
     sys.exit(duty.exit_code)
 

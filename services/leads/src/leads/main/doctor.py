@@ -6,7 +6,7 @@ from typing import Final
 
 from leads import doctor
 from leads.settings import ApiSettings, MigrateSettings, RelaySettings, WorkerSettings
-from runtime.doctor import configuration, secrecy, versions
+from runtime.doctor import configuration, proxies, secrecy, versions
 from runtime.doctor.findings import Report, exit_code, text
 from runtime.doctor.secrecy import SHORTEST_PASSWORD, fingerprint, password_of
 
@@ -40,6 +40,7 @@ def _api(report: Report) -> None:
     secrecy.examine(report, secrets)
     report.fingerprints["JWT secret"] = fingerprint(jwt_secret)
     report.fingerprints[f"app key {settings.pusher_app_key}"] = fingerprint(app_secret)
+    proxies.examine(report, settings, "LEADS_", is_behind_proxy=bool(settings.root_path))
     doctor.examine_database(report, database_url, "leads_app", _now)
     asyncio.run(doctor.examine_nats(report, nats_url, doctor.API))
 

@@ -12,7 +12,6 @@ from leads.main import read, serving
 from leads.relay import LAG_LIMIT, Relay
 from leads.settings import RelaySettings
 from runtime import broker, logs, tracing
-from runtime.http import probe_routes
 from runtime.stream_health import StreamHealth
 from runtime.tasks import Duty, together
 from runtime.tracing import TracingSettings
@@ -45,8 +44,7 @@ def run() -> None:
         return {"role": relay.role, "lag_seconds": round(relay.lag, 3)}
 
     checks = {"postgres": postgres, "lag": lag, **health.checks()}
-    app = Starlette(routes=probe_routes(checks, details), lifespan=lifespan)
-    server = serving.server(app, settings.host, settings.port)
+    server = serving.admin_only(settings, checks, details=details, lifespan=lifespan)
     publishing = Duty(lambda: setattr(server, "should_exit", True))
     server.run()
     tracing.close()

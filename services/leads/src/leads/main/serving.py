@@ -1,44 +1,57 @@
-"""An HTTP server in the foreground."""
+"""The listening ports of the service's processes."""
 
-import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
-import uvicorn
-from starlette.types import ASGIApp
+from starlette.applications import Starlette
+
+from leads.main import read
+from leads.settings import ApiSettings, RelaySettings, WorkerSettings
+from runtime.server import listening
+from runtime.server.admin import Check, Lifespan, admin_app
+from runtime.server.limits import HttpLimiter
+from runtime.server.proxies import TrustedProxies
+from runtime.server.server import Port, Server, admin_port
+
+Details = Callable[[], Mapping[str, Any]]
 
 
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, before_shutdown: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._before_shutdown = before_shutdown
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._before_shutdown()
-        await super().shutdown(sockets)
-
-
-def server(app: ASGIApp, host: str, port: int, *, before_shutdown: Callable[[], None] = lambda: None) -> uvicorn.Server:
-    """Return a server that ends with SIGTERM or SIGINT, and with exit code 0 then.
+def public(app: Starlette, settings: ApiSettings, checks: Mapping[str, Check], details: Details) -> Server:
+    """Return the server of the API, with its admin port.
 
     Args:
-        app: what is served.
-        host: see there.
-        port: see there.
-        before_shutdown: lets go of requests that would wait for longer than the server does.
+        app: what the public port answers.
+        settings: of the process.
+        checks: of `/readyz`.
+        details: what `/readyz` tells besides.
     """
-    for number in (signal.SIGTERM, signal.SIGINT):
-        # uvicorn raises the signal again once it has shut down; by then there is nothing left to do.
-        signal.signal(number, lambda *_: None)
-    config = uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        loop="uvloop",
-        http="httptools",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=10,
+    listening.allow_many()
+    limiter = HttpLimiter(settings.http_limits(), TrustedProxies(settings.trusted_proxies))
+    port = Port(app=app, limiter=limiter, sockets=[_listen(settings.host, settings.port)])
+    admin = admin_app({**checks, "accepting": limiter.check}, details)
+    return Server(
+        port,
+        drain_seconds=settings.drain_seconds,
+        admin=Server(admin_port(admin, [_listen(settings.admin_host, settings.admin_port)])),
+        lifespan=True,
     )
-    return _Server(config, before_shutdown)
+
+
+def admin_only(
+    settings: RelaySettings | WorkerSettings,
+    checks: Mapping[str, Check],
+    *,
+    lifespan: Lifespan,
+    details: Details = dict,
+) -> Server:
+    """Return the server of a process that answers probes and nothing else."""
+    listener = _listen(settings.admin_host, settings.admin_port)
+    return Server(admin_port(admin_app(checks, details, lifespan=lifespan), [listener]), lifespan=True)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return listening.listen(host, port)
+    except OSError as error:
+        read.refuse(f"cannot listen on {host}:{port}: {error.strerror or error}", code=2)

@@ -17,7 +17,6 @@ from leads.store.directory import Directory
 from leads.views import Views
 from leads.worker import STILL, Worker
 from runtime import logs, pools
-from runtime.http import probe_routes
 from runtime.tasks import Duty
 
 POOL: Final = 4  # connections: one for the step in hand, one for what is read ahead, and those of probes
@@ -51,8 +50,7 @@ def run() -> None:
     async def work() -> str | None:
         return f"nothing for {worker.still_for:.0f} s" if worker.still_for > STILL else None
 
-    app = Starlette(routes=probe_routes({"postgres": postgres, "work": work}), lifespan=lifespan)
-    server = serving.server(app, settings.host, settings.port)
+    server = serving.admin_only(settings, {"postgres": postgres, "work": work}, lifespan=lifespan)
     working = Duty(lambda: setattr(server, "should_exit", True))
     server.run()
     sys.exit(working.exit_code)

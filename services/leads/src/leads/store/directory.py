@@ -11,9 +11,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from contracts.events import Pipeline, Stage
 from leads.command import Feed
 from leads.domain.company import Company, CustomField, Source, User
-from leads.store.coalescing import Coalesced
 from leads.store.database import Database
 from leads.store.feed import EPOCH, UnknownCompany
+from runtime.coalescing import Coalesced
 
 KEPT: Final = 10_000  # companies; the one asked for least recently goes first
 

@@ -7,21 +7,20 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import Route
 
 from notifier.api import notifications
 from notifier.api.context import Services
 from notifier.connections import DatabaseAway
-from runtime import problems
+from runtime import api_docs, problems
 from runtime.body import BodyLimit
 from runtime.http import CORRELATION_HEADER, CorrelationMiddleware
 from runtime.problems import CatchUnexpected, as_problems, database_away
+from runtime.security_headers import SecurityHeaders
 
 
 def build(
     services: Services,
     *,
-    probes: Sequence[Route],
     new_id: Callable[[], str],
     cors_origins: Sequence[str] = (),
     root_path: str = "",
@@ -29,7 +28,7 @@ def build(
     """Return what the port answers."""
     app = _described(root_path)
     app.state.services = services
-    app.router.routes.extend(probes)
+    app.router.routes.extend(api_docs.routes(app))
     app.include_router(notifications.router)
     problems.install(app)
     app.add_exception_handler(DatabaseAway, _on_database_away)
@@ -51,6 +50,7 @@ def build(
         expose_headers=["ETag", "Retry-After", CORRELATION_HEADER],
         max_age=600,
     )
+    app.add_middleware(SecurityHeaders)
     app.add_middleware(CorrelationMiddleware, new_id=new_id)
     return app
 
@@ -69,6 +69,7 @@ def _described(root_path: str = "") -> FastAPI:
         description="A user's inbox: what they were told, once each, and what of it they have read.",
         root_path=root_path,
         redirect_slashes=False,
+        openapi_url=None,  # `runtime.api_docs` serves it
         generate_unique_id_function=_operation_id,
     )
 
