@@ -24,7 +24,7 @@ LABELS = {
     "event": 60,
     "kind": 10,
     "le": 20,
-    "limit": 10,
+    "limit": 20,
     "method": 8,
     "outcome": 60,
     "problem": 40,
