@@ -166,6 +166,109 @@ async def test_rows_of_leads_that_are_there(
         assert (ada["name"], ada["tags"]) == ("Ada", ["old"])
 
 
+SWITCHBOARD = "+551133440101"
+
+
+@pytest.mark.parametrize("policy", ["skip", "update", "create"])
+@pytest.mark.parametrize("batch", [1, 250])
+async def test_people_who_share_a_phone_stay_different_people(
+    manager: httpx.AsyncClient, hand: Hand, monkeypatch: pytest.MonkeyPatch, policy: str, batch: int
+) -> None:
+    for module in ("leads.domain.jobs", "leads.store.jobs", "leads.steps"):
+        monkeypatch.setattr(f"{module}.BATCH", batch)
+    await manager.post("/leads", json={"name": "Desk", "phone": SWITCHBOARD})
+    await manager.post(
+        "/leads", json={"name": "Old", "email": "old@s.test", "phone": SWITCHBOARD, "allow_duplicate": True}
+    )
+    content = table(
+        ["name", "email", "phone"],
+        ["Marta Silva", "marta@s.test", SWITCHBOARD],
+        ["Paulo Reis", "paulo@s.test", SWITCHBOARD],
+        ["Rita Cunha", "", SWITCHBOARD],
+        ["Old", "other.old@s.test", SWITCHBOARD],
+    )
+
+    done = await imported(manager, hand, content, duplicates=policy)
+    leads = (await manager.get("/leads")).json()["data"]
+
+    assert (done["created"], done["updated"], done["failed"]) == (4, 0, 0)
+    assert sorted((lead["name"], lead["email"]) for lead in leads if lead["email"]) == [
+        ("Marta Silva", "marta@s.test"),
+        ("Old", "old@s.test"),
+        ("Old", "other.old@s.test"),
+        ("Paulo Reis", "paulo@s.test"),
+    ]
+    assert {lead["name"] for lead in leads if not lead["email"]} == {"Desk", "Rita Cunha"}
+
+
+async def test_a_phone_and_the_same_name_are_one_person_whose_name_and_address_stay(
+    manager: httpx.AsyncClient, hand: Hand
+) -> None:
+    await manager.post("/leads", json={"name": "Jo\u00e3o Silva", "email": "j@s.test", "phone": SWITCHBOARD})
+    await manager.post("/leads", json={"name": "Ana", "phone": "+551133440102"})
+    content = table(
+        ["name", "email", "phone", "title"],
+        ["JOAO SILVA", "", SWITCHBOARD, "CTO"],
+        ["ana", "ana@s.test", "+551133440102", ""],
+        ["Ana", "another.ana@s.test", "+551133440102", ""],
+        ["Rita", "ana@s.test", SWITCHBOARD, "CFO"],
+    )
+
+    done = await imported(manager, hand, content, duplicates="update")
+    leads = (await manager.get("/leads?sort=name")).json()["data"]
+
+    assert (done["created"], done["updated"], done["failed"]) == (1, 3, 0)
+    assert [(lead["name"], lead["email"], lead["phone"], lead["title"]) for lead in leads] == [
+        ("Ana", "another.ana@s.test", "+551133440102", None),
+        ("Jo\u00e3o Silva", "j@s.test", SWITCHBOARD, "CTO"),
+        ("Rita", "ana@s.test", SWITCHBOARD, "CFO"),
+    ]
+
+
+async def test_defaults_fill_new_leads_and_empty_fields_alone(
+    manager: httpx.AsyncClient, hand: Hand, acme: Company
+) -> None:
+    full = {"name": "Def", "email": "def@s.test", "source": "referral", "tags": ["old"], "status": "new"}
+    await manager.post("/sources", json={"key": "referral", "name": "Referral"})
+    await manager.post("/sources", json={"key": "linkedin", "name": "LinkedIn"})
+    for lead in (full, {"name": "Bare", "email": "bare@s.test"}):
+        assert (await manager.post("/leads", json=lead)).is_success
+    agent, other = str(acme.users["agent"]), str(acme.users["manager"])
+    defaults = {"source": "linkedin", "status": "qualified", "tags": ["fair"], "assigned_to": agent}
+    await manager.post(
+        f"/leads/{(await manager.get('/leads?name=def')).json()['data'][0]['id']}/assign", json={"assigned_to": other}
+    )
+    content = table(["name", "email"], ["Def", "def@s.test"], ["Bare", "bare@s.test"], ["New", "new@s.test"])
+
+    done = await imported(manager, hand, content, duplicates="update", defaults=defaults)
+    leads = {lead["name"]: lead for lead in (await manager.get("/leads")).json()["data"]}
+
+    shown = ("source", "status", "tags", "assigned_to")
+    assert (done["created"], done["updated"], done["duplicated"]) == (1, 1, 1)
+    assert [leads["Def"][field] for field in shown] == ["referral", "new", ["old"], other]
+    assert [leads["Bare"][field] for field in shown] == ["linkedin", "new", ["fair"], agent]
+    assert [leads["New"][field] for field in shown] == ["linkedin", "qualified", ["fair"], agent]
+
+
+async def test_leads_that_share_a_phone_all_come_back(
+    manager: httpx.AsyncClient, hand: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("leads.domain.jobs", "leads.store.jobs", "leads.steps"):
+        monkeypatch.setattr(f"{module}.BATCH", 1)
+    people = [[name, f"{name}@s.test", SWITCHBOARD] for name in ("marta", "paulo", "rita")]
+    await imported(manager, hand, table(["name", "email", "phone"], *people))
+    ids = [lead["id"] for lead in (await manager.get("/leads")).json()["data"]]
+    order = {"leads": {"ids": ids}, "change": {"action": "delete"}}
+    job = (await manager.post("/leads/bulk", json=order)).json()["data"]["id"]
+    await hand.work()
+
+    await manager.post(f"/jobs/{job}/undo")
+    (undone,) = await hand.work()
+
+    assert (undone.changed, undone.refused) == (3, {})
+    assert await names(manager) == ["marta", "paulo", "rita"]
+
+
 async def test_the_same_file_again_enters_nobody_twice_until_it_is_taken_back(
     manager: httpx.AsyncClient, hand: Hand
 ) -> None:

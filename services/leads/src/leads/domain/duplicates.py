@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from contracts.events import Changes, LeadCreated, LeadEvent, LeadMerged, LeadRestored, LeadSummary, LeadUpdated
+from leads.domain.search import fold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +16,22 @@ class Contact:
     phone: str | None
     others: frozenset[str] = frozenset()
     """Leads that may have the same: those merged into it."""
+
+
+def is_same_person(one: LeadSummary, other: LeadSummary) -> bool:
+    """Whether two leads that share an e-mail address or a phone number are certainly one person.
+
+    An e-mail address is a person's. A phone number may be a switchboard's or a family's: with it go the same name and
+    no other e-mail address.
+    """
+    if one.email is not None and one.email == other.email:
+        return True
+    has_other_address = one.email is not None and other.email is not None
+    return one.phone is not None and one.phone == other.phone and not has_other_address and _is_same_name(one, other)
+
+
+def _is_same_name(one: LeadSummary, other: LeadSummary) -> bool:
+    return fold(one.name) == fold(other.name)
 
 
 def new_contacts(facts: Iterable[LeadEvent]) -> list[Contact]:

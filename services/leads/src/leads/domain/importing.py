@@ -121,8 +121,11 @@ class Row:
 
     number: int
     values: Mapping[str, Any]
+    """What a new lead would get: the row's own values, and defaults where it has none."""
     fact: LeadCreated | None
     errors: tuple[RowError, ...] = ()
+    own: Mapping[str, Any] = field(default_factory=dict)
+    """What the row itself says."""
 
 
 def fields_of(company: Company) -> dict[str, str]:
@@ -194,7 +197,8 @@ class Reader:
         """Return what a row would be, by the rules of `POST /leads`."""
         if len(cells) > len(self._wanted.columns):
             return Row(number, {}, None, (RowError(None, "too_many_cells", "The row has more cells than columns"),))
-        values, errors = self._values(cells)
+        own, errors = self._values(cells)
+        values = self._with_defaults(own)
         fact = None
         try:
             fact = self._created(lead_id, values, now)
@@ -202,10 +206,10 @@ class Reader:
             errors += self._errors(error, values, now)
         if errors:
             return Row(number, values, None, tuple(sorted(errors, key=_place)))
-        return Row(number, values, fact)
+        return Row(number, values, fact, own=own)
 
     def _values(self, cells: Sequence[str]) -> tuple[dict[str, Any], list[RowError]]:
-        values: dict[str, Any] = dict(self._wanted.defaults)
+        values: dict[str, Any] = {}
         own: dict[str, Any] = {}
         errors: list[RowError] = []
         for index, name, convert in self._columns:
@@ -217,15 +221,19 @@ class Reader:
             except InvalidValue as error:
                 errors.append(self._error(error))
                 continue
-            if name == "tags":
-                values["tags"] = [*values.get("tags", ()), *value]
-            elif name.startswith(CUSTOM):
+            if name.startswith(CUSTOM):
                 own[name.removeprefix(CUSTOM)] = value
             else:
                 values[name] = value
         if own:
             values["custom"] = own
         return values, errors
+
+    def _with_defaults(self, own: Mapping[str, Any]) -> dict[str, Any]:
+        values = {**self._wanted.defaults, **own}
+        if "tags" in own:
+            values["tags"] = [*self._wanted.defaults.get("tags", ()), *own["tags"]]
+        return values
 
     def _created(self, lead_id: str, values: Mapping[str, Any], now: datetime) -> LeadCreated:
         (fact,) = create(lead_id, cast("NewLead", values), self._company, now)
@@ -257,12 +265,24 @@ class Reader:
         return RowError(name, error.code, error.message, column)
 
 
-def merge_row(lead: Lead | None, row: Row, company: Company, now: datetime) -> Sequence[LeadEvent]:
-    """Return what a row changes of a lead that is there already: what the row says, tags beside those it has."""
+def merge_row(
+    lead: Lead | None, row: Row, defaults: Mapping[str, Any], company: Company, now: datetime
+) -> Sequence[LeadEvent]:
+    """Return what a row changes of a lead that is the same person, by `leads.domain.duplicates.is_same_person`.
+
+    The lead gets what the row itself says, tags beside those that it has, and defaults where it has nothing. Found by
+    its phone number, it keeps its name as it is spelled.
+    """
     current = existing(lead)
-    patch = dict(row.values)
+    patch = dict(row.own)
+    for name, value in defaults.items():
+        if name not in patch and getattr(current, name) in (None, ()):
+            patch[name] = value
     if "tags" in patch:
         patch["tags"] = [*current.tags, *patch["tags"]]
+    assert row.fact is not None
+    if row.fact.lead.email is None or row.fact.lead.email != current.email:
+        patch.pop("name", None)
     if "status" not in patch:
         patch.pop("lost_reason", None)
     return change(lead, cast("NewLead", patch), company, now)

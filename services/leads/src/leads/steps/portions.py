@@ -181,10 +181,12 @@ class UndoWork:
     async def _leave_out_duplicates(
         self, connection: RawConnection, portion: Portion, numbers: Mapping[str, int]
     ) -> None:
-        """Leave a lead as it is whose address or number another one has got meanwhile."""
+        """Leave a lead as it is whose address another one has got meanwhile; numbers are shared by different people."""
         contacts = new_contacts(portion.facts)
         found = await duplicates.found(await duplicates.ask(connection, self.setting.origin, contacts), contacts)
         for lead_id, candidates in found.items():
+            if not any("email" in candidate.matched for candidate in candidates):
+                continue
             portion.facts = [fact for fact in portion.facts if fact.lead.id != lead_id]
             portion.counts["changed"] -= 1
             portion.refused.append(refused(numbers[lead_id], lead_id, DuplicateLead(candidates)))

@@ -1,9 +1,11 @@
 """Rows of a file that become leads, or change those that are there."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -12,11 +14,12 @@ from psycopg import AsyncCursor
 from contracts import envelope
 from contracts.events import Duplicate, LeadEvent
 from leads.domain.company import Company
-from leads.domain.duplicates import Contact
+from leads.domain.duplicates import Contact, is_same_person
 from leads.domain.importing import Import, Reader, Row, merge_row
 from leads.domain.jobs import Job, Portion, Refused
 from leads.domain.lead import Lead, evolve, replay
-from leads.domain.refusals import Candidate, DuplicateLead, LeadRefusal
+from leads.domain.refusals import Candidate, LeadRefusal
+from leads.domain.search import fold
 from leads.steps.portions import Setting, refused
 from leads.store import duplicates
 from leads.store.database import RawConnection
@@ -68,6 +71,7 @@ class RowsWork:
                 "numbers": [row.number for row in reachable],
                 "emails": [contact.email for contact in self._contacts],
                 "phones": [contact.phone for contact in self._contacts],
+                "names": [fold(row.fact.lead.name) for row in reachable if row.fact],
             }
             self._matched = await connection.execute(MATCH, asked)
 
@@ -129,13 +133,10 @@ class RowsWork:
         seen.add(row.fact)
 
     def _update(self, portion: Portion, row: Row, match: "_Match", leads: dict[str, Lead], seen: "_Seen") -> None:
-        lead_id = match.oldest
+        lead_id = match.lead_id
         lead = leads.get(lead_id) or seen.leads.get(lead_id)
         try:
-            if len(match.ids) > 1:
-                # It has the address of one lead and the number of another: either would come to have the other's, too.
-                raise DuplicateLead(())
-            facts = merge_row(lead, row, self.setting.company, self.setting.at)
+            facts = merge_row(lead, row, self._task.defaults, self.setting.company, self.setting.at)
         except LeadRefusal as refusal:
             portion.refused.append(refused(row.number, lead_id, refusal))
             return
@@ -151,7 +152,7 @@ class RowsWork:
 
 @dataclass(frozen=True, slots=True)
 class _Match:
-    """The oldest lead with a row's address, and the one with its number."""
+    """The oldest lead with a row's address, and the oldest one with its number that is the same person."""
 
     by_email: tuple[datetime, str] | None = None
     by_phone: tuple[datetime, str] | None = None
@@ -165,8 +166,11 @@ class _Match:
         return {match[1] for match in (self.by_email, self.by_phone) if match is not None}
 
     @property
-    def oldest(self) -> str:
-        return min(match for match in (self.by_email, self.by_phone) if match is not None)[1]
+    def lead_id(self) -> str:
+        """The lead that the row is about: an address says so with more certainty than a number."""
+        found = self.by_email or self.by_phone
+        assert found is not None
+        return found[1]
 
 
 class _Seen:
@@ -175,31 +179,42 @@ class _Seen:
     def __init__(self) -> None:
         self.leads: dict[str, Lead] = {}
         self._emails: dict[str, LeadEvent] = {}
-        self._phones: dict[str, LeadEvent] = {}
+        self._phones: dict[str, dict[str, LeadEvent]] = defaultdict(dict)
 
     def add(self, fact: LeadEvent) -> None:
         self.leads[fact.lead.id] = evolve(self.leads.get(fact.lead.id), fact)
         if fact.lead.email is not None:
             self._emails.setdefault(fact.lead.email, fact)
         if fact.lead.phone is not None:
-            self._phones.setdefault(fact.lead.phone, fact)
+            self._phones[fact.lead.phone][fact.lead.id] = fact
 
     def match(self, row: Row, match: _Match) -> _Match:
         """Return a row's match, in the database or else among earlier rows."""
-        by_email, by_phone = self._earlier(row)
-        return _Match(match.by_email or _place(by_email), match.by_phone or _place(by_phone))
+        assert row.fact is not None
+        by_email = self._emails.get(row.fact.lead.email or "")
+        by_phone = next(
+            (fact for fact in self._with_phone(row) if is_same_person(row.fact.lead, self.leads[fact.lead.id].summary)),
+            None,
+        )
+        known = match.by_phone
+        if known is not None and known[1] in self.leads:  # an earlier row may have given it another address
+            known = known if is_same_person(row.fact.lead, self.leads[known[1]].summary) else None
+        return _Match(match.by_email or _place(by_email), known or _place(by_phone))
 
     def candidates(self, row: Row) -> list[Candidate]:
         """Return the leads of earlier rows that a row duplicates."""
-        found = {fact.lead.id: fact.lead for fact in self._earlier(row) if fact is not None}
+        assert row.fact is not None
+        by_email = self._emails.get(row.fact.lead.email or "")
+        earlier = [*([by_email] if by_email else []), *self._with_phone(row)]
+        found = {fact.lead.id: fact.lead for fact in earlier}
         return [
-            Candidate(id=lead.id, name=lead.name, matched=(), assigned_to=lead.assigned_to) for lead in found.values()
+            Candidate(id=lead.id, name=lead.name, matched=(), assigned_to=lead.assigned_to)
+            for lead in islice(found.values(), duplicates.MOST)
         ]
 
-    def _earlier(self, row: Row) -> tuple[LeadEvent | None, LeadEvent | None]:
+    def _with_phone(self, row: Row) -> Iterable[LeadEvent]:
         assert row.fact is not None
-        lead = row.fact.lead
-        return self._emails.get(lead.email or ""), self._phones.get(lead.phone or "")
+        return self._phones.get(row.fact.lead.phone or "", {}).values()
 
 
 def _place(fact: LeadEvent | None) -> tuple[datetime, str] | None:

@@ -155,10 +155,12 @@ KNOWN: Final = f"""
 SELECT e.stream_id::text FROM events AS e
 WHERE e.company_id = %(company_id)s AND e.stream_id = ANY(%(ids)s::uuid[]) AND e.stream_version = 1 AND {OF_LEADS}
 """  # noqa: S608 - a constant
-# The oldest lead with each address and number; two look-ups of one index each.
+# The oldest lead with each address; and the oldest one with each number that is the same person, by the rule of
+# `leads.domain.duplicates.is_same_person`. Two look-ups of one index each.
 MATCH: Final = """
 WITH contacts AS (
-    SELECT * FROM unnest(%(numbers)s::integer[], %(emails)s::text[], %(phones)s::text[]) AS c (number, email, phone)
+    SELECT * FROM unnest(%(numbers)s::integer[], %(emails)s::text[], %(phones)s::text[], %(names)s::text[])
+        AS c (number, email, phone, name_key)
 )
 SELECT c.number, l.id::text, l.created_at, true FROM contacts AS c CROSS JOIN LATERAL (
     SELECT id, created_at FROM leads WHERE company_id = %(company_id)s AND email = c.email
@@ -166,7 +168,9 @@ SELECT c.number, l.id::text, l.created_at, true FROM contacts AS c CROSS JOIN LA
 ) AS l
 UNION ALL
 SELECT c.number, l.id::text, l.created_at, false FROM contacts AS c CROSS JOIN LATERAL (
-    SELECT id, created_at FROM leads WHERE company_id = %(company_id)s AND phone = c.phone
+    SELECT id, created_at FROM leads
+    WHERE company_id = %(company_id)s AND phone = c.phone AND name_key = c.name_key
+        AND (email IS NULL OR c.email IS NULL OR email = c.email)
     ORDER BY created_at, id LIMIT 1
 ) AS l
 """
