@@ -121,6 +121,27 @@ async def test_the_sdks_see_a_refusal(node, gateway):
     assert answer == {"status": 401, "body": "Invalid signature\n"}
 
 
+@pytest.mark.parametrize("ended", ["stop", "kill"])
+async def test_024_where_the_port_outlives_the_gateway_pusher_js_waits_for_the_successor_and_is_never_refused(
+    node, new_gateway, nats, ended
+):
+    gateway = new_gateway(nats, holds_port=True, arguments=["--workers", "1"], drain_seconds="0.5")
+    async with listening(node, "pusher", gateway) as pusher_js:
+        await pusher_js.said("connected")
+        await subscribed(pusher_js)
+
+        await asyncio.to_thread(getattr(gateway, ended))
+        if ended == "stop":
+            assert (await pusher_js.said("error"))["code"] == 4200
+        await pusher_js.said("connecting")
+        gateway.start()
+
+        # "unavailable" only says that it has waited for ten seconds, as on a busy machine.
+        again = await pusher_js.said("connected", "connecting", "failed", "error", within=RECONNECT)
+        assert again["what"] == "connected"
+        await subscribed(pusher_js)
+
+
 async def test_024_after_a_restart_the_clients_come_back_by_themselves(node, new_gateway, nats):
     gateway = new_gateway(nats)
     async with listening(node, "pusher", gateway) as pusher_js, listening(node, "echo", gateway) as echo:

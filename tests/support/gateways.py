@@ -116,7 +116,13 @@ class GatewayProcess:
     """`python -m gateway serve` on a port of its own."""
 
     def __init__(
-        self, nats: NatsServer, *, arguments: Sequence[str] = (), trust: ssl.SSLContext | None = None, **settings: str
+        self,
+        nats: NatsServer,
+        *,
+        arguments: Sequence[str] = (),
+        trust: ssl.SSLContext | None = None,
+        holds_port: bool = False,
+        **settings: str,
     ) -> None:
         """Prepare a gateway.
 
@@ -124,6 +130,7 @@ class GatewayProcess:
             nats: its broker.
             arguments: of the command, besides `serve`.
             trust: how its certificate is checked, when it speaks TLS.
+            holds_port: whether its port outlives it, as under `./leadwire up`.
             settings: more variables, without the prefix: `idle_seconds="1"`.
         """
         self._reservation = reserve()
@@ -149,6 +156,9 @@ class GatewayProcess:
                 name="gateway",
                 command=(sys.executable, "-m", "gateway", "serve", *arguments),
                 environment=environment,
+                host=LOOPBACK,
+                port=self.port,
+                port_option="--fd" if holds_port else "",
             ),
             directory / "gateway.log",
         )

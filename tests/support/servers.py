@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import shutil
+import socket
 import subprocess
 import tempfile
 from abc import ABC, abstractmethod
@@ -42,6 +43,7 @@ class OwnProcess:
         self.process = process
         self.log = log
         self._running: subprocess.Popen[bytes] | None = None
+        self._listener: socket.socket | None = None
         logs.show_with_failures(log)
 
     @property
@@ -55,9 +57,13 @@ class OwnProcess:
 
     def start(self) -> None:
         assert self._running is None, f"{self.process.name} is already started"
+        self._listener = self._listener or self.process.listen()
         with self.log.open("ab") as log:
             self._running = subprocess.Popen(
-                self.process.command, **self.process.options(), stdout=log, stderr=subprocess.STDOUT
+                self.process.arguments(self._listener),
+                **self.process.options(self._listener),
+                stdout=log,
+                stderr=subprocess.STDOUT,
             )
 
     def stop(self) -> int:
@@ -78,6 +84,9 @@ class OwnProcess:
 
     def forget(self) -> None:
         self.kill()
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
         logs.forget(self.log)
 
 

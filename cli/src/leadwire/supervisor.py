@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import socket
 import time
 from asyncio.subprocess import Process as Child
 from collections.abc import Awaitable, Callable
@@ -46,6 +47,7 @@ class Keeper:
         self.log = log
         self._changed = changed
         self._child: Child | None = None
+        self._listener: socket.socket | None = None
         self._started = 0.0  # seconds since the epoch
         self._restarts = 0
         self._life: asyncio.Task[None] | None = None
@@ -67,7 +69,9 @@ class Keeper:
 
         Raises:
             ProcessFailed: it ended, or was not ready in time.
+            OSError: its port is taken.
         """
+        self._listener = self.process.listen()
         child = await self._spawn()
         deadline = time.monotonic() + START_TIMEOUT
         self._life = asyncio.create_task(self._live(child))
@@ -79,7 +83,14 @@ class Keeper:
             await asyncio.sleep(_LOOK)
 
     async def stop(self) -> None:
-        """Ask the process to stop; kill it when it does not within the grace."""
+        """Ask the process to stop; kill it when it does not within the grace. Then nobody holds its port any more."""
+        try:
+            await self._stop()
+        finally:
+            if self._listener is not None:
+                self._listener.close()
+
+    async def _stop(self) -> None:
         if self._life is not None:
             self._life.cancel()
             await asyncio.gather(self._life, return_exceptions=True)
@@ -111,7 +122,10 @@ class Keeper:
     async def _spawn(self) -> Child:
         with self.log.open("ab") as log:
             self._child = await asyncio.create_subprocess_exec(
-                *self.process.command, **self.process.options(), stdout=log, stderr=log
+                *self.process.arguments(self._listener),
+                **self.process.options(self._listener),
+                stdout=log,
+                stderr=log,
             )
         self._started = time.time()
         self._changed()

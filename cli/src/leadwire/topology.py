@@ -170,6 +170,7 @@ class Topology:
                 "GATEWAY_APPS_FILE": str(self.apps_file),
                 **({} if self.web_dir is None else web),
             },
+            port_option="--fd",
         )
 
     def migrate_leads(self) -> Process:
@@ -251,7 +252,13 @@ class Topology:
         return [f"http://{host}:{port}" for port in (self.gateway.port, 5173) for host in hosts]
 
     def _service(
-        self, name: str, endpoint: Endpoint, arguments: tuple[str, ...], environment: dict[str, str]
+        self,
+        name: str,
+        endpoint: Endpoint,
+        arguments: tuple[str, ...],
+        environment: dict[str, str],
+        *,
+        port_option: str = "",
     ) -> Process:
         return Process(
             name=name,
@@ -260,6 +267,7 @@ class Topology:
             health=f"{endpoint.admin_url}/readyz",
             host=endpoint.host,
             port=endpoint.port,
+            port_option=port_option,
         )
 
 

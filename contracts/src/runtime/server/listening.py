@@ -32,6 +32,20 @@ def listen(host: str, port: int) -> socket.socket:
             time.sleep(_LOOK)
 
 
+def inherited(descriptor: int) -> socket.socket:
+    """Return the listening socket that the parent process holds for this one, and for its successors.
+
+    Raises:
+        OSError: the descriptor is not that of a listening socket.
+    """
+    listener = socket.socket(fileno=descriptor)
+    if not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        listener.detach()
+        raise OSError(errno.EINVAL, f"descriptor {descriptor} does not listen")
+    listener.set_inheritable(False)
+    return listener
+
+
 def allow_many() -> int:
     """Let this process have as many descriptors as the system allows it, each connection needs one; return how many."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -38,6 +38,9 @@ class Port:
     limiter: HttpLimiter
     sockets: Sequence[socket.socket]
     """See `runtime.server.listening`; they are closed at the end."""
+    outlives: bool = False
+    """Whether another process holds the sockets, too, and hands them to our successor. Then what comes while we drain
+    waits for it in the kernel's queue, and is not refused."""
     name: str = "public"
     """How the log calls it."""
     tls: ssl.SSLContext | None = None
@@ -95,6 +98,7 @@ class Server(uvicorn.Server):
         self.drains: list[Drain] = [partial(self._drain_connections, drain_seconds)]
         """Awaited, all at once, before the port is closed."""
         self._sockets = list(port.sockets)
+        self._port_outlives = port.outlives
         self._name = port.name
         self._admin = admin
         self._sweeping: asyncio.Task[None] | None = None
@@ -127,6 +131,9 @@ class Server(uvicorn.Server):
         self.force_exit = self.should_exit
         self.should_exit = True
         if not self.force_exit:
+            if self._port_outlives:
+                for server in self.servers:
+                    server.close()
             self.limiter.drain()
             for act in self.on_stop:
                 act()

@@ -57,11 +57,12 @@ def _serve(options: argparse.Namespace) -> int:
     listening.allow_many()
     workers = options.workers or 1
     try:
-        shared = listening.listen(settings.host, settings.port)
+        is_inherited = options.fd is not None
+        shared = listening.inherited(options.fd) if is_inherited else listening.listen(settings.host, settings.port)
         own = [listening.listen(settings.admin_host, settings.admin_port + n) for n in range(workers)]
     except OSError as error:
         return _complain(f"GATEWAY_PORT, GATEWAY_ADMIN_PORT: cannot listen: {error.strerror or error}")
-    work = partial(main.work, settings, main.Worker(tenants, shared, own, tls, traces))
+    work = partial(main.work, settings, main.Worker(tenants, shared, own, tls, traces, outlives=is_inherited))
     return work(1, 1) if options.workers is None else supervisor.supervise(workers, work)
 
 
@@ -74,6 +75,12 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         type=_positive,
         metavar="N",
         help="processes on the one port, kept alive by this one (default: this process serves itself)",
+    )
+    serve.add_argument(
+        "--fd",
+        type=int,
+        metavar="N",
+        help="descriptor of a listening socket that the parent process holds: instead of GATEWAY_HOST and GATEWAY_PORT",
     )
     serve.add_argument("--drain-seconds", type=float, metavar="S", help="over which clients are sent away at the end")
     for name, purpose in {

@@ -79,6 +79,8 @@ class Worker:
     """One of each worker."""
     tls: Tls | None
     tracing: TracingSettings
+    outlives: bool = False
+    """Whether a parent process holds the port for our successor."""
 
 
 def work(settings: Settings, worker: Worker, number: int, starts: int) -> int:
@@ -96,15 +98,14 @@ def work(settings: Settings, worker: Worker, number: int, starts: int) -> int:
     if starts > 1:
         with contextlib.suppress(AppsFileError):  # what a wrong file was before is still good
             tenants = apps.load(settings.apps_file)
-    uvloop.run(serve(settings, tenants, worker.port, worker.admin_ports[number - 1], worker.tls))
+    uvloop.run(serve(settings, tenants, worker, worker.admin_ports[number - 1]))
     tracing.close()
     return 0
 
 
-async def serve(
-    settings: Settings, tenants: Apps, listener: socket.socket, admin: socket.socket, tls: Tls | None
-) -> None:
+async def serve(settings: Settings, tenants: Apps, worker: Worker, admin: socket.socket) -> None:
     """Run the gateway until a signal ends it."""
+    tls = worker.tls
     patience = Patience(settings.idle_seconds, settings.pong_seconds)
     connections = Connections(
         tick=min(LARGEST_TICK, patience.idle / 4, patience.window / 4), most_parting=settings.max_http_connections
@@ -198,7 +199,8 @@ async def serve(
     port = Port(
         app=app,
         limiter=HttpLimiter(settings.http_limits(), trusted),
-        sockets=[listener],
+        sockets=[worker.port],
+        outlives=worker.outlives,
         tls=None if tls is None else tls.context,
         websocket=websocket.factory(gateway),
     )
