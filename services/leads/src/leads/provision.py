@@ -19,6 +19,7 @@ from leads.domain.people import EmailTaken
 from leads.domain.phone import region
 from leads.domain.pipeline import valid
 from leads.domain.refusals import InvalidValue
+from leads.domain.text import EMAIL, EMAIL_LENGTH
 
 T = TypeVar("T")
 _TEXT = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -97,7 +98,10 @@ class UserSpec(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    email: Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, pattern=r"^[^@\s]+@[^@\s]+$")]
+    email: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, to_lower=True, max_length=EMAIL_LENGTH, pattern=f"^{EMAIL}$"),
+    ]
     name: _TEXT
     role: Literal["viewer", "agent", "manager", "admin"]
     password: str = Field(min_length=8, max_length=200, repr=False)

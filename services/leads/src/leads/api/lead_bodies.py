@@ -10,9 +10,10 @@ from leads.api import examples
 from leads.api.schemas import Body, example, text
 from leads.domain import LeadPatch, NewLead
 from leads.domain.tags import LONGEST, MOST
+from leads.domain.text import EMAIL, EMAIL_LENGTH
 
 Name = Annotated[str, text(200), Field(min_length=1)]
-Email = Annotated[str, text(254, r"^([^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+)?$")]
+Email = Annotated[str, text(EMAIL_LENGTH, f"^({EMAIL})?$")]
 Phone = Annotated[str, text(50)]
 Line = Annotated[str, text(200)]
 Source = Annotated[str, text(100)]

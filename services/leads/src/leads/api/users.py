@@ -19,12 +19,13 @@ from leads.command import Feed, IdempotencyKeyReused, keyed_command_id
 from leads.domain import people
 from leads.domain.company import User
 from leads.domain.people import UserPatch
+from leads.domain.text import EMAIL, EMAIL_LENGTH
 from runtime.problems import problems
 from runtime.strict import StrictRouter
 
 router = StrictRouter(tags=["users"], responses=problems(401, 503))
 
-Email = Annotated[str, text(254, r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+$")]
+Email = Annotated[str, text(EMAIL_LENGTH, f"^{EMAIL}$")]
 _WITHOUT_RULES = problems(400, 403, 404, 412, 413, 422)
 _CHANGING = _WITHOUT_RULES | problems(409)
 
