@@ -4,9 +4,13 @@ import { inject, type InjectionKey } from 'vue';
 
 import type { Config } from './config';
 import type { LiveEcho } from './echo';
+import type { Confirm } from './composables/useConfirm';
 import type { Api } from './lib/api';
+import type { Drafts } from './lib/drafts';
+import type { Faults } from './lib/faults';
 import type { Http } from './lib/http';
 import type { Trace } from './lib/trace';
+import type { Unsaved } from './lib/unsaved';
 import type { Session } from './session';
 import type { Toasts } from './composables/useToasts';
 
@@ -19,7 +23,12 @@ export interface Context {
   toasts: Toasts;
   /** What went over the wire, for the debug drawer. */
   trace: Trace;
-  connect: (token: string) => LiveEcho;
+  connect: () => LiveEcho;
+  /** What was typed and not sent. */
+  drafts: Drafts;
+  unsaved: Unsaved;
+  confirm: Confirm;
+  faults: Faults;
 }
 
 export const contextKey: InjectionKey<Context> = Symbol('context');

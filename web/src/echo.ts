@@ -17,7 +17,7 @@ declare global {
 }
 
 /** Connect, and leave the client at `window.Echo`, where Laravel developers look for it. */
-export function connectEcho(config: Config, token: string, trace: Trace): LiveEcho {
+export function connectEcho(config: Config, token: () => string | null, trace: Trace): LiveEcho {
   const secure = location.protocol === 'https:';
   const port = Number(location.port) || (secure ? 443 : 80);
 
@@ -35,7 +35,7 @@ export function connectEcho(config: Config, token: string, trace: Trace): LiveEc
     channelAuthorization: {
       transport: 'ajax',
       endpoint: `${config.apiUrl}/broadcasting/auth`,
-      headers: { Authorization: `Bearer ${token}` },
+      headersProvider: () => ({ Authorization: `Bearer ${token() ?? ''}` }), // another one after each login
       paramsProvider: resuming.paramsProvider,
     },
   });

@@ -3,6 +3,7 @@
 import { createApp } from 'vue';
 
 import App from './App.vue';
+import { createConfirm } from './composables/useConfirm';
 import { createToasts } from './composables/useToasts';
 import { loadConfig, type Config } from './config';
 import { contextKey } from './context';
@@ -10,8 +11,12 @@ import { connectEcho } from './echo';
 import { createTranslations } from './i18n';
 import StartFailure from './layout/StartFailure.vue';
 import { createApi } from './lib/api';
+import { createDrafts } from './lib/drafts';
+import { createFaults } from './lib/faults';
 import { createHttp } from './lib/http';
+import { randomUuid } from './lib/idempotency';
 import { createTrace } from './lib/trace';
+import { createUnsaved } from './lib/unsaved';
 import { createAppRouter } from './router';
 import { createSession } from './session';
 import './styles/main.css';
@@ -24,7 +29,7 @@ function build(config: Config) {
     createHttp({
       baseUrl,
       fetch: (...request) => fetch(...request),
-      token: () => session.login.value?.access_token ?? null,
+      token: session.token,
       socketId: () => window.Echo?.socketId(),
       onUnauthorized: session.expire,
       onExchange: trace.asked,
@@ -36,11 +41,19 @@ function build(config: Config) {
     session,
     toasts: createToasts(),
     trace,
-    connect: (token: string) => connectEcho(config, token, trace),
+    connect: () => connectEcho(config, session.token, trace),
+    drafts: createDrafts(sessionStorage),
+    unsaved: createUnsaved(),
+    confirm: createConfirm(),
+    faults,
   };
-  return createApp(App).provide(contextKey, context).use(createAppRouter());
+  const router = createAppRouter();
+  router.onError((error) => faults.report('navigation', error));
+  return createApp(App).provide(contextKey, context).use(router);
 }
 
+const faults = createFaults({ newId: randomUuid });
+faults.watch(window);
 startTheme();
 const [app, translations] = await Promise.all([
   loadConfig().then(build, (error: unknown) => {
@@ -49,4 +62,5 @@ const [app, translations] = await Promise.all([
   }),
   createTranslations(),
 ]);
+app.config.errorHandler = (error, _component, where) => faults.report(where, error);
 app.use(translations).mount('#app');

@@ -50,11 +50,16 @@ export function useConnection(echo: LiveEcho) {
     };
     const waiting = setTimeout(() => {
       answered();
-      pusher.disconnect();
-      pusher.connect();
+      renew();
     }, PATIENCE);
     connection.bind('message', answered); // also the pong itself
     connection.send_event('pusher:ping', {});
+  }
+
+  /** Connect anew, with what holds now: the server hung up, or refused channels, for what held before. */
+  function renew(): void {
+    pusher.disconnect();
+    pusher.connect();
   }
 
   let last = Date.now();
@@ -75,7 +80,7 @@ export function useConnection(echo: LiveEcho) {
     window.removeEventListener('online', onNetwork);
     window.removeEventListener('offline', onNetwork);
   });
-  return { raw: readonly(raw), state, probe };
+  return { raw: readonly(raw), state, probe, renew };
 }
 
 export type Connection = ReturnType<typeof useConnection>;

@@ -17,8 +17,11 @@ export function useDescribe() {
     if (te(`refusal.${error.code}`)) {
       return t(`refusal.${error.code}`);
     }
-    if ('q' in error.fields) {
+    if (error.paths.includes('q')) {
       return t('list.notSearchable');
+    }
+    if (error.status === 401) {
+      return t('error.session');
     }
     if (error.status === 403) {
       return t('error.forbidden');
@@ -26,13 +29,13 @@ export function useDescribe() {
     if (error.status === 404) {
       return t('error.gone');
     }
-    if (Object.keys(error.fields).length > 0) {
+    if (error.paths.length > 0) {
       return t('error.invalid');
     }
     if (error.status >= 500) {
       const reference = error.correlationId === null ? '' : ' ' + t('error.reference', { id: error.correlationId });
       return t('error.server') + reference;
     }
-    return error.message;
+    return t('error.refused', { code: error.code || error.status });
   };
 }

@@ -3,23 +3,11 @@
 import { computed } from 'vue';
 import { useI18n } from 'vue-i18n';
 
-import { useWorkspace } from '../live/workspace';
+import { isEmpty, STANDARD, type Kind } from '../lib/fields';
 import type { Value } from '../lib/merge';
-import type { CustomField, Lead } from '../types';
+import { useWorkspace } from '../live/workspace';
+import type { CustomField } from '../types';
 import { useFormats } from './useFormats';
-
-export type Kind =
-  | 'text'
-  | 'email'
-  | 'phone'
-  | 'stage'
-  | 'source'
-  | 'person'
-  | 'money'
-  | 'number'
-  | 'tags'
-  | 'time'
-  | CustomField['kind'];
 
 export interface Field {
   /** `phone`, `custom.plan`. */
@@ -30,66 +18,82 @@ export interface Field {
   custom?: CustomField;
 }
 
-const STANDARD: readonly (readonly [string, Kind])[] = [
-  ['name', 'text'],
-  ['status', 'stage'],
-  ['assigned_to', 'person'],
-  ['organisation', 'text'],
-  ['title', 'text'],
-  ['email', 'email'],
-  ['phone', 'phone'],
-  ['value', 'money'],
-  ['source', 'source'],
-  ['score', 'number'],
-  ['tags', 'tags'],
-  ['messages', 'number'],
-  ['lost_reason', 'text'],
+const KINDS = new Map<string, Kind>([
+  ...STANDARD.map(({ path, kind }) => [path, kind] as const),
+  ['messages', 'count'],
   ['created_at', 'time'],
   ['updated_at', 'time'],
   ['status_since', 'time'],
+  ['converted_at', 'time'],
+]);
+/** Those that a list may show, in this order. */
+const LISTED = [
+  'name',
+  'status',
+  'assigned_to',
+  'organisation',
+  'title',
+  'email',
+  'phone',
+  'value',
+  'source',
+  'score',
+  'tags',
+  'messages',
+  'lost_reason',
+  'created_at',
+  'updated_at',
+  'status_since',
 ];
 
 export function useFields() {
-  const { t } = useI18n();
+  const { t, te } = useI18n();
   const { company } = useWorkspace();
   const formats = useFormats();
 
   const fields = computed<readonly Field[]>(() => [
-    ...STANDARD.map(([path, kind]) => ({ path, kind, label: t(`field.${path}`) })),
+    ...LISTED.map((path) => ({ path, kind: KINDS.get(path)!, label: label(path) })),
     ...company.fields.value
       .filter(({ active }) => active)
       .map((custom) => ({ path: `custom.${custom.key}`, kind: custom.kind, label: custom.label, custom })),
   ]);
-  const byPath = computed(() => new Map(fields.value.map((field) => [field.path, field])));
+
+  const own = (path: string): CustomField | undefined => company.fields.value.find(({ key }) => `custom.${key}` === path);
 
   function label(path: string): string {
-    return byPath.value.get(path)?.label ?? company.fields.value.find(({ key }) => `custom.${key}` === path)?.label ?? path;
+    const known = [`field.${path}`, `leadPage.field.${path}`].find((key) => te(key));
+    return own(path)?.label ?? (known === undefined ? path : t(known));
   }
 
-  /** A value in words; '' for none. `lead` says the currency of an amount. */
-  function text(path: string, value: Value, lead?: Lead): string {
-    if (value === null || value === '') {
+  /** A value in words; '' for none. Without its currency an amount is a number with two decimals. */
+  function text(path: string, value: Value, currency: string | null = null): string {
+    if (value === null || isEmpty(value)) {
       return '';
     }
-    switch (byPath.value.get(path)?.kind) {
+    switch (KINDS.get(path) ?? own(path)?.kind) {
       case 'stage':
         return company.stage(String(value))?.name ?? String(value);
       case 'person':
-        return company.person(String(value))?.name ?? t('list.somebody');
+        return person(String(value));
       case 'source':
         return company.source(String(value))?.name ?? String(value);
       case 'money':
-        return formats.money(String(value), lead?.currency ?? company.about.value?.currency ?? null);
+        return formats.value.money(String(value), currency);
       case 'time':
-        return formats.fullTime(String(value));
+        return formats.value.fullTime(String(value));
       case 'date':
-        return formats.date(`${String(value)}T00:00:00`);
+        return formats.value.date(String(value));
       case 'boolean':
         return t(value === true ? 'value.yes' : 'value.no');
       default:
-        return Array.isArray(value) ? value.join(', ') : typeof value === 'number' ? formats.number(value) : String(value);
+        return Array.isArray(value) ? value.join(', ') : typeof value === 'number' ? formats.value.exact(value) : String(value);
     }
   }
 
-  return { fields, field: (path: string) => byPath.value.get(path), label, text };
+  /** As `text`, but with a dash for none. */
+  const shown = (path: string, value: Value, currency: string | null = null): string => text(path, value, currency) || '–';
+
+  const person = (id: string | null): string => company.person(id)?.name ?? t('list.somebody');
+
+  return { fields, label, text, shown, person, moment: (time: string): string => formats.value.moment(time) };
 }

@@ -1,61 +1,24 @@
-/** Numbers, money and times as the person's language writes them. Made once a language: making one is slow. */
+/** How the person's language writes and reads numbers, money, days and times. Made once a locale: making it is slow. */
 
 import { computed } from 'vue';
 import { useI18n } from 'vue-i18n';
 
-const DAY = 86_400_000;
+import { createFormats, type Formats } from '../lib/formats';
 
-export function useFormats() {
-  const { locale: language } = useI18n();
-  /** The person's own variety of the language, which says how times are written. */
-  const locale = computed(() => navigator.languages.find((tag) => tag.split('-')[0] === language.value.split('-')[0]) ?? language.value);
-  const number = computed(() => new Intl.NumberFormat(locale.value));
-  const percent = computed(() => new Intl.NumberFormat(locale.value, { style: 'percent', maximumFractionDigits: 1 }));
-  const clock = computed(() => new Intl.DateTimeFormat(locale.value, { hour: '2-digit', minute: '2-digit' }));
-  const day = computed(() => new Intl.DateTimeFormat(locale.value, { day: 'numeric', month: 'short' }));
-  const dayAndYear = computed(() => new Intl.DateTimeFormat(locale.value, { day: 'numeric', month: 'short', year: 'numeric' }));
-  const full = computed(() => new Intl.DateTimeFormat(locale.value, { dateStyle: 'medium', timeStyle: 'medium' }));
-  const currencies = computed(() => new Map<string, Intl.NumberFormat>([['', new Intl.NumberFormat(locale.value)]]));
+const known = new Map<string, Formats>();
 
-  function money(value: string | number, currency: string | null): string {
-    const amount = Number(value);
-    const digits = Number.isInteger(amount) ? 0 : 2;
-    const key = currency === null ? '' : `${currency} ${digits}`;
-    let format = currencies.value.get(key);
-    if (format === undefined) {
-      const style = { style: 'currency', currency: currency!, minimumFractionDigits: digits, maximumFractionDigits: digits } as const;
-      format = new Intl.NumberFormat(locale.value, style);
-      currencies.value.set(key, format);
-    }
-    return format.format(amount);
-  }
-
-  /** So short that a column's head has room for it: `R$876.5K`. */
-  function shortMoney(value: number, currency: string): string {
-    const style = { style: 'currency', currency, notation: 'compact', maximumFractionDigits: 1, minimumFractionDigits: 0 } as const;
-    return new Intl.NumberFormat(locale.value, style).format(value);
-  }
-
-  /** Today's time, this year's day, else the day with its year. */
-  function shortTime(timestamp: string, now = Date.now()): string {
-    const at = new Date(timestamp);
-    const today = new Date(now);
-    if (Math.abs(now - at.getTime()) < DAY && at.getDate() === today.getDate()) {
-      return clock.value.format(at);
-    }
-    return (at.getFullYear() === today.getFullYear() ? day : dayAndYear).value.format(at);
-  }
-
-  return {
-    money,
-    shortMoney,
-    shortTime,
-    number: (value: number) => number.value.format(value),
-    percent: (value: number) => percent.value.format(value),
-    time: (timestamp: string) => clock.value.format(new Date(timestamp)),
-    fullTime: (timestamp: string) => full.value.format(new Date(timestamp)),
-    date: (timestamp: string) => dayAndYear.value.format(new Date(timestamp)),
-  };
+export function formatsOf(locale: string): Formats {
+  const formats = known.get(locale) ?? createFormats(locale);
+  known.set(locale, formats);
+  return formats;
 }
 
-export type Formats = ReturnType<typeof useFormats>;
+/** The current one, which changes with the language. */
+export function useFormats() {
+  const { locale: language } = useI18n();
+  return computed(() => {
+    // The person's own variety of the language says how numbers and times are written.
+    const locale = navigator.languages.find((tag) => tag.split('-')[0] === language.value.split('-')[0]) ?? language.value;
+    return formatsOf(locale);
+  });
+}

@@ -4,6 +4,7 @@ import type { PositionedStats } from '../types';
 import { bars, funnel, growth, lengthOf } from './figures';
 
 const stats: PositionedStats = {
+  epoch: null,
   position: 1,
   total: 10,
   won: 1,

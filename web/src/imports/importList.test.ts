@@ -10,7 +10,7 @@ const shown: Import = {
 };
 const event = (values: Partial<ImportPush>): ImportPush => ({
   id: 'i1', name: 'leads.csv', author: 'ana', rows: 10, done: 0, created: 0, updated: 0, duplicates: 0, failed: 0, outcome: null, version: 2,
-  state: 'running', position: 1, event_id: 'e', actor: null, ...values,
+  state: 'running', position: 1, epoch: null, event_id: 'e', actor: null, ...values,
 });
 
 test('an import goes on by its events, and a late one does not set it back', () => {

@@ -2,11 +2,12 @@
 
 import { computed, ref } from 'vue';
 
-import { useFields, type Kind } from '../composables/useFields';
+import { useFields } from '../composables/useFields';
+import type { Kind } from '../lib/fields';
 import { useWorkspace } from '../live/workspace';
 
 const USUAL = ['status', 'assigned_to', 'organisation', 'value', 'phone', 'tags', 'created_at'];
-const WIDTHS: Partial<Record<Kind, number>> = { stage: 130, person: 160, money: 116, number: 92, email: 210, phone: 138, time: 96, date: 110, boolean: 80, tags: 144, source: 120 };
+const WIDTHS: Partial<Record<Kind, number>> = { stage: 130, person: 160, money: 116, number: 92, score: 92, count: 92, email: 210, phone: 138, time: 96, date: 110, boolean: 80, tags: 144, source: 120 };
 
 export function useColumns() {
   const { user } = useWorkspace();

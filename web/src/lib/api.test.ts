@@ -76,10 +76,12 @@ test('the next page is asked of our own address, whatever address the link names
   expect(received[0]?.url).toBe('/leads?status=new&status=won&cursor=abc&limit=500');
 });
 
-test('a refusal carries its status and its messages by field', async () => {
+test('a refusal carries its status and the fields that it is about', async () => {
   const errors = [
     { pointer: '#/email', message: 'is not an email address' },
     { field: 'name', message: 'is too long' },
+    { pointer: '/custom/e~1mail', message: 'is no value of this field' },
+    { pointer: '/tags/3', message: 'is too long' },
   ];
   reply = { status: 422, type: 'application/problem+json', body: { title: 'Invalid', detail: 'Bad input', errors } };
 
@@ -89,14 +91,14 @@ test('a refusal carries its status and its messages by field', async () => {
   expect(refusal).toMatchObject({
     status: 422,
     message: 'Bad input',
-    fields: { email: 'is not an email address', name: 'is too long' },
+    paths: ['email', 'name', 'custom.e/mail', 'tags'],
   });
 });
 
 test('an error page of something in between is a refusal without details', async () => {
   reply = { status: 502, type: 'text/html', body: '<h1>Bad gateway</h1>' };
 
-  await expect(api.stats(signal)).rejects.toMatchObject({ status: 502, fields: {}, correlationId: null });
+  await expect(api.stats(signal)).rejects.toMatchObject({ status: 502, paths: [], correlationId: null });
 });
 
 test('a refused token is reported, a refused password is not', async () => {

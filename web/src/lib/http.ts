@@ -10,7 +10,7 @@ export interface HttpOptions {
   /** This tab's socket: the server does not push a command's event back to it. */
   socketId: () => string | undefined;
   /** A token was sent and refused. */
-  onUnauthorized: () => void;
+  onUnauthorized: (token: string) => void;
   /** Hears of each exchange when it is over. */
   onExchange?: (exchange: Exchange) => void;
 }
@@ -54,7 +54,7 @@ export function createHttp(options: HttpOptions) {
     const url = options.baseUrl + path + search(asked.query ?? {});
     const { response, text } = await exchange(url, { method, body, signal, headers: headers(token, method, asked) });
     if (response.status === 401 && token !== null) {
-      options.onUnauthorized();
+      options.onUnauthorized(token);
     }
     if (!response.ok) {
       throw problemOf(response.status, response.headers.get('content-type'), text);

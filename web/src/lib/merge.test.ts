@@ -37,3 +37,17 @@ test('paths and inputs say the same', () => {
 test('a lead is shown as it will be', () => {
   expect(patched(base, { phone: '2', custom: { seats: 3 }, allow_duplicate: true })).toEqual({ ...base, phone: '2', custom: { plan: 'basic', seats: 3 } });
 });
+
+test('an amount and its currency are decided together', () => {
+  const before = aLead({ value: '100.00', currency: 'BRL' });
+  const mine = { value: '200.00', currency: 'BRL' };
+
+  expect(rebase(before, mine, { ...before, name: 'Theirs' })).toEqual({ clashes: [], rest: { value: '200.00' } });
+  expect(rebase(before, mine, { ...before, currency: 'USD' })).toEqual({
+    clashes: [
+      { path: 'value', base: '100.00', mine: '200.00', theirs: '100.00' },
+      { path: 'currency', base: 'BRL', mine: 'BRL', theirs: 'USD' },
+    ],
+    rest: {},
+  });
+});

@@ -22,6 +22,9 @@ export interface Rebased {
 
 const CUSTOM = 'custom.';
 
+/** What is one thing: whose amount holds, their currency holds. */
+export const AMOUNT: readonly string[] = ['value', 'currency'];
+
 export function valueAt(lead: Lead, path: string): Value {
   const value = path.startsWith(CUSTOM) ? lead.custom[path.slice(CUSTOM.length)] : lead[path as keyof Lead];
   return (value ?? null) as Value;
@@ -43,18 +46,22 @@ export function inputOf(paths: Readonly<Record<string, Value>>): LeadInput {
 export function rebase(base: Lead, input: LeadInput, theirs: Lead): Rebased {
   const clashes: Clash[] = [];
   const rest: Record<string, Value> = {};
-  for (const [path, mine] of Object.entries(pathsOf(input))) {
-    const [before, now] = [valueAt(base, path), valueAt(theirs, path)];
-    if (same(mine, now)) {
-      continue;
-    }
-    if (same(before, now)) {
+  const fields = Object.entries(pathsOf(input)).map(([path, mine]): Clash => ({ path, base: valueAt(base, path), mine, theirs: valueAt(theirs, path) }));
+  const isAmountContested = fields.some((field) => AMOUNT.includes(field.path) && isContested(field));
+  for (const field of fields) {
+    const { path, base: before, mine, theirs: now } = field;
+    if (isContested(field) || (isAmountContested && AMOUNT.includes(path))) {
+      clashes.push(field);
+    } else if (!same(mine, now) && same(before, now)) {
       rest[path] = mine;
-    } else {
-      clashes.push({ path, base: before, mine, theirs: now });
     }
   }
   return { clashes, rest: inputOf(rest) };
+}
+
+/** Both sides changed it, and not to the same. */
+function isContested({ base, mine, theirs }: Clash): boolean {
+  return !same(mine, theirs) && !same(base, theirs);
 }
 
 /** The lead as it will be when the server agrees. */

@@ -22,11 +22,17 @@ export class Problem extends Error {
     return this.document.correlation_id ?? null;
   }
 
-  /** Messages by field name; a pointer such as `/email` or `#/custom/plan` names the field by its last part. */
-  get fields(): Record<string, string> {
-    const errors = this.document.errors ?? [];
-    return Object.fromEntries(errors.map(({ field, pointer, message }) => [field ?? pointer?.split('/').at(-1) ?? '', message]));
+  /** The paths of what was refused: `email`, `custom.plan`. What the server says of them is English, and for developers. */
+  get paths(): readonly string[] {
+    return (this.document.errors ?? []).map(({ field, pointer }) => field ?? pathOf(pointer ?? ''));
   }
+}
+
+/** Of a JSON pointer (RFC 6901), its fragment form included. An item of a list is named by the list. */
+function pathOf(pointer: string): string {
+  const steps = pointer.replace(/^#/, '').split('/').slice(1);
+  const names = steps.map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
+  return names.slice(0, names[0] === 'custom' ? 2 : 1).join('.');
 }
 
 /** No answer came: offline, refused, or blocked by the browser. */

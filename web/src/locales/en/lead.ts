@@ -2,8 +2,7 @@
 export default {
   leadPage: {
     cancel: 'Cancel',
-    yes: 'Yes',
-    no: 'No',
+    clearAmount: 'Remove amount and currency',
     field: {
       contact_id: 'Contact',
       deal_id: 'Deal',

@@ -3,8 +3,7 @@ import type en from '../en/lead';
 const lead: typeof en = {
   leadPage: {
     cancel: 'Cancelar',
-    yes: 'Sim',
-    no: 'Não',
+    clearAmount: 'Remover valor e moeda',
     field: {
       contact_id: 'Contato',
       deal_id: 'Negócio',
