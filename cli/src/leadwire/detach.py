@@ -51,6 +51,7 @@ def _run(action: Callable[[Callable[[], None]], int], write: int, log: Path) -> 
     try:
         code = action(ready)
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with contextlib.suppress(OSError):  # the log's disk is full
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(code)

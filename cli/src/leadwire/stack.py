@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from leadwire import backup, demo, nats_server, postgres, summary, web
+from leadwire import backup, demo, nats_server, postgres, storage, summary, web
 from leadwire.credentials import SUPERUSER
 from leadwire.files import write_private
 from leadwire.health import is_healthy
@@ -32,7 +32,7 @@ class Stack:
         self._supervisor = Supervisor(state.logs, self._changed)
         self._processes: tuple[Running, ...] = ()
         self._is_ready = False
-        self._log_keeper = asyncio.create_task(self._supervisor.bound_logs())
+        self._keeping = [asyncio.create_task(self._supervisor.bound_logs())]
 
     async def start(self) -> None:
         """Start everything, what can go at the same time at the same time.
@@ -60,6 +60,7 @@ class Stack:
         self._state.write_environment(summary.variables(self._topology))
         self._is_ready = True
         self._changed(list(self._processes))
+        self._keeping.append(asyncio.create_task(self._keep_storing()))
 
     async def restore(self, directory: Path, *, over_data: bool) -> int:
         """Start what it needs, restore the databases, migrate them and fill the streams from the log.
@@ -87,6 +88,10 @@ class Stack:
             await self._run(self._topology.leads_command("verify"))
         return 0
 
+    async def _keep_storing(self) -> None:
+        healths = [self._topology.notifier_service().health, self._topology.gateway_service().health]
+        await storage.keep_storing(healths, self._state.nats, lambda: self._supervisor.restart(nats_server.NAME))
+
     @property
     def _root(self) -> str:
         """The server as the superuser sees it, also before there is a database of ours."""
@@ -94,7 +99,8 @@ class Stack:
 
     async def stop(self) -> None:
         """Stop everything."""
-        self._log_keeper.cancel()
+        for task in self._keeping:
+            task.cancel()
         await self._supervisor.stop()
         self._state.forget_snapshot()
 

@@ -82,6 +82,12 @@ class Keeper:
                 raise ProcessFailed(f"{self.process.name} was not ready within {START_TIMEOUT:.0f} s", self.log)
             await asyncio.sleep(_LOOK)
 
+    def restart(self) -> None:
+        """Ask the process to stop; it is started again."""
+        if self._child is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._child.send_signal(self.process.stop_signal)
+
     async def stop(self) -> None:
         """Ask the process to stop; kill it when it does not within the grace. Then nobody holds its port any more."""
         try:
@@ -115,9 +121,18 @@ class Keeper:
             self._restarts += 1
             self._changed()
             _report(ProcessFailed(f"{self.process.name} ended with exit code {code}", self.log), pause)
-            await asyncio.sleep(pause)
+            child = await self._respawn(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
-            child = await self._spawn()
+
+    async def _respawn(self, pause: float) -> Child:
+        """Start the process again after a pause of seconds, as often as that takes: a full disk may forbid it."""
+        while True:
+            await asyncio.sleep(pause)
+            try:
+                return await self._spawn()
+            except OSError as error:
+                say(f"{self.process.name} cannot be started: {error.strerror or error}")
+                pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _spawn(self) -> Child:
         with self.log.open("ab") as log:
@@ -139,6 +154,7 @@ class Supervisor:
         self._logs = logs
         self._changed = changed
         self._keepers: list[Keeper] = []
+        self._untold = False
 
     async def start(self, process: Process, is_ready: IsReady) -> None:
         """Start one more process; see `Keeper.start`."""
@@ -154,14 +170,30 @@ class Supervisor:
             await keeper.stop()
 
     async def bound_logs(self) -> None:
-        """Keep every log within its limit, for ever."""
+        """Keep every log within its limit, for ever, and tell what could not be told when something changed."""
         while True:
             await asyncio.sleep(_LOG_LOOK)
             for keeper in self._keepers:
                 _shorten(keeper.log)
+            if self._untold:
+                self._tell()
+
+    def restart(self, name: str) -> None:
+        """Restart a process."""
+        for keeper in self._keepers:
+            if keeper.process.name == name:
+                keeper.restart()
 
     def _tell(self) -> None:
-        self._changed([keeper.show() for keeper in sorted(self._keepers, key=_position)])
+        """Let others know. That they cannot, because the disk is full, must keep no process from being restarted."""
+        try:
+            self._changed([keeper.show() for keeper in sorted(self._keepers, key=_position)])
+        except OSError as error:
+            if not self._untold:
+                say(f"What runs cannot be written down: {error.strerror or error}")
+            self._untold = True
+        else:
+            self._untold = False
 
 
 def _position(keeper: Keeper) -> int:
@@ -174,10 +206,18 @@ def _report(failure: ProcessFailed, pause: float) -> None:
 
 def _shorten(log: Path) -> None:
     """Copy a log that has become too long, and empty it: its process goes on appending to the same file."""
-    with contextlib.suppress(FileNotFoundError):
-        if log.stat().st_size > LOG_LIMIT:
-            shutil.copyfile(log, log.with_name(f"{log.name}.1"))
-            os.truncate(log, 0)
+    try:
+        if log.stat().st_size <= LOG_LIMIT:
+            return
+    except FileNotFoundError:
+        return
+    older = log.with_name(f"{log.name}.1")
+    try:
+        shutil.copyfile(log, older)
+    except OSError:  # the disk is full: no copy is better than a longer log
+        older.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        os.truncate(log, 0)
 
 
 async def run(process: Process, log: Path, *, stdin: str = "", cwd: Path | None = None) -> str:

@@ -146,6 +146,10 @@ class Bus:
         """Return what readiness asks of NATS."""
         return {**self._health.checks(), STORAGE: self._storage.check}
 
+    def doubt_storage(self) -> None:
+        """Find out whether anything can be stored: something else could not be."""
+        self._storage.failed()
+
     def acquire(self, room: Room) -> None:
         self._expired.pop(room, None)
         lingering = self._lingering.pop(room, None)

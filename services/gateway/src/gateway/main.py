@@ -132,6 +132,7 @@ async def serve(settings: Settings, tenants: Apps, worker: Worker, admin: socket
         node,
         connections=connections.by_app,
         lease=settings.lease_seconds,
+        on_failure=bus.doubt_storage,
     )
     loop = asyncio.get_running_loop()
 

@@ -23,7 +23,13 @@ class Cluster:
     """All gateways, as seen from this one."""
 
     def __init__(
-        self, url: str, node: str, *, connections: Callable[[], Mapping[str, int]], lease: float = LEASE
+        self,
+        url: str,
+        node: str,
+        *,
+        connections: Callable[[], Mapping[str, int]],
+        lease: float = LEASE,
+        on_failure: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepare; nothing happens before `run`.
 
@@ -32,11 +38,12 @@ class Cluster:
             node: this process's name; no other process ever has the same.
             connections: returns app → connections of this process.
             lease: seconds without a word until a node counts as gone.
+            on_failure: called when the lease could not be stored.
         """
         self.node = node
         self._url = url
         self._connections = connections
-        self._publisher = Publisher(node, lease, connections)
+        self._publisher = Publisher(node, lease, connections, on_failure)
         self._follower = Follower(node, lease, stands=self._publisher.stands, in_touch=lambda: self._publisher.in_touch)
         self._sweeper = Sweeper(node, lease, self._follower.nodes.living)
 

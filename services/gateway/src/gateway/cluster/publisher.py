@@ -30,14 +30,22 @@ _log = structlog.stdlib.get_logger("gateway.cluster")
 class Publisher:
     """Makes the stream hold what this process wants it to hold, as long as that takes."""
 
-    def __init__(self, node: str, lease: float, connections: Callable[[], Mapping[str, int]]) -> None:
+    def __init__(
+        self,
+        node: str,
+        lease: float,
+        connections: Callable[[], Mapping[str, int]],
+        on_failure: Callable[[], None],
+    ) -> None:
         """Prepare.
 
         Args:
             node: this process's name.
             lease: seconds without a word until the others count it as gone.
             connections: returns app → connections of this process.
+            on_failure: called when the lease could not be stored.
         """
+        self._on_failure = on_failure
         self._node = node
         self._lease = lease
         self._connections = connections
@@ -98,6 +106,7 @@ class Publisher:
                     doubtful = False
             except TROUBLE as error:
                 metrics.LEASE_FAILURES.inc()
+                self._on_failure()
                 _log.warning("lease not renewed", reason=type(error).__name__)
             doubtful |= await self._return_within(period)
 
