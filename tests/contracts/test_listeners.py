@@ -16,7 +16,7 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from contracts import streams
-from leadwire import paths
+from leadwire import moved_clock, paths
 from leadwire.credentials import EXAMPLES, Credentials
 from runtime.broker import barrier
 from support.servers import NatsServer
@@ -218,7 +218,18 @@ def test_an_account_cannot_import_the_consumer_of_another(credentials: Credentia
     theirs.write_text(f"{before}{found}{last.replace('CRM.example-node', 'CRM.notifier')}")
 
     said = subprocess.run(
-        [paths.NATS_SERVER, "--config", theirs, "--addr", "127.0.0.1", "--port", "-1", "--store_dir", tmp_path],
+        [
+            *moved_clock.launcher(),
+            paths.NATS_SERVER,
+            "--config",
+            theirs,
+            "--addr",
+            "127.0.0.1",
+            "--port",
+            "-1",
+            "--store_dir",
+            tmp_path,
+        ],
         env={**os.environ, **credentials.nats_environment},
         capture_output=True,
         text=True,

@@ -105,18 +105,39 @@ def superuser(leads_database: TestDatabase) -> Iterator[psycopg.Connection]:
         yield connection
 
 
+TEST_CLOCK = """
+CREATE SCHEMA testing;
+CREATE TABLE testing.clock (now timestamptz NOT NULL);
+GRANT USAGE ON SCHEMA testing TO PUBLIC;
+GRANT SELECT ON testing.clock TO PUBLIC;
+CREATE OR REPLACE FUNCTION feed_clock(last timestamptz) RETURNS timestamptz LANGUAGE sql VOLATILE PARALLEL SAFE
+    RETURN (SELECT greatest(last, now) + interval '1 millisecond' FROM testing.clock);
+"""
+
+
 class Clock:
-    """A clock that the test sets; it goes on by a millisecond with each look.
+    """A clock that the test sets, for this process and for the database; facts of a company are a millisecond apart.
 
     A test in which another process judges the times must use `RealClock` instead: their clocks would drift apart.
     """
 
-    def __init__(self, now: datetime) -> None:
-        self.now = now
+    def __init__(self, database: psycopg.Connection, now: datetime) -> None:
+        self._database = database
+        self._now = now
+        database.execute(TEST_CLOCK)
+        database.execute("INSERT INTO testing.clock VALUES (%s)", [now])
+
+    @property
+    def now(self) -> datetime:
+        return self._now
+
+    @now.setter
+    def now(self, now: datetime) -> None:
+        self._now = now
+        self._database.execute("UPDATE testing.clock SET now = %s", [now])
 
     def __call__(self) -> datetime:
-        self.now += timedelta(milliseconds=1)
-        return self.now
+        return self._now
 
 
 class RealClock:
@@ -131,8 +152,8 @@ class RealClock:
 
 
 @pytest.fixture
-def clock() -> Clock | RealClock:
-    return Clock(NOW)
+def clock(superuser: psycopg.Connection) -> Clock | RealClock:
+    return Clock(superuser, NOW)
 
 
 @pytest.fixture

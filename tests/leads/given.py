@@ -1,6 +1,5 @@
 """Short ways to say what was there before."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,23 +10,23 @@ from leads.command import Answer, Command
 from leads.domain import NewLead
 from leads.handle import EventStore, create, handle
 
-from .conftest import NOW, Company
+from .conftest import Company
 
 
-def command_of(company: Company, *, lead_id: UUID | None = None, at: datetime = NOW, **details: Any) -> Command:
+def command_of(company: Company, *, lead_id: UUID | None = None, **details: Any) -> Command:
     values = {"id": uuid4(), "lead_id": lead_id or uuid4(), "company_id": company.id, "actor": company.users["agent"]}
-    return Command(**{**values, "at": at, **details})
+    return Command(**{**values, **details})
 
 
-async def create_lead(store: EventStore, company: Company, *, at: datetime = NOW, **values: Any) -> Answer:
-    command = command_of(company, at=at)
+async def create_lead(store: EventStore, company: Company, **values: Any) -> Answer:
+    command = command_of(company)
     new = NewLead(**{"name": "Ada", **values})
-    return await create(store, command, lambda company: domain.create(str(command.lead_id), new, company, at))
+    return await create(store, command, lambda company, at: domain.create(str(command.lead_id), new, company, at))
 
 
 async def rename(store: EventStore, company: Company, lead_id: UUID, name: str, **details: Any) -> Answer:
     command = command_of(company, lead_id=lead_id, **details)
-    return await handle(store, command, lambda lead, company: domain.change(lead, {"name": name}, company, command.at))
+    return await handle(store, command, lambda lead, company, at: domain.change(lead, {"name": name}, company, at))
 
 
 def end_sessions(superuser: psycopg.Connection, role: str) -> None:

@@ -11,13 +11,13 @@ import pytest
 
 from leads.store.database import Database
 
-from .conftest import Clock, Company, Connect
+from .conftest import Company, Connect
 from .working import Hand
 
 
 @pytest.fixture
-def hand(database: Database, clock: Clock) -> Hand:
-    return Hand(database, clock)
+def hand(database: Database) -> Hand:
+    return Hand(database)
 
 
 @pytest.fixture

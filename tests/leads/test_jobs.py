@@ -14,13 +14,13 @@ from leads.worker import Worker
 from support.waiting import until
 
 from .attempts import EVERY_LEAD
-from .conftest import Clock, Company, Connect
+from .conftest import Company, Connect
 from .working import Hand
 
 
 @pytest.fixture
-def hand(database: Database, clock: Clock) -> Hand:
-    return Hand(database, clock)
+def hand(database: Database) -> Hand:
+    return Hand(database)
 
 
 @pytest.fixture(autouse=True)
@@ -181,11 +181,11 @@ async def test_a_cancelled_job_takes_no_further_step(
 
 
 async def test_a_worker_that_was_taken_for_dead_changes_nothing(
-    api: httpx.AsyncClient, database: Database, clock: Clock, superuser: psycopg.Connection
+    api: httpx.AsyncClient, database: Database, superuser: psycopg.Connection
 ) -> None:
     ids = await entered(api, 6)
     job_id = await ordered(api, {"action": "delete"}, {"ids": ids})
-    slow, quick = Hand(database, clock), Hand(database, clock)
+    slow, quick = Hand(database), Hand(database)
     claimed = await slow.claim()
     assert claimed is not None
     assert await quick.claim() is None

@@ -16,7 +16,7 @@ from leads.domain.counters import recount
 from leads.store.database import Database
 from support.waiting import until
 
-from .conftest import Clock, Company, Connect, Processes
+from .conftest import Company, Connect, Processes
 from .working import Hand
 
 ROWS = 1000
@@ -119,11 +119,10 @@ async def test_whatever_is_killed_the_jobs_end_as_if_nothing_had_been(
     acme: Company,
     globex: Company,
     database: Database,
-    clock: Clock,
     processes: Processes,
     superuser: psycopg.Connection,
 ) -> None:
-    hand = Hand(database, clock)
+    hand = Hand(database)
     seed = random.randrange(1 << 32)
     murderer = Murderer(processes, random.Random(seed))
 

@@ -13,6 +13,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from leads.migrate import migrate_database, revisions
+from leads.store import feed
 from leads.store.database import Database, sqlalchemy_url
 from leads.store.directory import Directory
 from leads.store.log import PostgresEventStore
@@ -26,6 +27,14 @@ from .test_rebuild import rows
 
 PREVIOUS = "0002"
 """The last revision with another shape of what is written all the time."""
+ADVANCE = """
+UPDATE feeds SET position = position + %(facts)s, settings_version = settings_version + %(settings)s
+WHERE company_id = %(company_id)s RETURNING position, settings_version, 'first', clock_timestamp()
+"""
+"""What a release of that revision says, which knows of no epoch and no clock."""
+LATER = """
+SELECT feed_position FROM events JOIN feeds USING (company_id) WHERE recorded_at > clock AND feed_position <= 20
+"""
 LONGEST_WAIT = f"{LOCK_TIMEOUT * 2:.0f}s"
 """For any lock, after which the server ends a statement: a step may be behind another session's short one."""
 
@@ -44,13 +53,6 @@ def upgrade(database: Databases, revision: str) -> None:
 def old_database(empty_database: Databases) -> Databases:
     upgrade(empty_database, PREVIOUS)
     with psycopg.connect(empty_database.url(), autocommit=True) as superuser:
-        # The people of these tests are code of today: it reads the epoch with each position, which revision 0002 lacks.
-        superuser.execute("CREATE SCHEMA later")
-        superuser.execute("CREATE TABLE later.epochs (number integer, id text)")
-        superuser.execute("INSERT INTO later.epochs VALUES (1, 'first')")
-        superuser.execute("GRANT USAGE ON SCHEMA later TO leads_app")
-        superuser.execute("GRANT SELECT ON later.epochs TO leads_app")
-        superuser.execute(f"ALTER ROLE leads_app IN DATABASE {empty_database.name} SET search_path = public, later")
         for role in ("leads_app", "leads_relay"):
             superuser.execute(
                 f"ALTER ROLE {role} IN DATABASE {empty_database.name} SET lock_timeout = '{LONGEST_WAIT}'"
@@ -80,7 +82,10 @@ async def busy(store: PostgresEventStore, superuser: psycopg.Connection, company
     await asyncio.gather(*tasks)
 
 
-async def test_data_of_the_previous_revision_is_migrated_while_people_work(old_database: Databases) -> None:
+async def test_data_of_the_previous_revision_is_migrated_while_people_work(
+    old_database: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "ADVANCE", ADVANCE)
     database = Database.connect(old_database.url("leads_app"), pool_size=5)
     store = PostgresEventStore(database, Directory(database))
     acme = provisioned(old_database, "Acme")
@@ -106,6 +111,7 @@ async def test_data_of_the_previous_revision_is_migrated_while_people_work(old_d
             await migrating
         assert superuser.execute("SELECT version_num FROM alembic_version").fetchone() == (head,)
         assert set(before) <= set(rows(superuser)["leads"])
+        assert superuser.execute(LATER).fetchall() == []
     await database.close()
 
 

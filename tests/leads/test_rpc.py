@@ -15,7 +15,7 @@ from leads.views import Views
 from runtime import broker
 from support.servers import NatsServer
 
-from .conftest import NOBODY, NOW, Company
+from .conftest import NOBODY, Company
 from .given import create_lead, rename
 
 
@@ -23,7 +23,7 @@ from .given import create_lead, rename
 async def notifier(nats: NatsServer, views: Views, directory: Directory) -> AsyncIterator[Client]:
     """The notifier's connection, with our answers at the other end."""
     answering = await broker.connect(nats.url("leads-api"), "test leads")
-    await Responder(views, directory, lambda: NOW).listen(answering)
+    await Responder(views, directory).listen(answering)
     await answering.flush()
     async with nats.client("notifier") as asking:
         yield asking

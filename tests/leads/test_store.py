@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -79,7 +80,9 @@ async def test_only_the_loser_of_a_race_learns_of_a_conflict(store: PostgresEven
     async def append(number: int) -> Answer:
         command = command_of(acme, lead_id=lead_id)
         facts = domain.change(before[lead_id], {"name": f"Name {number}"}, company, NOW)
-        return await store.append(command, facts, before=before, settings=company.settings_version)
+        return await store.append(
+            command, facts, dated=lambda _at: facts, before=before, settings=company.settings_version
+        )
 
     outcomes = await asyncio.gather(*(append(number) for number in range(WRITERS)), return_exceptions=True)
 
@@ -87,7 +90,7 @@ async def test_only_the_loser_of_a_race_learns_of_a_conflict(store: PostgresEven
     after = await store.read(command_of(acme, lead_id=lead_id), [lead_id])
     lead = after.leads[lead_id]
     assert lead is not None
-    assert (lead.summary.version, after.position) == (2, 2)
+    assert (lead.summary.version, after.feed.position) == (2, 2)
 
 
 async def test_who_insists_on_no_version_is_decided_anew(store: PostgresEventStore, acme: Company) -> None:
@@ -115,8 +118,8 @@ async def test_a_patch_becomes_several_facts_under_one_command(
     lead_id = UUID((await create_lead(store, acme)).lead.id)
     command = command_of(acme, lead_id=lead_id, correlation_id="c", socket_id="1.2", traceparent="t")
 
-    def renamed_and_won(lead: Lead | None, company: domain.Company) -> Sequence[LeadEvent]:
-        return domain.change(lead, {"name": "Bob", "status": "won"}, company, NOW)
+    def renamed_and_won(lead: Lead | None, company: domain.Company, at: datetime) -> Sequence[LeadEvent]:
+        return domain.change(lead, {"name": "Bob", "status": "won"}, company, at)
 
     await handle(store, command, renamed_and_won)
 
@@ -134,7 +137,7 @@ async def test_a_deleted_lead_leaves_the_list_and_stays_in_the_log(
 ) -> None:
     lead_id = UUID((await create_lead(store, acme)).lead.id)
 
-    await handle(store, command_of(acme, lead_id=lead_id), lambda lead, _: domain.delete(lead, NOW))
+    await handle(store, command_of(acme, lead_id=lead_id), lambda lead, _, at: domain.delete(lead, at))
 
     assert (await views.lead(acme.id, lead_id)).data is None
     known = (await store.read(command_of(acme, lead_id=lead_id), [lead_id])).leads[lead_id]
@@ -154,8 +157,8 @@ async def test_a_repeated_command_is_answered_as_the_first_time(
     lead_id = UUID((await create_lead(store, acme)).lead.id)
     command = keyed(command_of(acme, lead_id=lead_id, expected_version=1))
 
-    def decide(lead: Lead | None, company: domain.Company) -> Any:
-        return domain.change(lead, {"name": "Bob"}, company, NOW)
+    def decide(lead: Lead | None, company: domain.Company, at: datetime) -> Any:
+        return domain.change(lead, {"name": "Bob"}, company, at)
 
     first = await handle(store, command, decide)
     await rename(store, acme, lead_id, "Carol")
@@ -171,9 +174,9 @@ async def test_a_repeated_command_that_changed_nothing_still_changes_nothing(
     lead_id = UUID((await create_lead(store, acme)).lead.id)
     command = keyed(command_of(acme, lead_id=lead_id))
 
-    first = await handle(store, command, lambda lead, company: domain.change(lead, {"name": "Ada"}, company, NOW))
+    first = await handle(store, command, lambda lead, company, at: domain.change(lead, {"name": "Ada"}, company, at))
     await rename(store, acme, lead_id, "Bob")
-    again = await handle(store, command, lambda lead, company: domain.change(lead, {"name": "Ada"}, company, NOW))
+    again = await handle(store, command, lambda lead, company, at: domain.change(lead, {"name": "Ada"}, company, at))
 
     assert again == first
     renamed = (await views.lead(acme.id, lead_id)).data
@@ -213,7 +216,7 @@ async def test_an_answer_claims_no_position_that_it_does_not_reflect(
     command = command_of(acme, lead_id=lead_id, idempotency=idempotency)
 
     answer = await handle(
-        Overtaken(store, acme), command, lambda lead, company: domain.change(lead, {"name": "Ada"}, company, NOW)
+        Overtaken(store, acme), command, lambda lead, company, at: domain.change(lead, {"name": "Ada"}, company, at)
     )
 
     assert (answer.lead.name, answer.position) == ("Ada", 1)
@@ -226,7 +229,9 @@ async def test_the_same_command_at_the_same_time_makes_one_event(
 
     answers = await asyncio.gather(
         *(
-            create(store, command, lambda company: domain.create(str(command.lead_id), {"name": "Ada"}, company, NOW))
+            create(
+                store, command, lambda company, at: domain.create(str(command.lead_id), {"name": "Ada"}, company, at)
+            )
             for _ in range(WRITERS)
         )
     )
@@ -237,7 +242,7 @@ async def test_the_same_command_at_the_same_time_makes_one_event(
 
 async def test_a_key_belongs_to_one_request(store: PostgresEventStore, views: Views, acme: Company) -> None:
     command = keyed(command_of(acme))
-    await create(store, command, lambda company: domain.create(str(command.lead_id), {"name": "Ada"}, company, NOW))
+    await create(store, command, lambda company, at: domain.create(str(command.lead_id), {"name": "Ada"}, company, at))
 
     with pytest.raises(IdempotencyKeyReused):
         await store.read(keyed(command, "other"), [command.lead_id])
@@ -245,7 +250,7 @@ async def test_a_key_belongs_to_one_request(store: PostgresEventStore, views: Vi
         await create(
             store,
             keyed(command, "other"),
-            lambda company: domain.create(str(command.lead_id), {"name": "Bob"}, company, NOW),
+            lambda company, at: domain.create(str(command.lead_id), {"name": "Bob"}, company, at),
         )
 
     assert (await views.changes(acme.id, after=0, limit=10)).position == 1
@@ -256,7 +261,7 @@ async def test_the_same_deletion_at_the_same_time_is_answered_alike(store: Postg
     command = keyed(command_of(acme, lead_id=lead_id, expected_version=1))
 
     answers = await asyncio.gather(
-        *(handle(store, command, lambda lead, _: domain.delete(lead, NOW)) for _ in range(WRITERS))
+        *(handle(store, command, lambda lead, _, at: domain.delete(lead, at)) for _ in range(WRITERS))
     )
 
     assert all(answer == answers[0] for answer in answers)
@@ -267,7 +272,7 @@ async def test_two_users_may_use_the_same_key(store: PostgresEventStore, acme: C
 
     answers = [
         await create(
-            store, command, lambda company, c=command: domain.create(str(c.lead_id), {"name": "Ada"}, company, NOW)
+            store, command, lambda company, at, c=command: domain.create(str(c.lead_id), {"name": "Ada"}, company, at)
         )
         for command in commands
     ]

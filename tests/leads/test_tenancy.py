@@ -156,7 +156,7 @@ def test_roles_may_do_what_they_need_and_nothing_else(leads_database: Database, 
     columns = {
         "leads_app": {
             ("companies", "UPDATE"): {"name", "region", "currency"},
-            ("feeds", "UPDATE"): {"position", "settings_version"},
+            ("feeds", "UPDATE"): {"clock", "position", "settings_version"},
             ("pipelines", "UPDATE"): {"stages", "version"},
             ("users", "SELECT"): {"company_id", "id", *USER_COLUMNS},
             ("users", "INSERT"): {"company_id", "id", "password_hash", *USER_COLUMNS},

@@ -1,7 +1,5 @@
 """A worker in this process, that works until nothing is left to do."""
 
-from collections.abc import Callable
-from datetime import datetime
 from uuid import UUID, uuid4
 
 from leads.domain.jobs import ENDED, Job
@@ -14,11 +12,11 @@ from leads.views import Views
 class Hand:
     """Takes steps one by one, as the test wants them."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime], *, lease: float = 60.0) -> None:
+    def __init__(self, database: Database, *, lease: float = 60.0) -> None:
         self._database = database
         self._lease = lease
         self.name = uuid4()
-        self.steps = Steps(database, Directory(database), Views(database), clock=clock, worker=self.name, lease=lease)
+        self.steps = Steps(database, Directory(database), Views(database), worker=self.name, lease=lease)
 
     async def claim(self) -> tuple[UUID, Job] | None:
         claimed = await self._database.claim_job(self.name, self._lease)

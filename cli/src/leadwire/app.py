@@ -24,7 +24,9 @@ from leadwire import (
     secret_files,
     status,
 )
+from leadwire.clocks import CLOCKS, EACH
 from leadwire.detach import detached
+from leadwire.moved_clock import NoMovedClock
 from leadwire.postgres import PostgresFailed
 from leadwire.progress import complain, say
 from leadwire.state import AlreadyRunning, StateDirectory
@@ -328,11 +330,22 @@ def check_command() -> None:
     raise typer.Exit(checks.check())
 
 
+_CLOCK = typer.Option(help=f"Move the clock of all processes: {', '.join(CLOCKS)}, or `{EACH}`, one after another.")
+
+
 @app.command("test", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def test_command(context: typer.Context) -> None:
+def run_tests(context: typer.Context, clock: Annotated[str | None, _CLOCK] = None) -> None:
     """Get what the tests need, then run pytest with the given arguments."""
+    if clock not in {None, EACH, *CLOCKS}:
+        raise typer.BadParameter(f"{clock} is none of {', '.join(CLOCKS)}, {EACH}")
     asyncio.run(checks.prepare_tests())
-    checks.become_pytest(context.args)
+    try:
+        if clock == EACH:
+            raise typer.Exit(checks.pytest_by_each_clock(context.args))
+        checks.become_pytest(context.args, clock)
+    except NoMovedClock as problem:
+        complain(str(problem))
+        raise typer.Exit(1) from None
 
 
 def main() -> None:

@@ -1,10 +1,10 @@
 """The browser for the tests: the system's Chromium if there is one, else one that can be had."""
 
-import os
 import shutil
 import sys
 from pathlib import Path
 
+from leadwire import apt
 from leadwire.processes import Process
 from leadwire.progress import step
 from leadwire.supervisor import run
@@ -25,12 +25,8 @@ async def ensure_chromium(logs: Path) -> None:
     """
     if find_chromium() is not None:
         return
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        async with step("Chromium installed"):
-            environment = {"DEBIAN_FRONTEND": "noninteractive"}
-            for arguments in (("update", "-qq"), ("install", "-qq", "-y", "--no-install-recommends", "chromium")):
-                command = ("apt-get", *arguments)
-                await run(Process(name="chromium", command=command, environment=environment), logs / "chromium.log")
+    if apt.may_install():
+        await apt.install("Chromium", "chromium", log=logs / "chromium.log")
         return
     async with step("Chromium for Playwright there"):
         command = (sys.executable, "-m", "playwright", "install", "chromium")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from leadwire import paths
+from leadwire import moved_clock, paths
 from leadwire.ports import LOOPBACK
 from leadwire.processes import Process
 
@@ -17,6 +17,7 @@ def process(*, port: int, store: Path, passwords: Mapping[str, str]) -> Process:
     return Process(
         name=NAME,
         command=(
+            *moved_clock.launcher(),
             str(paths.NATS_SERVER),
             *("--config", str(paths.NATS_CONFIG)),
             *("--addr", LOOPBACK),

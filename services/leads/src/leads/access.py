@@ -128,13 +128,18 @@ class Permit:
     """What a request claims: this user may do this, by a token of that time. Whether it is true, `check` says."""
 
     user_id: str
-    issued_at: datetime
+    issued_at: datetime | None
+    """None: it was let in before, by a token that need not count any more, as a job's author."""
     operation: str
 
 
 def may(role: Role, operation: str) -> bool:
     """Whether a role may do an operation."""
     return ROLES.index(role) >= ROLES.index(OPERATIONS[operation])
+
+
+def _is_ended(issued_at: datetime | None, user: User) -> bool:
+    return issued_at is not None and user.tokens_since is not None and issued_at < user.tokens_since
 
 
 def check(company: Company, permit: Permit) -> User:
@@ -145,7 +150,7 @@ def check(company: Company, permit: Permit) -> User:
         NotAllowed: the user's role is too low.
     """
     user = company.users.get(permit.user_id)
-    if user is None or not user.active or (user.tokens_since is not None and permit.issued_at < user.tokens_since):
+    if user is None or not user.active or _is_ended(permit.issued_at, user):
         raise TokenEnded
     if not may(user.role, permit.operation):
         raise NotAllowed

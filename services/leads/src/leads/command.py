@@ -1,14 +1,17 @@
 """What surrounds a decision on its way to the log: who asks, since when, and what to answer when asked again."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 from uuid import UUID, uuid5
 
-from contracts.events import LeadSummary, Message
+from contracts.events import LeadEvent, LeadSummary, Message
 from leads.access import Permit
 from leads.domain.lead import Lead
+
+Dated: TypeAlias = Callable[[datetime], Sequence[LeadEvent]]
+"""Facts that were decided, as they are when they are recorded at a time."""
 
 _NAMESPACE: Final = UUID("5c1f7f0e-6d2b-5a43-9f0c-1d7b6a2f4e11")
 
@@ -52,17 +55,18 @@ class Feed:
     settings_version: int
     epoch: str
     """The log's: positions of different epochs are not comparable."""
+    at: datetime = field(compare=False)
+    """When it was read, by PostgreSQL's clock (`feed_clock`): what is recorded now bears this time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Who changes something, when, and because of what."""
+    """Who changes something, and because of what. When, only its recording tells: see `store.feed`."""
 
     id: UUID
     """The request's: the ids of its facts derive from it."""
     company_id: UUID
     actor: UUID
-    at: datetime
     permit: Permit | None = None
     """What its author claims to be allowed; None: nobody asked, as in a job of our own."""
     correlation_id: str | None = None

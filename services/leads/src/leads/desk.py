@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -25,6 +26,7 @@ from leads.domain.jobs import (
     TooManyJobs,
     Undo,
 )
+from leads.domain.lead import UNDATED
 from leads.store import feed, jobs
 from leads.store.database import Database, RawConnection
 from leads.store.directory import Directory
@@ -61,8 +63,8 @@ class Desk:
             IdempotencyKeyReused: the job's id belongs to another request.
         """
         ids = None if isinstance(leads, int) else leads
-        job = _new(origin, job_id, task, total=None if ids is None else len(ids))
         async with self._deciding(origin) as (connection, now, _company):
+            job = _new(origin, job_id, task, total=None if ids is None else len(ids), at=now.at)
             known = await jobs.found(await jobs.hold(connection, origin.company_id, job_id))
             if known is not None:
                 asked = {"company_id": origin.company_id, "id": job_id}
@@ -89,11 +91,11 @@ class Desk:
                 return job, now
             if job.state not in rules.OPEN:
                 raise JobIsOver
-            over, told = rules.tell(rules.ended(job, "cancelled", origin.at), origin.at)
+            over, told = rules.tell(rules.ended(job, "cancelled", now.at), now.at)
             teller = replace(origin, id=uuid5(job_id, "cancelled"), job_id=job_id, socket_id=None)
             after = await feed.feed_of(await feed.advance(connection, teller, facts=len(told)))
             await jobs.save(connection, origin.company_id, over)
-            await feed.append(connection, teller, told, position=after.position)
+            await feed.append(connection, teller, told, position=after.position, at=after.at)
             return over, after
 
     async def undo(self, origin: Origin, job_id: UUID) -> tuple[Job, Feed]:
@@ -111,7 +113,7 @@ class Desk:
             rules.require_undoable(job)
             await self._require_room(connection, origin)
             undoing = replace(
-                _new(origin, undo_id, Undo(of=job.id, of_import=job.kind == "import"), total=job.changed),
+                _new(origin, undo_id, Undo(of=job.id, of_import=job.kind == "import"), total=job.changed, at=now.at),
                 undoes=job.id,
             )
             await jobs.insert(connection, origin.company_id, undoing, None)
@@ -127,11 +129,11 @@ class Desk:
         Raises:
             TooManyJobs: so many wait to be started.
         """
-        async with self._deciding(origin) as (connection, _now, _company):
+        async with self._deciding(origin) as (connection, now, _company):
             _open, _own, uploaded = await self._counts(connection, origin)
             if uploaded >= MOST_UPLOADED:
                 raise TooManyJobs
-            job = replace(_new(origin, job_id, Import(name=name), total=None), state="uploading")
+            job = replace(_new(origin, job_id, Import(name=name), total=None, at=now.at), state="uploading")
             await jobs.insert(connection, origin.company_id, job, None)
 
     async def add_rows(self, company_id: UUID, job_id: UUID, rows: Sequence[Sequence[str]], *, number: int) -> int:
@@ -142,11 +144,15 @@ class Desk:
 
     async def uploaded(self, origin: Origin, job_id: UUID, task: Import, *, rows: int) -> tuple[Job, Feed]:
         """Show an import whose rows are all there."""
-        job = replace(_new(origin, job_id, task, total=rows), state="uploaded")
+        job = replace(_new(origin, job_id, task, total=rows, at=UNDATED), state="uploaded")
         async with self._database.writing(origin.company_id) as connection:
             await jobs.save(connection, origin.company_id, job)
+            saved = await jobs.hold(connection, origin.company_id, job_id)
             now = await feed.feed_of(await feed.look(connection, origin))
-        return job, now
+            kept = await jobs.found(saved)
+            if kept is None:
+                raise ImportNotFound
+        return kept, now
 
     async def discard(self, origin: Origin, job_id: UUID) -> None:
         """Forget an import that was not started, or whose upload failed."""
@@ -178,7 +184,7 @@ class Desk:
             assert isinstance(job.task, Import)
             mapped = replace(job, task=replace(job.task, **changes))
             assert isinstance(mapped.task, Import)
-            require_mapping(mapped.task, company, origin.at)
+            require_mapping(mapped.task, company, now.at)
             await jobs.save(connection, origin.company_id, mapped)
             return mapped, now
 
@@ -193,7 +199,7 @@ class Desk:
             if job.state != "uploaded":
                 return job, now
             assert isinstance(job.task, Import)
-            require_mapping(job.task, company, origin.at)
+            require_mapping(job.task, company, now.at)
             await self._require_room(connection, origin)
             fingerprint = job.task.fingerprint
             asked = {"company_id": origin.company_id, "id": job_id, "fingerprint": fingerprint}
@@ -243,7 +249,7 @@ class Desk:
         rules.require_room(company_open, own_open)
 
 
-def _new(origin: Origin, job_id: UUID, task: Task, *, total: int | None) -> Job:
+def _new(origin: Origin, job_id: UUID, task: Task, *, total: int | None, at: datetime) -> Job:
     return Job(
         id=str(job_id),
         kind=task.kind,
@@ -252,5 +258,5 @@ def _new(origin: Origin, job_id: UUID, task: Task, *, total: int | None) -> Job:
         task=task,
         total=total,
         correlation_id=origin.correlation_id,
-        created_at=origin.at,
+        created_at=at,
     )

@@ -18,7 +18,7 @@ leads_app epoch_forks SELECT
 leads_app epochs SELECT
 leads_app events INSERT, SELECT
 leads_app feeds SELECT
-leads_app feeds UPDATE(position settings_version)
+leads_app feeds UPDATE(clock position settings_version)
 leads_app forget_jobs() EXECUTE
 leads_app idempotency INSERT, SELECT
 leads_app job_batches INSERT, SELECT, UPDATE

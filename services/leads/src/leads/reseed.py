@@ -9,7 +9,7 @@ Where it is, is written after each window. Whoever becomes the active relay goes
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 from uuid import UUID
 
@@ -110,12 +110,14 @@ class UnknownCompany(Exception):
     """There is no such company."""
 
 
-def request(connection: psycopg.Connection, *, since: datetime | None, company_id: UUID | None, anew: bool) -> int:
+def request(
+    connection: psycopg.Connection, *, since: datetime | timedelta | None, company_id: UUID | None, anew: bool
+) -> int:
     """Ask for facts to be published once more, and return the generation; one that is under way is joined.
 
     Args:
         connection: of the role leads_relay.
-        since: only facts recorded from then on.
+        since: only facts recorded from then on; a duration is that long ago, by the clock that the facts bear.
         company_id: only of this company.
         anew: begin from the start, should one be under way.
 
@@ -131,10 +133,19 @@ def request(connection: psycopg.Connection, *, since: datetime | None, company_i
             return int(row[0])
         row = connection.execute(OPEN).fetchone()
         assert row is not None
-        values = {"generation": row[0], "since": since, "company_id": company_id}
+        values = {"generation": row[0], "since": _moment(connection, since), "company_id": company_id}
         if not connection.execute(REQUEST, values).rowcount and company_id is not None:
             raise UnknownCompany
         return int(row[0])
+
+
+def _moment(connection: psycopg.Connection, since: datetime | timedelta | None) -> datetime | None:
+    if not isinstance(since, timedelta):
+        return since
+    row = connection.execute("SELECT clock_timestamp() - %s", [since]).fetchone()
+    assert row is not None
+    moment: datetime = row[0]
+    return moment
 
 
 def look(connection: psycopg.Connection, generation: int) -> Progress:

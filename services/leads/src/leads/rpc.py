@@ -5,7 +5,6 @@ feed has in common with earlier epochs: see `leads.views.epochs`.
 """
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -50,10 +49,9 @@ class StatsRequest(BaseModel):
 class Responder:
     """Both questions, shared by all processes of the service."""
 
-    def __init__(self, views: Views, directory: Directory, clock: Callable[[], datetime]) -> None:
+    def __init__(self, views: Views, directory: Directory) -> None:
         self._views = views
         self._directory = directory
-        self._clock = clock
 
     async def listen(self, nats: Client) -> None:
         """Answer from now on, as long as the client lives."""
@@ -67,10 +65,9 @@ class Responder:
         """Return the figures of all leads: there is nothing to narrow them by, so the request has no members."""
         if body:
             StatsRequest.model_validate_json(body)
-        now = self._clock()
-        found = await self._views.counters(company_id, now=now)
+        found = await self._views.counters(company_id)
         company = await self._directory.company(company_id, at_least=found.feed.settings_version)
-        data = _STATS.dump_json(figures(found.data, company, now))
+        data = _STATS.dump_json(figures(found.data, company, found.feed.at))
         return b'{"data":%b,"position":%d,"epoch":"%b"}' % (data, found.position, found.feed.epoch.encode())
 
     async def changes(self, company_id: UUID, body: bytes) -> bytes:

@@ -226,7 +226,7 @@ def _in_words(row: Sequence[Any], key: Sequence[str]) -> str:
 
 
 async def verify_stream(
-    connection: RawConnection, client: Client, *, company_id: UUID | None, now: datetime, show: Show
+    connection: RawConnection, client: Client, *, company_id: UUID | None, show: Show
 ) -> list[Difference]:
     """Compare the stream `CRM` with the log; return what is wrong, the first of each kind.
 
@@ -234,14 +234,13 @@ async def verify_stream(
         connection: see `verify_database`.
         client: of a user who may read the stream.
         company_id: only this one; None: all.
-        now: what is older than the stream keeps facts is not missed.
         show: takes how many messages are done, of how many.
 
     Raises:
         nats.errors.Error, TimeoutError: NATS is away, or the stream is not there.
     """
     js = client.jetstream()
-    values = {"company_id": company_id, "since": await _kept_since(js, now)}
+    values = {"company_id": company_id, "since": await _kept_since(js, connection)}
     expected = await (await connection.execute(EXPECTED, values)).fetchall()
     await connection.commit()
     until = (await js.stream_info(streams.CRM)).state.last_seq
@@ -263,15 +262,19 @@ async def verify_stream(
     return list(first.values())
 
 
-async def _kept_since(js: JetStreamContext, now: datetime) -> datetime:
-    """Return from when on facts must be on the stream."""
+async def _kept_since(js: JetStreamContext, connection: RawConnection) -> datetime:
+    """Return from when on facts must be on the stream; older ones are not missed."""
     info = await js.stream_info(streams.CRM)
     limit = info.config.max_bytes or 0
     if 0 < limit * FULL < info.state.bytes:
         oldest = (await js.get_msg(streams.CRM, info.state.first_seq)).time
         assert oldest is not None
         return oldest + MARGIN
-    return now - timedelta(seconds=streams.FACTS_KEPT) + MARGIN
+    kept = timedelta(seconds=streams.FACTS_KEPT) - MARGIN
+    row = await (await connection.execute("SELECT clock_timestamp() - %s", [kept])).fetchone()
+    assert row is not None
+    since: datetime = row[0]  # by the clock that the facts bear
+    return since
 
 
 async def _messages(client: Client, company_id: UUID | None, until: int) -> AsyncIterator[tuple[list[bytes], int]]:

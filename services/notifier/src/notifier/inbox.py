@@ -31,7 +31,7 @@ ORDER BY page.number DESC
 _LOCK = "SELECT FROM inboxes WHERE company_id = %(company)s AND user_id = %(user)s FOR UPDATE"
 _MARK = """
 WITH changed AS (
-    UPDATE notifications SET read_at = CASE WHEN %(read)s THEN %(now)s::timestamptz END
+    UPDATE notifications SET read_at = CASE WHEN %(read)s THEN clock_timestamp() END
     WHERE company_id = %(company)s AND user_id = %(user)s AND id = %(id)s AND (read_at IS NULL) = %(read)s
     RETURNING id
 ), inbox AS (
@@ -48,7 +48,7 @@ FROM inbox
 """
 _MARK_ALL = """
 WITH changed AS (
-    UPDATE notifications SET read_at = %(now)s
+    UPDATE notifications SET read_at = clock_timestamp()
     WHERE company_id = %(company)s AND user_id = %(user)s AND number < %(before)s AND read_at IS NULL
     RETURNING number
 ), inbox AS (
@@ -101,7 +101,6 @@ class Change:
     """A request to change something, apart from what."""
 
     owner: Owner
-    at: datetime
     socket_id: str | None = None
     """The author's Pusher socket, which does not hear it."""
     correlation_id: str | None = None
@@ -111,7 +110,6 @@ class Change:
         """What every statement is told."""
         return {
             **_of(self.owner),
-            "now": self.at,
             "socket": self.socket_id,
             "correlation": self.correlation_id,
         }

@@ -1,6 +1,5 @@
 """`/auth`: log in, out, and one's own password."""
 
-from datetime import UTC, datetime
 from math import ceil
 from time import monotonic
 from typing import Annotated, Final
@@ -94,8 +93,9 @@ async def _login(services: Services, company_id: UUID, user_id: UUID) -> Login:
     company = await services.directory.company(company_id, at_least=feed.settings_version)
     user = company.users[str(user_id)]
     claims = tokens.Claims(user_id=user.id, company_id=company.id, role=user.role)
-    # Not before the others ended, even if that was by another process' clock, which is ahead.
-    now = max(services.clock(), user.tokens_since or datetime.min.replace(tzinfo=UTC))
+    # By PostgreSQL's clock, as the time at which tokens end: by that of a host which is ahead it would outlive its end.
+    # Not before the others ended, even if that was by a server whose clock was ahead.
+    now = max(feed.at, user.tokens_since or feed.at)
     lifetime = services.token_lifetime
     token = tokens.issue(claims, services.jwt_secret, now=now, lifetime=lifetime)
     return Login(access_token=token, expires_in=int(lifetime.total_seconds()), user=_account(company, user))

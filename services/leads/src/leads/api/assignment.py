@@ -34,11 +34,11 @@ async def assign_lead(
         drawn = await services.store.draw_turn(command.company_id)  # a turn drawn in vain harms nobody
         turn = str(drawn) if drawn else None
         answer = await handle(
-            services.store, command, lambda lead, company: domain.assign_by_turn(lead, turn, company, command.at)
+            services.store, command, lambda lead, company, at: domain.assign_by_turn(lead, turn, company, at)
         )
     else:
         user_id = str(body.assigned_to) if body.assigned_to else None
         answer = await handle(
-            services.store, command, lambda lead, company: domain.assign(lead, user_id, company, command.at)
+            services.store, command, lambda lead, company, at: domain.assign(lead, user_id, company, at)
         )
     return lead_answer(answer, response)

@@ -15,7 +15,7 @@ from pydantic import BaseModel, StringConstraints, ValidationError
 from contracts import channels, signing
 from contracts.push import compact_json
 from leads.api.answers import READING
-from leads.api.context import SOCKET_ID, Caller, CallerOf, Services, ServicesOf
+from leads.api.context import SOCKET_ID, Caller, ReadingOf, Services, ServicesOf
 from leads.api.resume import MEMBER, HeardField
 from leads.api.schemas import ChannelAuth
 from runtime.problems import SHOWN_NAME, FieldError, Problem, problems
@@ -79,14 +79,15 @@ _BODY: Final[dict[str, Any]] = {
     openapi_extra=_BODY,
 )
 async def authorize_channel(
-    caller: CallerOf, wanted: Annotated[ChannelRequest, Depends(_channel_request)], services: ServicesOf
+    reading: ReadingOf, wanted: Annotated[ChannelRequest, Depends(_channel_request)], services: ServicesOf
 ) -> ChannelAuth:
+    caller = reading.caller
     channel = channels.parse(wanted.channel_name)
     if channel is None or not await _may_listen(services, caller, channel):
         raise Problem(403, "channel_forbidden", "This channel is not for you.")
     is_presence = isinstance(channel, channels.LeadChannel)
     member: dict[str, Any] = _member(caller) if is_presence else {"user_id": str(caller.user_id)}
-    member[signing.EXPIRES_AT] = int(services.clock().timestamp()) + SIGNATURE_SECONDS
+    member[signing.EXPIRES_AT] = int(reading.feed.at.timestamp()) + SIGNATURE_SECONDS
     if wanted.leadwire is not None:
         member |= {MEMBER: wanted.leadwire.of(wanted.channel_name)}
     data = compact_json(member)

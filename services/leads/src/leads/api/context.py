@@ -224,7 +224,6 @@ class Intent:
     """A request to change something, apart from what."""
 
     caller: Caller
-    at: datetime
     new_id: Callable[[], UUID]
     expected_version: int | None
     key: str | None
@@ -247,7 +246,6 @@ class Intent:
             company_id=caller.company_id,
             lead_id=lead_id or (keyed_lead_id(command_id) if keyed else self.new_id()),
             actor=caller.user_id,
-            at=self.at,
             expected_version=self.expected_version,
             allow_duplicate=allow_duplicate,
             permit=caller.permit,
@@ -292,7 +290,6 @@ async def _intent(
     services = _services_of(request)
     return Intent(
         caller=await _let_in(services, claim),
-        at=services.clock(),
         new_id=services.new_id,
         expected_version=None,
         key=idempotency_key,
@@ -343,7 +340,6 @@ async def _origin(
         company_id=caller.company_id,
         actor=caller.user_id,
         permit=caller.permit,
-        at=services.clock(),
         correlation_id=structlog.contextvars.get_contextvars().get(CORRELATION_ID),
         socket_id=x_socket_id,
         traceparent=_understood(traceparent),

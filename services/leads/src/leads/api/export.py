@@ -57,7 +57,7 @@ async def export_leads(
     query = await query_of(services, reading, asked)
     company = reading.caller.company
     first = await services.views.leads(reading.caller.company_id, query, after=None, limit=PAGE)
-    name = f"leads-{services.clock():%Y-%m-%d}.csv"
+    name = f"leads-{reading.feed.at:%Y-%m-%d}.csv"
     pages = _Pages(services, reading, query, company, DELIMITERS[delimiter])
     return StreamingResponse(
         pages.text(first.data.leads, first.data.end, "\ufeff" if bom else ""),

@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 from fastapi import Query, Request, Response
 from starlette.requests import ClientDisconnect
@@ -14,6 +15,7 @@ from leads.api.conditional import IfNoneMatch, feed_etag, mark, matches, not_mod
 from leads.api.context import Reading, ReadingOf, ServicesOf, readmitted
 from leads.api.read_answers import FeedEntry, FeedPage, StatsAnswer
 from leads.api.schemas import Links, Meta
+from leads.command import Feed
 from leads.domain.figures import figures
 from leads.views import Snapshot
 from leads.watch import EpochChanged
@@ -97,16 +99,19 @@ def _page(found: Snapshot[list[Envelope]], root_path: str, limit: int) -> FeedPa
 async def read_stats(
     reading: ReadingOf, services: ServicesOf, response: Response, if_none_match: IfNoneMatch = None
 ) -> StatsAnswer | Response:
-    now = services.clock()
     company_id = reading.caller.company_id
     # A browser may have the figures of another company, whose user used it before.
-    asked = (company_id, f"{now:%Y-%m-%d}")
-    if matches(if_none_match, etag := feed_etag(reading.feed, *asked)):
+    if matches(if_none_match, etag := _figures_etag(reading.feed, company_id)):
         return not_modified(etag)
-    found = await services.views.counters(company_id, now=now)
+    found = await services.views.counters(company_id)
     company = await services.directory.company(company_id, at_least=found.feed.settings_version)
-    mark(response, feed_etag(found.feed, *asked))
-    return StatsAnswer(data=figures(found.data, company, now), meta=Meta.of(found.feed))
+    mark(response, _figures_etag(found.feed, company_id))
+    return StatsAnswer(data=figures(found.data, company, found.feed.at), meta=Meta.of(found.feed))
+
+
+def _figures_etag(feed: Feed, company_id: UUID) -> str:
+    """Return what figures are known by: a new day has others, even when nothing has happened."""
+    return feed_etag(feed, company_id, f"{feed.at:%Y-%m-%d}")
 
 
 def short_type(envelope: Envelope) -> str:

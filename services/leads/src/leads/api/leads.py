@@ -23,7 +23,7 @@ async def create_lead(
     new = body.values()
     command = intent.command(f"POST /leads {body.model_dump_json()}", allow_duplicate=body.allow_duplicate)
     answer = await create(
-        services.store, command, lambda company: domain.create(str(command.lead_id), new, company, command.at)
+        services.store, command, lambda company, at: domain.create(str(command.lead_id), new, company, at)
     )
     response.headers["Location"] = f"{request.scope.get('root_path', '')}/leads/{answer.lead.id}"
     return lead_answer(answer, response)
@@ -36,9 +36,7 @@ async def change_lead(
     patch = body.patch()
     request = f"PATCH /leads/{lead_id} {body.model_dump_json(exclude_unset=True)}"
     command = intent.command(request, lead_id, allow_duplicate=body.allow_duplicate)
-    answer = await handle(
-        services.store, command, lambda lead, company: domain.change(lead, patch, company, command.at)
-    )
+    answer = await handle(services.store, command, lambda lead, company, at: domain.change(lead, patch, company, at))
     return lead_answer(answer, response)
 
 
@@ -48,7 +46,7 @@ async def delete_lead(
 ) -> LeadAnswer:
     """Answers the lead's last state. Its history stays."""
     command = intent.command(f"DELETE /leads/{lead_id}", lead_id)
-    answer = await handle(services.store, command, lambda lead, _company: domain.delete(lead, command.at))
+    answer = await handle(services.store, command, lambda lead, _company, at: domain.delete(lead, at))
     return lead_answer(answer, response)
 
 
@@ -64,5 +62,5 @@ async def restore_lead(
     how = body or Restoration()
     request = f"POST /leads/{lead_id}/restore {how.model_dump_json()}"
     command = intent.command(request, lead_id, allow_duplicate=how.allow_duplicate)
-    answer = await handle(services.store, command, lambda lead, company: domain.restore(lead, company, command.at))
+    answer = await handle(services.store, command, domain.restore)
     return lead_answer(answer, response)

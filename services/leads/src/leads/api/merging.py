@@ -1,6 +1,7 @@
 """`/leads/{id}/merge`: one lead takes in another."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -63,10 +64,10 @@ async def merge_leads(
     request = f"POST /leads/{lead_id}/merge {body.model_dump_json()}"
     command = intent.command(request, lead_id, allow_duplicate=body.allow_duplicate)
 
-    def decide(survivor: Lead | None, other: Lead | None, company: Company) -> Sequence[LeadEvent]:
+    def decide(survivor: Lead | None, other: Lead | None, company: Company, at: datetime) -> Sequence[LeadEvent]:
         if other is not None:
             domain.require_version(other, body.other_version)
-        return domain.merge(survivor, other, body.choose, company, command.at)
+        return domain.merge(survivor, other, body.choose, company, at)
 
     if not dry_run:
         answer = await handle_pair(services.store, command, body.other, decide)

@@ -15,6 +15,7 @@ from leads.api.context import ConditionalIntentOf, ServicesOf
 from leads.api.schemas import Answer as Answered
 from leads.api.schemas import Body, Meta, example
 from leads.command import Answer, Command, message_id_of
+from leads.domain.lead import UNDATED
 from leads.domain.messages import LONGEST, MOST_MENTIONS
 from leads.handle import handle
 from runtime.problems import problems
@@ -61,7 +62,11 @@ async def post_message(
     command = intent.command(f"POST /leads/{lead_id}/messages {body.model_dump_json()}", lead_id)
     command = replace(command, message_id=message_id_of(command.id))
     message = replace(_written(command, body.body), mentions=tuple(map(str, body.mentions)))
-    answer = await handle(services.store, command, lambda lead, company: domain.post(lead, message, company))
+    answer = await handle(
+        services.store,
+        command,
+        lambda lead, company, at: domain.post(lead, replace(message, posted_at=at), company),
+    )
     return _answer(answer, response)
 
 
@@ -78,12 +83,16 @@ async def edit_message(
     command = replace(command, message_id=message_id)
     message = _written(command, body.body)
     mentions = None if body.mentions is None else tuple(map(str, body.mentions))
-    answer = await handle(services.store, command, lambda lead, company: domain.edit(lead, message, mentions, company))
+    answer = await handle(
+        services.store,
+        command,
+        lambda lead, company, at: domain.edit(lead, replace(message, posted_at=at), mentions, company),
+    )
     return _answer(answer, response)
 
 
 def _written(command: Command, body: str) -> Message:
-    return Message(id=str(command.message_id), author=str(command.actor), body=body, posted_at=command.at)
+    return Message(id=str(command.message_id), author=str(command.actor), body=body, posted_at=UNDATED)
 
 
 def _answer(answer: Answer, response: Response) -> MessageAnswer:

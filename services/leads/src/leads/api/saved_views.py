@@ -84,7 +84,7 @@ async def add_view(body: NewViewBody, origin: OriginOf, key: IdempotencyKeyOf, s
             raise IdempotencyKeyReused
         if view is None:
             saved_views.require_room(*await change.count_views())
-            owner, at = str(origin.actor), origin.at
+            owner, at = str(origin.actor), change.at
             values = body.model_dump()
             view = SavedView(id=str(view_id), owner=owner, created_at=at, updated_at=at, **values)
             _require_valid(view, change.company)
@@ -106,7 +106,7 @@ async def change_view(view_id: UUID, body: ViewPatchBody, origin: OriginOf, serv
     values: dict[str, Any] = body.model_dump(exclude_unset=True)
     async with services.settings.changing(origin) as change:
         before = await _visible(change, view_id, str(origin.actor))
-        view = replace(before, **values, updated_at=origin.at)
+        view = replace(before, **values, updated_at=change.at)
         _require_valid(view, change.company)
         _require_shareable(before, change.company, str(origin.actor))
         _require_shareable(view, change.company, str(origin.actor))

@@ -48,7 +48,7 @@ async def change_status(
     answer = await handle(
         services.store,
         command,
-        lambda lead, company: domain.change_status(lead, body.status, body.lost_reason, company, command.at),
+        lambda lead, company, at: domain.change_status(lead, body.status, body.lost_reason, company, at),
     )
     return lead_answer(answer, response)
 
@@ -69,7 +69,5 @@ async def convert_lead(
         status=into.status,
     )
     command = intent.command(f"POST /leads/{lead_id}/convert {into.model_dump_json()}", lead_id)
-    answer = await handle(
-        services.store, command, lambda lead, company: domain.convert(lead, wanted, company, command.at)
-    )
+    answer = await handle(services.store, command, lambda lead, company, at: domain.convert(lead, wanted, company, at))
     return lead_answer(answer, response)

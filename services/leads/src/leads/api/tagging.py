@@ -32,6 +32,6 @@ async def tag_lead(
 ) -> LeadAnswer:
     command = intent.command(f"POST /leads/{lead_id}/tags {body.model_dump_json()}", lead_id)
     answer = await handle(
-        services.store, command, lambda lead, _company: domain.tag(lead, body.add, body.remove, command.at)
+        services.store, command, lambda lead, _company, at: domain.tag(lead, body.add, body.remove, at)
     )
     return lead_answer(answer, response)

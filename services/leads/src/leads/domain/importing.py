@@ -265,6 +265,14 @@ class Reader:
         return RowError(name, error.code, error.message, column)
 
 
+def dated_row(row: Row, at: datetime) -> Row:
+    """Return a row whose lead, if it makes one, is created at a time."""
+    if row.fact is None:
+        return row
+    lead = replace(row.fact.lead, status_since=at, created_at=at, updated_at=at)
+    return replace(row, fact=replace(row.fact, lead=lead))
+
+
 def merge_row(
     lead: Lead | None, row: Row, defaults: Mapping[str, Any], company: Company, now: datetime
 ) -> Sequence[LeadEvent]:

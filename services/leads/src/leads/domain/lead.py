@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -21,6 +21,8 @@ from leads.domain.refusals import LeadNotFound, StaleVersion
 
 CUSTOM: Final = "custom."
 """What the name of a company's own field begins with in a fact's changes."""
+UNDATED: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""Stands for the time in a fact that is decided before it is known when it will be recorded."""
 
 
 @dataclass(frozen=True, slots=True)

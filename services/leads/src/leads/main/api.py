@@ -65,7 +65,7 @@ def run() -> None:
         pusher_key=settings.pusher_app_key,
         pusher_secret=settings.pusher_app_secret.get_secret_value(),
     )
-    responder = Responder(views, directory, utc_now)
+    responder = Responder(views, directory)
     health = StreamHealth(clock=time.monotonic)
     nats_url = settings.nats_url.get_secret_value()
 

@@ -1,7 +1,7 @@
 """`python -m leads reseed`."""
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -22,8 +22,6 @@ _GOES_ON: Final = "the relay goes on with it; the same command looks at it again
 def run(*, since: datetime | timedelta | None, company_id: UUID | None, anew: bool) -> None:
     settings = read.settings(ReseedSettings)
     logs.configure("leads-reseed", settings.log_level)
-    if isinstance(since, timedelta):
-        since = datetime.now(UTC) - since
     progress = Progress("reseed", "facts")
     generation: int | None = None
     try:

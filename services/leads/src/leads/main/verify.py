@@ -1,7 +1,6 @@
 """`python -m leads verify`."""
 
 import asyncio
-from datetime import UTC, datetime
 from uuid import UUID
 
 import psycopg
@@ -43,7 +42,7 @@ async def _verify(database_url: str, nats_url: str | None, *, company_id: UUID |
             return found
         client = await broker.connect(nats_url, "leads-verify")
         try:
-            show, now = Progress("verify", "messages").show, datetime.now(UTC)
-            return found + await verify_stream(connection, client, company_id=company_id, now=now, show=show)
+            show = Progress("verify", "messages").show
+            return found + await verify_stream(connection, client, company_id=company_id, show=show)
         finally:
             await broker.close(client)

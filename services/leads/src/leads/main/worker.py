@@ -9,7 +9,6 @@ from uuid import uuid4
 from starlette.applications import Starlette
 
 from leads.main import read, serving
-from leads.main.api import utc_now
 from leads.settings import WorkerSettings
 from leads.steps import Steps
 from leads.store.database import Database
@@ -29,9 +28,7 @@ def run() -> None:
     database = Database.connect(settings.database_url.get_secret_value(), pool_size=POOL, read_timeout=READ_TIMEOUT)
     pools.tell(database)
     name = uuid4()
-    steps = Steps(
-        database, Directory(database), Views(database), clock=utc_now, worker=name, lease=settings.lease_seconds
-    )
+    steps = Steps(database, Directory(database), Views(database), worker=name, lease=settings.lease_seconds)
     worker = Worker(database, steps, worker=name, lease=settings.lease_seconds)
 
     @contextlib.asynccontextmanager

@@ -5,7 +5,7 @@ what a step reads and what it appends.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -14,7 +14,7 @@ from uuid import UUID, uuid5
 from contracts.events import Fact, ImportReverted, Outcome
 from leads import access
 from leads.access import AccessRefused, Permit
-from leads.command import SettingsChanged
+from leads.command import Feed, SettingsChanged
 from leads.domain import jobs as rules
 from leads.domain.company import Company
 from leads.domain.importing import Import, Row
@@ -65,14 +65,12 @@ class Steps:
         directory: Directory,
         views: Views,
         *,
-        clock: Callable[[], datetime],
         worker: UUID,
         lease: float,
     ) -> None:
         self._database = database
         self._directory = directory
         self._views = views
-        self._clock = clock
         self._worker = worker
         self._lease = lease
         self._ahead: dict[str, _Ahead] = {}
@@ -118,16 +116,16 @@ class Steps:
             LostJob: it is not this worker's any more.
         """
         self.forget(UUID(job.id))
-        now = self._clock()
-        origin = new_origin(job, company_id, uuid5(UUID(job.id), f"end:{job.version}"), now)
+        origin = new_origin(job, company_id, uuid5(UUID(job.id), f"end:{job.version}"))
         async with self._database.writing(company_id) as connection:
             advanced = await feed.advance(connection, origin, facts=1)
             held = await jobs.found(await jobs.hold_leased(connection, company_id, UUID(job.id), self._worker))
             if held is None:
                 await connection.rollback()
                 raise LostJob
-            over, told = rules.tell(rules.ended(held, outcome, now, error), now)
-            await feed.append(connection, origin, told, position=(await feed.feed_of(advanced)).position)
+            now = await feed.feed_of(advanced)
+            over, told = rules.tell(rules.ended(held, outcome, now.at, error), now.at)
+            await feed.append(connection, origin, told, position=now.position, at=now.at)
             await jobs.save(connection, company_id, over)
         return over
 
@@ -209,8 +207,7 @@ class Steps:
         batch, rows = await self._prepared(company_id, job, company)
         if batch is None:  # there was nothing to do at all
             return await self.end(company_id, job, "done")
-        now = self._clock()
-        origin = new_origin(job, company_id, uuid5(UUID(job.id), f"batch:{job.batch}"), now)
+        origin = new_origin(job, company_id, uuid5(UUID(job.id), f"batch:{job.batch}"))
         setting = Setting(origin=origin, job=job, company=company, batch=batch)
         work: Work
         if isinstance(job.task, Import):
@@ -227,14 +224,15 @@ class Steps:
                 raise LostJob
             if locked.settings_version != company.settings_version:
                 raise SettingsChanged(locked.settings_version)
-            portion = await work.decide(connection)
+            portion = await work.decide(connection, locked.at)
             self._prepare_next(company_id, job, company, batch)
-            return await self._commit(connection, setting, work, portion, held, locked.position)
+            return await self._commit(connection, setting, work, portion, held, locked)
 
     async def _commit(
-        self, connection: RawConnection, setting: Setting, work: Work, portion: Portion, held: Job, position: int
+        self, connection: RawConnection, setting: Setting, work: Work, portion: Portion, held: Job, locked: Feed
     ) -> Job:
-        origin, company_id, at = setting.origin, setting.origin.company_id, setting.at
+        origin, company_id = setting.origin, setting.origin.company_id
+        position, at = locked.position, locked.at
         told: list[Fact] = []
         if held.version == 0:
             held, started = rules.tell(replace(held, state="running", started_at=at), at)
@@ -251,7 +249,9 @@ class Steps:
             await feed.advance(connection, origin, facts=len(facts))
         if portion.facts:
             first = position + 1
-            await projections.project(connection, origin, list(enumerate(portion.facts, first)), dict(work.before))
+            await projections.project(
+                connection, origin, list(enumerate(portion.facts, first)), dict(work.before), at=at
+            )
             placed = {
                 "company_id": company_id,
                 "job_id": job.id,
@@ -264,7 +264,7 @@ class Steps:
         await jobs.save(connection, company_id, job)
         await self._renew(connection, company_id, job)
         if facts:
-            await feed.append(connection, origin, facts, position=position + len(facts))
+            await feed.append(connection, origin, facts, position=position + len(facts), at=at)
         return job
 
     async def _reverted(self, connection: RawConnection, setting: Setting, task: Undo) -> list[Fact]:
@@ -283,7 +283,7 @@ class Steps:
             AccessRefused: they may not.
         """
         company = await self._directory.company(company_id)
-        permit = Permit(job.author, self._clock(), job.operation)
+        permit = Permit(job.author, None, job.operation)
         try:
             access.check(company, permit)
         except AccessRefused:
@@ -314,7 +314,7 @@ class Steps:
         batch = Batch(*found) if found else None
         if batch is None or not isinstance(job.task, Import):
             return batch, []
-        return batch, await prepare(job, company_id, company, batch, self._clock())
+        return batch, await prepare(job, company_id, company, batch)
 
     async def _renew(self, connection: RawConnection, company_id: UUID, job: Job) -> None:
         row = {"company_id": company_id, "id": job.id, "lease": self._worker, "seconds": self._lease}

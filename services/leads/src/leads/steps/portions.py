@@ -33,10 +33,6 @@ class Setting:
     company: Company
     batch: Batch
 
-    @property
-    def at(self) -> datetime:
-        return self.origin.at
-
 
 class Work(Protocol):
     """The work on one batch."""
@@ -47,8 +43,8 @@ class Work(Protocol):
     async def ask(self, connection: RawConnection) -> None:
         """Ask what is to be known, in the pipeline that takes the feed's lock."""
 
-    async def decide(self, connection: RawConnection) -> Portion:
-        """Return what comes of it."""
+    async def decide(self, connection: RawConnection, at: datetime) -> Portion:
+        """Return what comes of it at the time that the feed's lock tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +73,7 @@ class BulkWork:
         if _is_by_turn(self.setting.job):
             self._turn = await connection.execute(TURN, {"company_id": company_id})
 
-    async def decide(self, connection: RawConnection) -> Portion:
+    async def decide(self, connection: RawConnection, at: datetime) -> Portion:
         setting = self.setting
         assert isinstance(setting.job.task, Bulk)
         assert self._history is not None
@@ -90,7 +86,7 @@ class BulkWork:
             lead = pasts.get(lead_id, _Past()).lead()
             wanted = Assign(assigned_to=turns.now) if turns else setting.job.task.change
             try:
-                facts = decide(wanted, lead, setting.company, setting.at)
+                facts = decide(wanted, lead, setting.company, at)
             except LeadRefusal as refusal:
                 portion.refused.append(refused(number, lead_id, refusal))
                 continue
@@ -146,7 +142,7 @@ class UndoWork:
         asked = {"company_id": self.setting.origin.company_id, "first": first, "last": last}
         self._touched = await connection.execute(TOUCHED, asked)
 
-    async def decide(self, connection: RawConnection) -> Portion:
+    async def decide(self, connection: RawConnection, at: datetime) -> Portion:
         setting, task = self.setting, self.setting.job.task
         assert isinstance(task, Undo)
         assert self._touched is not None
@@ -165,7 +161,7 @@ class UndoWork:
             numbers[lead_id] = number = setting.job.done + portion.items
             parts = [part for _, part in past.parts]
             try:
-                facts = undo(parts, task.of, setting.job.id, setting.company, setting.at)
+                facts = undo(parts, task.of, setting.job.id, setting.company, at)
             except (ChangedSince, LeadRefusal) as refusal:
                 portion.refused.append(refused(number, lead_id, refusal))
                 continue
@@ -216,13 +212,12 @@ def _by_lead(rows: Iterable[tuple[str, str, int, str | None, dict[str, Any] | No
     return {lead_id: _Past(known) for lead_id, known in parts.items()}
 
 
-def new_origin(job: Job, company_id: UUID, origin_id: UUID, at: datetime) -> Origin:
+def new_origin(job: Job, company_id: UUID, origin_id: UUID) -> Origin:
     """Return who does what a job does: its author, as a part of the job."""
     return Origin(
         id=origin_id,
         company_id=company_id,
         actor=UUID(job.author),
-        at=at,
         correlation_id=job.correlation_id,
         job_id=UUID(job.id),
     )

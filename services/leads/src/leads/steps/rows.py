@@ -15,9 +15,9 @@ from contracts import envelope
 from contracts.events import Duplicate, LeadEvent
 from leads.domain.company import Company
 from leads.domain.duplicates import Contact, is_same_person
-from leads.domain.importing import Import, Reader, Row, merge_row
+from leads.domain.importing import Import, Reader, Row, dated_row, merge_row
 from leads.domain.jobs import Job, Portion, Refused
-from leads.domain.lead import Lead, evolve, replay
+from leads.domain.lead import UNDATED, Lead, evolve, replay
 from leads.domain.refusals import Candidate, LeadRefusal
 from leads.domain.search import fold
 from leads.steps.portions import Setting, refused
@@ -26,17 +26,17 @@ from leads.store.database import RawConnection
 from leads.store.jobs import HISTORY, KNOWN, MATCH, Batch
 
 
-async def prepare(job: Job, company_id: UUID, company: Company, batch: Batch, now: datetime) -> list[Row]:
+async def prepare(job: Job, company_id: UUID, company: Company, batch: Batch) -> list[Row]:
     """Return what the rows of a batch would be; in a thread, so that the database works meanwhile."""
-    return await asyncio.to_thread(_read, job, company_id, company, batch, now)
+    return await asyncio.to_thread(_read, job, company_id, company, batch)
 
 
-def _read(job: Job, company_id: UUID, company: Company, batch: Batch, now: datetime) -> list[Row]:
+def _read(job: Job, company_id: UUID, company: Company, batch: Batch) -> list[Row]:
     assert isinstance(job.task, Import)
     reader = Reader(job.task, company)
     lead_id = job.task.ids(company_id)
     return [
-        reader.row(number, cells, str(lead_id(number)), now)
+        reader.row(number, cells, str(lead_id(number)), UNDATED)
         for number, cells in enumerate(batch.items or (), batch.first_item)
     ]
 
@@ -75,7 +75,7 @@ class RowsWork:
             }
             self._matched = await connection.execute(MATCH, asked)
 
-    async def decide(self, connection: RawConnection) -> Portion:
+    async def decide(self, connection: RawConnection, at: datetime) -> Portion:
         known = {row[0] for row in await self._known.fetchall()} if self._known else set()
         others: Mapping[str, Sequence[Candidate]] = {}
         matches: dict[int, _Match] = {}
@@ -87,7 +87,7 @@ class RowsWork:
         self.before = dict(leads)
         portion = Portion(len(self.rows))
         seen = _Seen()
-        for row in self.rows:
+        for row in (dated_row(row, at) for row in self.rows):
             if row.fact is None:
                 errors = [asdict(error) for error in row.errors]
                 code = row.errors[0].code
@@ -104,7 +104,7 @@ class RowsWork:
             elif self._task.duplicates == "skip":
                 portion.counts["duplicated"] += 1
             else:
-                self._update(portion, row, match, leads, seen)
+                self._update(portion, row, match, leads, seen, at)
         return portion
 
     @property
@@ -132,11 +132,13 @@ class RowsWork:
         portion.counts["created"] += 1
         seen.add(row.fact)
 
-    def _update(self, portion: Portion, row: Row, match: "_Match", leads: dict[str, Lead], seen: "_Seen") -> None:
+    def _update(
+        self, portion: Portion, row: Row, match: "_Match", leads: dict[str, Lead], seen: "_Seen", at: datetime
+    ) -> None:
         lead_id = match.lead_id
         lead = leads.get(lead_id) or seen.leads.get(lead_id)
         try:
-            facts = merge_row(lead, row, self._task.defaults, self.setting.company, self.setting.at)
+            facts = merge_row(lead, row, self._task.defaults, self.setting.company, at)
         except LeadRefusal as refusal:
             portion.refused.append(refused(row.number, lead_id, refusal))
             return

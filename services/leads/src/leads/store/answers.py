@@ -4,6 +4,7 @@ The feed's lock makes the second of two equal requests wait for the first, whose
 key ever meets one that is still in flight.
 """
 
+from datetime import datetime
 from typing import Any, Final
 
 from psycopg import AsyncCursor
@@ -46,7 +47,7 @@ async def answer_of(cursor: AsyncCursor[Any] | None, command: Command) -> Answer
     return _ANSWER.validate_python(answer)
 
 
-async def remember(connection: RawConnection, command: Command, answer: Answer) -> None:
+async def remember(connection: RawConnection, command: Command, answer: Answer, *, at: datetime) -> None:
     """Keep the answer of a command that has a key."""
     if command.idempotency is None:
         return
@@ -56,6 +57,6 @@ async def remember(connection: RawConnection, command: Command, answer: Answer) 
         "key": command.idempotency.key,
         "fingerprint": command.idempotency.fingerprint,
         "answer": _ANSWER.dump_json(answer).decode(),
-        "at": command.at,
+        "at": at,
     }
     await connection.execute(REMEMBER, row)

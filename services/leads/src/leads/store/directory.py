@@ -17,7 +17,9 @@ from runtime.coalescing import Coalesced
 
 KEPT: Final = 10_000  # companies; the one asked for least recently goes first
 
-FEED: Final = text(f"SELECT position, settings_version, {EPOCH} AS epoch FROM feeds WHERE company_id = :company_id")  # noqa: S608
+FEED: Final = text(f"""
+SELECT position, settings_version, {EPOCH} AS epoch, feed_clock(clock) AS at FROM feeds WHERE company_id = :company_id
+""")  # noqa: S608 - a constant
 COMPANY: Final = text("""
 SELECT c.name, c.region, c.currency, p.stages, p.version, f.settings_version
 FROM companies AS c JOIN pipelines AS p USING (company_id) JOIN feeds AS f USING (company_id)
@@ -61,7 +63,7 @@ class Directory:
         if row is None:
             raise UnknownCompany
         self._note(row.epoch)
-        return Feed(row.position, row.settings_version, row.epoch)
+        return Feed(row.position, row.settings_version, row.epoch, row.at)
 
     def _note(self, epoch: str) -> None:
         """Forget settings that were read in another epoch: their versions are used again."""

@@ -2,9 +2,13 @@
 
 The first statement of every append updates it. Writers of one company commit in position order, so that no reader can
 step over a fact that is still to appear; companies do not wait for each other.
+
+The row also tells the time that facts bear. It is PostgreSQL's, not that of the process which decided, and it is read
+under the lock, so that a company's facts never go back in time (ADR 17).
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from psycopg import AsyncCursor
@@ -18,10 +22,13 @@ from leads.store.database import RawConnection
 EPOCH: Final = "(SELECT id FROM epochs ORDER BY number DESC LIMIT 1)"
 """The log's current epoch, as an SQL expression."""
 ADVANCE: Final = f"""
-UPDATE feeds SET position = position + %(facts)s, settings_version = settings_version + %(settings)s
-WHERE company_id = %(company_id)s RETURNING position, settings_version, {EPOCH}
+UPDATE feeds SET
+    position = position + %(facts)s, settings_version = settings_version + %(settings)s, clock = feed_clock(clock)
+WHERE company_id = %(company_id)s RETURNING position, settings_version, {EPOCH}, clock
 """  # noqa: S608 - a constant
-LOOK: Final = f"SELECT position, settings_version, {EPOCH} FROM feeds WHERE company_id = %(company_id)s"  # noqa: S608 - constants
+LOOK: Final = f"""
+SELECT position, settings_version, {EPOCH}, feed_clock(clock) FROM feeds WHERE company_id = %(company_id)s
+"""  # noqa: S608 - a constant
 # One statement for all facts and their outbox rows: each statement costs the client some 50 µs.
 APPEND: Final = """
 WITH appended AS (
@@ -69,8 +76,12 @@ async def feed_of(cursor: AsyncCursor[Any]) -> Feed:
     return Feed(*row)
 
 
-async def append(connection: RawConnection, origin: Origin, facts: Sequence[Fact], *, position: int) -> None:
+async def append(
+    connection: RawConnection, origin: Origin, facts: Sequence[Fact], *, position: int, at: datetime
+) -> None:
     """Append all facts of one origin, of any streams, each at the version it says; the last one gets this position.
+
+    `at` is the time of the feed under whose lock they were decided or dated.
 
     Raises:
         psycopg.errors.UniqueViolation: of `STREAM_VERSION`: a stream has that version already. It may come later, with
@@ -94,6 +105,6 @@ async def append(connection: RawConnection, origin: Origin, facts: Sequence[Fact
         "company_id": origin.company_id,
         "facts": (b"[%s]" % b",".join(rows)).decode(),
         "metadata": Jsonb(origin.metadata()),
-        "at": origin.at,
+        "at": at,
     }
     await connection.execute(APPEND, values)

@@ -16,7 +16,7 @@ from psycopg.errors import UniqueViolation
 
 from contracts import envelope
 from contracts.events import Duplicate, LeadCreated, LeadEvent
-from leads.command import Answer, Command, Moment, SettingsChanged, VersionConflict
+from leads.command import Answer, Command, Dated, Moment, SettingsChanged, VersionConflict
 from leads.domain.company import Company
 from leads.domain.duplicates import new_contacts
 from leads.domain.lead import Lead, replay, with_messages
@@ -87,18 +87,29 @@ class PostgresEventStore:
             )
 
     async def append(
-        self, command: Command, facts: Sequence[LeadEvent], *, before: Mapping[UUID, Lead | None], settings: int
+        self,
+        command: Command,
+        facts: Sequence[LeadEvent],
+        *,
+        dated: Dated,
+        before: Mapping[UUID, Lead | None],
+        settings: int,
     ) -> Answer:
         with _append_seconds.time():
-            return await self._append(command, facts, before, settings)
+            return await self._append(command, facts, dated, before, settings)
 
     async def _append(
-        self, command: Command, facts: Sequence[LeadEvent], before: Mapping[UUID, Lead | None], settings: int
+        self,
+        command: Command,
+        undated: Sequence[LeadEvent],
+        dated: Dated,
+        before: Mapping[UUID, Lead | None],
+        settings: int,
     ) -> Answer:
-        contacts = new_contacts(facts)
+        contacts = new_contacts(undated)
         try:
             async with self._database.writing(command.company_id) as connection:
-                advanced = await feed.advance(connection, command, facts=len(facts))
+                advanced = await feed.advance(connection, command, facts=len(undated))
                 asked = await answers.ask(connection, command)
                 looked = await duplicates.ask(connection, command, contacts)
                 now = await feed.feed_of(advanced)
@@ -108,13 +119,15 @@ class PostgresEventStore:
                 if known is not None:
                     await connection.rollback()  # the feed did not advance
                     return known
+                facts = dated(now.at)
+                assert len(facts) == len(undated)  # the time says when, never what
                 facts = _with_duplicates(facts, await duplicates.found(looked, contacts), command)
                 first = now.position - len(facts) + 1
                 there = {lead.summary.id: lead for lead in before.values() if lead is not None}
-                leads = await projections.project(connection, command, list(enumerate(facts, first)), there)
+                leads = await projections.project(connection, command, list(enumerate(facts, first)), there, at=now.at)
                 answer = Answer.of(command, leads[str(command.lead_id)], now)
-                await answers.remember(connection, command, answer)
-                await feed.append(connection, command, facts, position=now.position)
+                await answers.remember(connection, command, answer, at=now.at)
+                await feed.append(connection, command, facts, position=now.position, at=now.at)
                 return answer
         except UniqueViolation as error:
             if error.diag.constraint_name != feed.STREAM_VERSION:
@@ -125,10 +138,10 @@ class PostgresEventStore:
         if command.idempotency is None:
             return answer
         async with self._database.writing(command.company_id) as connection:
-            await feed.advance(connection, command, facts=0)  # for its lock
+            advanced = await feed.advance(connection, command, facts=0)  # for its lock
             known = await answers.answer_of(await answers.ask(connection, command), command)
             if known is None:
-                await answers.remember(connection, command, answer)
+                await answers.remember(connection, command, answer, at=(await feed.feed_of(advanced)).at)
             return known or answer
 
     async def draw_turn(self, company_id: UUID) -> UUID | None:

@@ -124,10 +124,15 @@ class Outcome:
 
 
 async def project(
-    connection: RawConnection, origin: Origin, facts: Sequence[tuple[int, LeadEvent]], before: Mapping[str, Lead]
+    connection: RawConnection,
+    origin: Origin,
+    facts: Sequence[tuple[int, LeadEvent]],
+    before: Mapping[str, Lead],
+    *,
+    at: datetime,
 ) -> Mapping[str, Lead]:
     """Bring everything up to date after facts at their positions, and return what became of each lead."""
-    placed = [Placed(position, fact, origin.at, str(origin.actor)) for position, fact in facts]
+    placed = [Placed(position, fact, at, str(origin.actor)) for position, fact in facts]
     outcome = follow(placed, before)
     await write(connection, origin.company_id, outcome)
     await merge(connection, origin.company_id, outcome.merges)

@@ -85,7 +85,7 @@ class Settings:
                 yield change
                 if change.facts:
                     await feed.advance(driver, origin, facts=len(change.facts))
-                    await feed.append(driver, origin, change.facts, position=change.position)
+                    await feed.append(driver, origin, change.facts, position=change.position, at=change.at)
         except IntegrityError as error:
             if not _violates(error, "users_email_key"):
                 raise
@@ -115,6 +115,8 @@ class Change:
         self.company = company
         """The settings before."""
         self._locked = locked
+        self.at = locked.at
+        """When the change happens, by PostgreSQL's clock."""
 
     @property
     def position(self) -> int:
@@ -129,13 +131,13 @@ class Change:
     # Facts, each with its effect on the tables.
 
     async def add_user(self, fact: UserEvent, password_hash: str) -> User:
-        user = people.after(None, fact, self._origin.at)
+        user = people.after(None, fact, self.at)
         self.facts.append(fact)
         await self._run(ADD_USER, **_columns(user), password_hash=password_hash)
         return user
 
     async def change_user(self, user: User, fact: UserEvent) -> User:
-        changed = people.after(user, fact, self._origin.at)
+        changed = people.after(user, fact, self.at)
         self.facts.append(fact)
         await self._run(CHANGE_USER, **_columns(changed))
         return changed

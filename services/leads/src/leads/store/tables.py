@@ -23,6 +23,7 @@ class FeedRow(SQLModel, table=True):
     company_id: UUID = Field(primary_key=True)
     position: int
     settings_version: int
+    clock: datetime
 
 
 class SourceRow(SQLModel, table=True):

@@ -123,8 +123,9 @@ class Views:
             found = await of_now(session, await facts.changes(session, company_id, after=after, limit=limit))
             return found, await epochs.of_company(session, company_id)
 
-    async def counters(self, company_id: UUID, *, now: datetime) -> Snapshot[Mapping[Key, int]]:
-        """Return what `leads.domain.figures` makes figures of at this time."""
-        periods = [*figures.months(now), *figures.days(now)]
+    async def counters(self, company_id: UUID) -> Snapshot[Mapping[Key, int]]:
+        """Return what `leads.domain.figures` makes figures of at the time of the snapshot."""
         async with self._database.reading(company_id) as session:
-            return await of_now(session, await counting.found(session, company_id, periods))
+            now = (await of_now(session, None)).feed
+            periods = [*figures.months(now.at), *figures.days(now.at)]
+            return Snapshot(await counting.found(session, company_id, periods), now)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from sqlalchemy import Text, literal_column
-from sqlmodel import select
+from sqlmodel import func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from leads.command import Feed
@@ -13,7 +13,9 @@ from leads.store.tables import FeedRow
 
 T = TypeVar("T")
 
-_FEED: Final = select(FeedRow.position, FeedRow.settings_version, literal_column(EPOCH, Text))
+_FEED: Final = select(
+    FeedRow.position, FeedRow.settings_version, literal_column(EPOCH, Text), func.feed_clock(FeedRow.clock)
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,6 @@ OwnerOf = Annotated[Owner, Depends(_owner)]
 
 
 async def _change(
-    services: ServicesOf,
     owner: OwnerOf,
     x_socket_id: Annotated[str | None, Header(description="The author's Pusher socket, which hears no echo.")] = None,
 ) -> Change:
@@ -70,7 +69,6 @@ async def _change(
         raise malformed_header("X-Socket-ID", "Should be two numbers with a dot between")
     return Change(
         owner=owner,
-        at=services.clock(),
         socket_id=x_socket_id,
         correlation_id=structlog.contextvars.get_contextvars().get(CORRELATION_ID),
     )
