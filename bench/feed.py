@@ -194,7 +194,7 @@ def wait_in_outbox(place: Place) -> None:
 
 
 async def stream(place: Place, *, anew: bool) -> Any:
-    client = await broker.connect(place.nats_url("migrate"), "bench")
+    client = await broker.connect(place.nats_url("operator"), "bench")
     js = client.jetstream()
     if anew:
         with contextlib.suppress(nats.js.errors.NotFoundError):

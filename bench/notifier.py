@@ -211,7 +211,7 @@ async def bare(url: str) -> None:
 
 async def renew(servers: Servers) -> None:
     """Begin with empty streams and new consumers."""
-    async with servers.client("migrate") as client:
+    async with servers.client("operator") as client:
         js = client.jetstream()
         for stream in streams.STREAMS:
             with contextlib.suppress(nats.js.errors.NotFoundError):

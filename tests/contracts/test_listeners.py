@@ -3,7 +3,7 @@
 import json
 import os
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from contracts import streams
 from leadwire import moved_clock, paths
 from leadwire.credentials import EXAMPLES, Credentials
 from runtime.broker import barrier
+from support.accounts import ACK_FORMATS, configuration
 from support.servers import NatsServer
 from support.waiting import until
 
@@ -51,6 +52,13 @@ OPERATIONS = {
     "CONSUMER.MSG.NEXT.CRM.notifier": {"batch": 1, "no_wait": True},
     "CONSUMER.MSG.NEXT.WEBHOOKS.sender": {"batch": 1, "no_wait": True},
 }
+
+
+@pytest.fixture(params=ACK_FORMATS)
+def nats(request: pytest.FixtureRequest, new_nats: Callable[..., NatsServer], tmp_path: Path) -> NatsServer:
+    server = new_nats(configuration(tmp_path, addition=ACK_FORMATS[request.param]))
+    server.ensure_streams()
+    return server
 
 
 async def publish(js: JetStreamContext, *positions: int) -> None:
@@ -238,5 +246,8 @@ def test_an_account_cannot_import_the_consumer_of_another(credentials: Credentia
     )
 
     assert said.returncode == 1
-    for service in ("CONSUMER.INFO.CRM.notifier", "CONSUMER.MSG.NEXT.CRM.notifier", "$JS.ACK.CRM.notifier.>"):
+    for service in (
+        *("CONSUMER.INFO.CRM.notifier", "CONSUMER.MSG.NEXT.CRM.notifier"),
+        *("$JS.ACK.CRM.notifier.>", "$JS.ACK._.0GdAKPEe.CRM.notifier.>"),
+    ):
         assert f'{service}": service import not authorized' in said.stderr

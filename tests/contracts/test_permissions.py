@@ -1,4 +1,7 @@
-"""The NATS users from the attacker's side: what a stolen password of one service does not open."""
+"""The NATS users from the attacker's side: what a stolen password of one service does not open.
+
+This is the second barrier, inside a service's account; test_accounts.py is about the first one.
+"""
 
 import asyncio
 import contextlib
@@ -20,11 +23,13 @@ PUBLISH: dict[str, set[str]] = {
     "push.4242.private-x": {"notifier", "gateway"},
     "live.4242.private-x": {"gateway"},
     "dead.notifier": {"notifier"},
+    "dead.other": set(),
     "state.4242.private-x.node": {"gateway"},
     "roster.4242.private-x.node": set(),
     "webhook.4242": {"gateway"},
-    "gateway.ask": {"gateway"},
-    "gateway.where": {"gateway", "leads-relay"},
+    "gateway.ask.4242": {"gateway"},
+    "gateway.anything": set(),
+    "gateway.where": {"leads-relay"},
     "rpc.notifier.where": {"leads-relay"},
     "rpc.leads.stats.c1": {"notifier"},
     "rpc.leads.changes.c1": {"notifier"},
@@ -32,44 +37,50 @@ PUBLISH: dict[str, set[str]] = {
     "rpc.leads": set(),
     "rpc.other.x": set(),
     "anything": set(),
-    "_INBOX_gateway.x": set(),
+    "_INBOX_gateway.x": {"gateway"},
     "_INBOX_notifier.x": set(),
     "_INBOX_leads-api.x": set(),
-    "$JS.API.INFO": {"migrate"},
-    "$JS.API.STREAM.NAMES": {"migrate"},
-    "$JS.API.STREAM.CREATE.MINE": {"migrate"},
+    "$JS.API.INFO": set(),
+    "$JS.API.STREAM.NAMES": set(),
+    "$JS.API.STREAM.CREATE.MINE": set(),
+    "$JS.API.STREAM.CREATE.CRM": {"migrate"},
     "$JS.API.STREAM.UPDATE.CRM": {"migrate"},
-    "$JS.API.STREAM.DELETE.CRM": {"migrate"},
-    "$JS.API.STREAM.PURGE.PUSH": {"migrate"},
-    "$JS.API.STREAM.MSG.GET.CRM": {"migrate"},
-    "$JS.API.STREAM.MSG.DELETE.CRM": {"migrate"},
-    "$JS.API.STREAM.MSG.DELETE.DEAD": {"migrate", "notifier"},
-    "$JS.API.STREAM.MSG.DELETE.PUSH": {"migrate"},
+    "$JS.API.STREAM.DELETE.CRM": set(),
+    "$JS.API.STREAM.PURGE.PUSH": set(),
+    "$JS.API.STREAM.MSG.GET.CRM": set(),
+    "$JS.API.STREAM.MSG.DELETE.CRM": set(),
+    "$JS.API.STREAM.MSG.DELETE.DEAD": {"notifier"},
+    "$JS.API.STREAM.MSG.DELETE.PUSH": set(),
     "$JS.API.STREAM.INFO.CRM": {"migrate", "leads-api", "leads-relay"},
     "$JS.API.STREAM.INFO.PUSH": {"migrate", "notifier", "gateway"},
     "$JS.API.STREAM.INFO.DEAD": {"migrate", "notifier"},
     "$JS.API.STREAM.INFO.STATE": {"migrate", "gateway"},
-    "$JS.API.STREAM.PURGE.STATE": {"migrate", "gateway"},
-    "$JS.API.STREAM.DELETE.STATE": {"migrate"},
+    "$JS.API.STREAM.PURGE.STATE": {"gateway"},
+    "$JS.API.STREAM.DELETE.STATE": set(),
     "$JS.API.DIRECT.GET.STATE": {"gateway"},
     "$JS.API.STREAM.INFO.WEBHOOKS": {"migrate", "gateway"},
-    "$JS.API.CONSUMER.MSG.NEXT.WEBHOOKS.sender": {"migrate", "gateway"},
+    "$JS.API.CONSUMER.MSG.NEXT.WEBHOOKS.sender": {"gateway"},
     "$JS.ACK.WEBHOOKS.sender.1.1.1.1.1": {"gateway"},
-    "$JS.API.DIRECT.GET.CRM": {"leads-relay"},
+    "$JS.ACK._.0GdAKPEe.WEBHOOKS.sender.1.1.1.1.1": {"gateway"},
+    "$JS.API.DIRECT.GET.CRM": {"leads-relay", "migrate"},
     "$JS.API.DIRECT.GET.CRM.crm.c1.lead.l1.created": set(),
     "$JS.API.DIRECT.GET.DEAD": {"notifier"},
     "$JS.API.DIRECT.GET.PUSH": {"notifier", "gateway"},
     "$JS.API.DIRECT.GET.PUSH.push.4242.private-x": {"gateway"},
-    "$JS.API.CONSUMER.CREATE.CRM": {"migrate"},
-    "$JS.API.CONSUMER.CREATE.CRM.mine": {"migrate"},
-    "$JS.API.CONSUMER.CREATE.PUSH.mine.push.>": {"migrate"},
+    "$JS.API.CONSUMER.CREATE.CRM": set(),
+    "$JS.API.CONSUMER.CREATE.CRM.mine": set(),
+    "$JS.API.CONSUMER.CREATE.PUSH.mine.push.>": set(),
+    "$JS.API.CONSUMER.DURABLE.CREATE.PUSH.mine": set(),
+    "$JS.API.CONSUMER.LIST.CRM": {"migrate"},
     "$JS.API.CONSUMER.DURABLE.CREATE.CRM.notifier": {"migrate"},
-    "$JS.API.CONSUMER.DELETE.CRM.notifier": {"migrate"},
-    "$JS.API.CONSUMER.INFO.CRM.notifier": {"migrate", "notifier"},
-    "$JS.API.CONSUMER.INFO.CRM.other": {"migrate"},
-    "$JS.API.CONSUMER.MSG.NEXT.CRM.notifier": {"migrate", "notifier"},
-    "$JS.API.CONSUMER.MSG.NEXT.CRM.other": {"migrate"},
+    "$JS.API.CONSUMER.DELETE.CRM.notifier": set(),
+    "$JS.API.CONSUMER.INFO.CRM.notifier": {"notifier"},
+    "$JS.API.CONSUMER.INFO.CRM.other": set(),
+    "$JS.API.CONSUMER.MSG.NEXT.CRM.notifier": {"notifier"},
+    "$JS.API.CONSUMER.MSG.NEXT.CRM.other": set(),
     "$JS.ACK.CRM.notifier.1.1.1.1.1": {"notifier"},
+    "$JS.ACK._.0GdAKPEe.CRM.notifier.1.1.1.1.1": {"notifier"},
+    "$JS.ACK._.0GdAKPEe.CRM.other.1.1.1.1.1": set(),
     "$JS.API.ACCOUNT.PURGE.X": set(),
     "$JS.API.SERVER.REMOVE": set(),
     "$SYS.REQ.SERVER.PING": set(),
@@ -86,7 +97,10 @@ SUBSCRIBE: dict[str, set[str]] = {
     "roster.>": {"gateway"},
     "state.>": set(),
     "webhook.>": set(),
-    "gateway.>": {"gateway"},
+    "gateway.>": set(),
+    "gateway.ask.*": {"gateway"},
+    "gateway.where": {"gateway"},
+    "_R_.>": set(),
     "dead.>": set(),
     "rpc.>": set(),
     "rpc.leads.stats.*": {"leads-api"},
@@ -144,23 +158,41 @@ async def test_a_service_hears_what_it_must_and_nothing_else(nats: NatsServer, u
     assert opened == {subject for subject, users in SUBSCRIBE.items() if user in users}
 
 
-async def test_an_answer_is_given_once_and_only_when_asked(nats: NatsServer) -> None:
+async def test_an_answer_is_given_once_and_nowhere_but_to_who_asks(nats: NatsServer) -> None:
     async with listening_to_refusals(nats, "leads-api") as (api, refusals), nats.client("notifier") as notifier:
         requests = await api.subscribe("rpc.leads.stats.*")
+        answers = await notifier.subscribe(notifier.new_inbox())
         await barrier(api)
-        asking = asyncio.create_task(notifier.request("rpc.leads.stats.c1", b"{}", timeout=5))
+        await barrier(notifier)
+        await notifier.publish("rpc.leads.stats.c1", b"{}", reply=answers.subject)
         request = await requests.next_msg()
 
         await request.respond(b"first")
-        assert (await asking).data == b"first"
-        await barrier(api)
-        assert refusals == []
         await request.respond(b"second")
+        await api.publish(answers.subject, b"third")
         await barrier(api)
         assert any("publish" in refusal for refusal in refusals)
+        assert (await answers.next_msg()).data == b"first"
+        await barrier(notifier)
+        assert answers.pending_msgs == 0
 
 
-@pytest.mark.parametrize("login", ["", "gateway:wrong@", "stranger:x@", "gateway@"])
+async def test_no_service_can_answer_itself_elsewhere(nats: NatsServer) -> None:
+    # A user that may answer wherever it is asked to answer asks itself, and answers on any subject.
+    for user in SERVICES:
+        async with listening_to_refusals(nats, user) as (client, refusals):
+            own = [subject for subject, users in SUBSCRIBE.items() if user in users and subject.count(">") == 0]
+            for subject in (*own, f"_INBOX_{user}.x", "live.4242.x", "gateway.ask.4242"):
+                await client.subscribe(subject)
+                await client.publish(subject, b"", reply="crm.c1.user.u1.deactivated")
+            await barrier(client)
+            refusals.clear()
+            await client.publish("crm.c1.user.u1.deactivated", b"forged")
+            await barrier(client)
+            assert bool(refusals) == (user != "leads-relay")
+
+
+@pytest.mark.parametrize("login", ["", "gateway:wrong@", "stranger:x@", "gateway@", "sys:sys@", "route:route@"])
 async def test_nobody_comes_in_without_a_password(nats: NatsServer, login: str) -> None:
     reader, writer = await asyncio.open_connection(nats.host, nats.port)
     user, _, password = login.removesuffix("@").partition(":")

@@ -18,7 +18,8 @@ DECLARED = {stream.name: stream for stream in streams.STREAMS}
 
 async def state(js: JetStreamContext) -> tuple[dict[str, StreamConfig], ConsumerConfig]:
     configs = {name: (await js.stream_info(name)).config for name in DECLARED}
-    return configs, (await js.consumer_info(streams.CRM, streams.NOTIFIER)).config
+    (consumer,) = (info for info in await js.consumers_info(streams.CRM) if info.name == streams.NOTIFIER)
+    return configs, consumer.config
 
 
 async def test_ensuring_twice_is_ensuring_once(new_nats: Callable[[], NatsServer]) -> None:

@@ -39,8 +39,8 @@ async def unready(stack: Stack) -> set[str]:
 
 @asynccontextmanager
 async def migrating(stack: Stack):
-    """Yield JetStream as the migrate step sees it; what was deleted is made again at the end."""
-    async with stack.nats.client("migrate") as client:
+    """Yield JetStream as an operator sees it; what was deleted is made again at the end."""
+    async with stack.nats.client() as client:
         js = client.jetstream()
         try:
             yield js

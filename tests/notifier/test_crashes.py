@@ -93,7 +93,7 @@ async def test_a_new_push_stream_begins_anew(world: World) -> None:
         await world.leads.commit(ACME, 10)
         await world.reaches(ACME, 10)
         first.kill()
-        async with world.nats.client("migrate") as client:
+        async with world.nats.client() as client:
             await client.jetstream().delete_stream(streams.PUSH)
             await streams.ensure(client.jetstream())
 

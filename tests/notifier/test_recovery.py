@@ -26,7 +26,7 @@ async def says(process: NotifierProcess, check: str, expected: str) -> None:
 
 async def test_a_consumer_that_was_deleted_and_made_again_is_consumed_again(world: World) -> None:
     notifier = await world.running_notifier()
-    async with world.leads.answering(), world.nats.client("migrate") as client:
+    async with world.leads.answering(), world.nats.client() as client:
         await world.leads.commit(ACME, 3)
         await world.reaches(ACME, 3)
         await client.jetstream().delete_consumer(streams.CRM, streams.NOTIFIER)
@@ -42,7 +42,7 @@ async def test_a_consumer_that_was_deleted_and_made_again_is_consumed_again(worl
 
 
 async def test_started_before_its_consumer_it_waits(world: World) -> None:
-    async with world.leads.answering(), world.nats.client("migrate") as client:
+    async with world.leads.answering(), world.nats.client() as client:
         await client.jetstream().delete_consumer(streams.CRM, streams.NOTIFIER)
         notifier = world.notifier()
         notifier.start()
@@ -55,7 +55,7 @@ async def test_started_before_its_consumer_it_waits(world: World) -> None:
 
 async def test_a_facts_stream_that_was_lost_and_made_again_is_consumed_again(world: World) -> None:
     notifier = await world.running_notifier()
-    async with world.leads.answering(), world.nats.client("migrate") as client:
+    async with world.leads.answering(), world.nats.client() as client:
         await world.leads.commit(ACME, 3)
         await world.reaches(ACME, 3)
         await client.jetstream().delete_stream(streams.CRM)

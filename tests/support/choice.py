@@ -16,7 +16,8 @@ class Servers:
 
     kind: str
     postgres: Callable[[Credentials], AbstractContextManager[PostgresServer]]
-    nats: Callable[[Credentials], NatsServer]
+    nats: Callable[..., NatsServer]
+    """(credentials, path of another configuration) → a server that is not started."""
 
 
 EMBEDDED = Servers("embedded", embedded_postgres, EmbeddedNats)

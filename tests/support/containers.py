@@ -35,11 +35,11 @@ def engine_answers() -> bool:
 class ContainerNats(NatsServer):
     """The official image. The port is ours, because a mapped one changes with every start."""
 
-    def __init__(self, credentials: Credentials) -> None:
+    def __init__(self, credentials: Credentials, configuration: Path = paths.NATS_CONFIG) -> None:
         super().__init__(reserve(), credentials)
         self._container = DockerContainer(NATS_IMAGE)
         self._container.with_bind_ports(4222, self.port)
-        self._container.with_volume_mapping(str(paths.NATS_CONFIG), "/etc/leadwire/nats.conf", "ro")
+        self._container.with_volume_mapping(str(configuration), "/etc/leadwire/nats.conf", "ro")
         self._container.with_command("--config /etc/leadwire/nats.conf --store_dir /data")
         for name, value in credentials.nats_environment.items():
             self._container.with_env(name, value)

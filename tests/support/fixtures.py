@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from leadwire import postgres
+from leadwire import paths, postgres
 from leadwire.credentials import SUPERUSER, Credentials
 from leadwire.ports import LOOPBACK
 from leadwire.topology import Endpoint, Topology
@@ -109,11 +109,11 @@ def nats_server(pytestconfig: pytest.Config, credentials: Credentials) -> Iterat
 
 
 @pytest.fixture
-def new_nats(pytestconfig: pytest.Config, credentials: Credentials) -> Iterator[Callable[[], NatsServer]]:
+def new_nats(pytestconfig: pytest.Config, credentials: Credentials) -> Iterator[Callable[..., NatsServer]]:
     started: list[NatsServer] = []
 
-    def new() -> NatsServer:
-        server = pytestconfig.stash[_servers].nats(credentials)
+    def new(configuration: Path = paths.NATS_CONFIG) -> NatsServer:
+        server = pytestconfig.stash[_servers].nats(credentials, configuration)
         started.append(server)
         server.start()
         return server
@@ -124,7 +124,7 @@ def new_nats(pytestconfig: pytest.Config, credentials: Credentials) -> Iterator[
 
 
 @pytest.fixture
-def nats(new_nats: Callable[[], NatsServer]) -> NatsServer:
+def nats(new_nats: Callable[..., NatsServer]) -> NatsServer:
     server = new_nats()
     server.ensure_streams()
     return server

@@ -15,7 +15,7 @@ import nats as nats_py
 from nats.aio.client import Client
 
 from contracts import streams
-from leadwire import nats_server, postgres
+from leadwire import nats_server, paths, postgres
 from leadwire.credentials import SUPERUSER, Credentials
 from leadwire.ports import LOOPBACK, Reservation, reserve
 from leadwire.processes import Process
@@ -180,11 +180,14 @@ class NatsServer(ABC):
 class EmbeddedNats(NatsServer):
     """The binary of the package."""
 
-    def __init__(self, credentials: Credentials) -> None:
+    def __init__(self, credentials: Credentials, configuration: Path = paths.NATS_CONFIG) -> None:
         super().__init__(reserve(), credentials)
         self._directory = Path(tempfile.mkdtemp(prefix="leadwire-nats-"))
         process = nats_server.process(
-            port=self.port, store=self._directory / "store", passwords=credentials.nats_environment
+            port=self.port,
+            store=self._directory / "store",
+            passwords=credentials.nats_environment,
+            configuration=configuration,
         )
         self._process = OwnProcess(process, self._directory / "nats.log")
         self.logs = (self._process.log,)

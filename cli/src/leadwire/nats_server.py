@@ -12,14 +12,16 @@ from leadwire.processes import Process
 NAME: Final = "nats"
 
 
-def process(*, port: int, store: Path, passwords: Mapping[str, str]) -> Process:
-    """Return a server with JetStream in `store`; `passwords` are the variables that deploy/nats/nats.conf names."""
+def process(
+    *, port: int, store: Path, passwords: Mapping[str, str], configuration: Path = paths.NATS_CONFIG
+) -> Process:
+    """Return a server with JetStream in `store`; `passwords` are the variables that the configuration names."""
     return Process(
         name=NAME,
         command=(
             *moved_clock.launcher(),
             str(paths.NATS_SERVER),
-            *("--config", str(paths.NATS_CONFIG)),
+            *("--config", str(configuration)),
             *("--addr", LOOPBACK),
             *("--port", str(port)),
             *("--store_dir", str(store)),

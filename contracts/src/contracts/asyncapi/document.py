@@ -53,7 +53,10 @@ _SERVERS: Final[Json] = {
     },
 }
 _SECURITY: Final[Json] = {
-    "natsUser": {"type": "userPassword", "description": "One user a service (deploy/nats/nats.conf)."},
+    "natsUser": {
+        "type": "userPassword",
+        "description": "Each service has an account and a user (deploy/nats/nats.conf).",
+    },
     "channelAuthorization": {
         "type": "http",
         "scheme": "bearer",

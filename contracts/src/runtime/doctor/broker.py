@@ -3,14 +3,14 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import Enum
 from typing import Final
 
 from nats.aio.client import Client
-from nats.errors import Error
+from nats.errors import Error, NoRespondersError
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, ConsumerInfo, DiscardPolicy, RePublish, StreamConfig, StreamInfo
 from nats.js.errors import APIError, NotFoundError
@@ -21,6 +21,8 @@ from runtime.doctor import clocks
 from runtime.doctor.findings import MIGRATE, Report, Severity
 
 Problem = tuple[Severity, str, str]
+Look = Callable[[JetStreamContext, str, str], Awaitable[ConsumerInfo]]
+"""(JetStream, stream, consumer) → how the consumer is."""
 
 _RUNBOOK: Final = "docs/operations/failures.md#nats"
 _OLDEST: Final = (2, 11)  # of nats-server: messages of STATE end by themselves
@@ -38,6 +40,8 @@ _NOWHERE: Final = {_EXPECTED_STREAM: "doctor"}
 class Rights:
     """What to try as a user. Nothing tried here is stored, heard by anybody or changes anything."""
 
+    store: tuple[str, ...] = ()
+    """Subjects of streams. The user must be allowed to publish there, and the stream must answer."""
     publish: tuple[str, ...] = ()
     hear: tuple[str, ...] = ()
     never_publish: tuple[str, ...] = ()
@@ -141,8 +145,34 @@ async def examine_streams(
         report.settle("streams", problems, f"{name}: {info.state.messages} messages, {filled:.0%} full")
 
 
+async def asking(js: JetStreamContext, stream: str, name: str) -> ConsumerInfo:
+    """Return how a consumer is, by asking for it."""
+    info: ConsumerInfo = await js.consumer_info(stream, name)
+    return info
+
+
+async def listing(js: JetStreamContext, stream: str, name: str) -> ConsumerInfo:
+    """Return how a consumer is, from the list of all consumers of its stream.
+
+    Raises:
+        nats.js.errors.NotFoundError: the stream or the consumer does not exist.
+    """
+    seen = 0
+    while page := await js.consumers_info(stream, seen):
+        for info in page:
+            if info.name == name:
+                return info
+        seen += len(page)
+    raise NotFoundError
+
+
 async def examine_consumers(
-    report: Report, session: Session, consumers: Sequence[tuple[str, ConsumerConfig]], *, ours: bool = True
+    report: Report,
+    session: Session,
+    consumers: Sequence[tuple[str, ConsumerConfig]],
+    *,
+    ours: bool = True,
+    look: Look = asking,
 ) -> None:
     """Report whether durable consumers are as declared, and whether somebody reads.
 
@@ -151,12 +181,13 @@ async def examine_consumers(
         session: of a user who may ask for them.
         consumers: (stream, consumer).
         ours: of another service's it is not our business whether it runs.
+        look: `asking` for one that reads the consumer, `listing` for one that may list all of a stream.
     """
     js = session.client.jetstream(timeout=_PATIENCE)
     for stream, declared in consumers:
         name = declared.durable_name or ""
         try:
-            info = await _consumer(js, stream, name)
+            info = await _consumer(look, js, stream, name)
         except NotFoundError:
             report.fail("consumers", f"{name} of {stream} does not exist", MIGRATE)
             continue
@@ -168,33 +199,51 @@ async def examine_consumers(
         report.settle("consumers", problems, f"{name}: {waiting} messages wait")
 
 
-async def _consumer(js: JetStreamContext, stream: str, name: str) -> ConsumerInfo:
+async def _consumer(look: Look, js: JetStreamContext, stream: str, name: str) -> ConsumerInfo:
     """Return how a consumer is; between two of its requests nobody seems to read it, so that it is asked again."""
-    info: ConsumerInfo = await js.consumer_info(stream, name)
+    info = await look(js, stream, name)
     for _ in range(_LOOKS):
         if info.num_waiting or info.num_ack_pending:
             break
         await asyncio.sleep(_BETWEEN)
-        info = await js.consumer_info(stream, name)
+        info = await look(js, stream, name)
     return info
 
 
 async def examine_rights(report: Report, session: Session, rights: Rights) -> None:
     """Report what the user may not do though it must, and what it may though it must not."""
     problems: list[Problem] = []
+    for subject in rights.store:
+        problems += await _storing(session, subject)
     for subject in (*rights.publish, *rights.never_publish):
         await session.client.publish(subject, b"", headers=dict(_NOWHERE))
-        problems += _judged("publish to", subject, await session.refused(subject), subject in rights.publish)
+        problems += _judged(
+            "publish to", subject, is_refused=await session.refused(subject), is_needed=subject in rights.publish
+        )
     for subject in (*rights.hear, *rights.never_hear):
         subscription = await session.client.subscribe(subject)
         is_refused = await session.refused(subject)
         with contextlib.suppress(Error):
             await subscription.unsubscribe()
-        problems += _judged("hear", subject, is_refused, subject in rights.hear)
+        problems += _judged("hear", subject, is_refused=is_refused, is_needed=subject in rights.hear)
     report.settle("permissions", problems, "the NATS user may do what it must, and nothing of what was tried besides")
 
 
-def _judged(deed: str, subject: str, is_refused: bool, is_needed: bool) -> list[Problem]:
+async def _storing(session: Session, subject: str) -> list[Problem]:
+    """Return why a stream cannot be reached on a subject; it answers, and stores nothing."""
+    try:
+        await session.client.request(subject, b"", timeout=_PATIENCE, headers=dict(_NOWHERE))
+    except NoRespondersError:
+        fix = f"{MIGRATE}; deploy/nats/nats.conf, then reload NATS"
+        return [("error", f"no stream answers on {subject}: it does not exist, or the account does not import it", fix)]
+    except (Error, TimeoutError):
+        if await session.refused(subject):
+            return _judged("publish to", subject, is_refused=True, is_needed=True)
+        return [("error", f"no answer on {subject}", _RUNBOOK)]
+    return []
+
+
+def _judged(deed: str, subject: str, *, is_refused: bool, is_needed: bool) -> list[Problem]:
     if is_refused != is_needed:
         return []
     verb = "may not" if is_refused else "may"

@@ -16,8 +16,9 @@ from runtime.doctor.findings import Report
 PACKAGE: Final = "leadwire-gateway"
 _RENEW: Final = "docs/operations/secrets.md#tls-certificate"
 RIGHTS: Final = Rights(
-    publish=("push.doctor.probe", "live.doctor.probe", "state.doctor.probe", "webhook.doctor"),
-    hear=("live.doctor.probe", "roster.doctor.>", "gateway.doctor"),
+    store=("push.doctor.probe", "state.doctor.probe", "webhook.doctor"),
+    publish=("live.doctor.probe",),
+    hear=("live.doctor.probe", "roster.doctor.>", "gateway.ask.doctor"),
     never_publish=("crm.doctor.probe", "dead.doctor", "$JS.API.STREAM.DELETE.doctor"),
     never_hear=(">", "crm.>", "push.>"),
 )

@@ -39,13 +39,13 @@ API: Final = Rights(
     never_hear=(">", "push.>"),
 )
 RELAY: Final = Rights(
-    publish=("crm.doctor.probe",),
+    store=("crm.doctor.probe",),
     never_publish=("push.doctor.probe", "live.doctor.probe", "$JS.API.STREAM.DELETE.doctor"),
     never_hear=(">", "crm.>"),
 )
 MIGRATE: Final = Rights(
-    publish=("$JS.API.STREAM.INFO.doctor", "$JS.API.CONSUMER.INFO.doctor.doctor"),
-    never_publish=("crm.doctor.probe", "push.doctor.probe", "live.doctor.probe"),
+    publish=("$JS.API.STREAM.INFO.doctor", "$JS.API.CONSUMER.LIST.doctor"),
+    never_publish=("crm.doctor.probe", "push.doctor.probe", "live.doctor.probe", "$JS.API.STREAM.DELETE.doctor"),
     never_hear=(">", "crm.>"),
 )
 
@@ -106,6 +106,6 @@ async def examine_streams(
         names = [stream.name or "" for stream in streams.STREAMS]
         await broker.examine_clock(report, session, f"$JS.API.STREAM.INFO.{streams.CRM}", clock)
         await broker.examine_streams(report, session, names, replicas=replicas)
-        await broker.examine_consumers(report, session, streams.CONSUMERS)
+        await broker.examine_consumers(report, session, streams.CONSUMERS, look=broker.listing)
         others = [(streams.CRM, streams.listener(name, subject)) for name, subject in listeners.items()]
-        await broker.examine_consumers(report, session, others, ours=False)
+        await broker.examine_consumers(report, session, others, ours=False, look=broker.listing)

@@ -6,7 +6,7 @@ temporary tables, by the code that wrote the real ones, and compared by PostgreS
 
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -15,7 +15,6 @@ from uuid import UUID
 import psycopg
 from nats.aio.client import Client
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from psycopg.sql import SQL, Identifier
 from pydantic import ValidationError
 
@@ -23,6 +22,7 @@ from contracts import streams
 from contracts.events import UnknownEvent
 from leads.store import derive
 from leads.store.database import RawConnection
+from runtime import direct
 
 COMPANIES: Final = """
 SELECT company_id, position FROM feeds
@@ -104,7 +104,6 @@ CROSS JOIN LATERAL (
 WHERE f.company_id = coalesce(%(company_id)s, f.company_id)
 """
 FETCH: Final = 500
-PATIENCE: Final = 5.0  # seconds for messages that the stream has
 FULL: Final = 0.9  # of a stream's bytes; from then on it may have dropped what is young enough
 MARGIN: Final = timedelta(minutes=10)  # what is about to be too old may be gone already
 
@@ -267,7 +266,7 @@ async def _kept_since(js: JetStreamContext, connection: RawConnection) -> dateti
     info = await js.stream_info(streams.CRM)
     limit = info.config.max_bytes or 0
     if 0 < limit * FULL < info.state.bytes:
-        oldest = (await js.get_msg(streams.CRM, info.state.first_seq)).time
+        oldest = (await js.get_msg(streams.CRM, info.state.first_seq, direct=True)).time
         assert oldest is not None
         return oldest + MARGIN
     kept = timedelta(seconds=streams.FACTS_KEPT) - MARGIN
@@ -279,24 +278,18 @@ async def _kept_since(js: JetStreamContext, connection: RawConnection) -> dateti
 
 async def _messages(client: Client, company_id: UUID | None, until: int) -> AsyncIterator[tuple[list[bytes], int]]:
     """Yield what the stream holds, in its order, with the sequence of the last of each portion."""
-    js = client.jetstream()
-    config = ConsumerConfig(
-        deliver_policy=DeliverPolicy.ALL,
-        ack_policy=AckPolicy.NONE,
-        filter_subject=f"crm.{company_id or '*'}.>",
-        inactive_threshold=60,
-        mem_storage=True,
-    )
-    made = await js.add_consumer(streams.CRM, config)
-    pull = await js.pull_subscribe_bind(made.name, streams.CRM)
-    left = made.num_pending or 0
-    while left:
-        messages = await pull.fetch(min(FETCH, left), timeout=PATIENCE)
-        left -= len(messages)
-        sequence = messages[-1].metadata.sequence.stream
-        yield [message.data for message in messages if message.metadata.sequence.stream <= until], sequence
-    await pull.unsubscribe()
-    await js.delete_consumer(streams.CRM, made.name)
+    pattern = f"crm.{company_id or '*'}.>"
+    portion: list[bytes] = []
+    sequence = 0
+    async with aclosing(direct.read(client, streams.CRM, pattern, until=until)) as messages:
+        async for message in messages:
+            portion.append(message.data)
+            sequence = direct.sequence(message)
+            if len(portion) == FETCH:
+                yield portion, sequence
+                portion = []
+    if portion:
+        yield portion, sequence
 
 
 def _place(body: bytes) -> tuple[UUID, int, UUID]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import psycopg
 
-from contracts import streams
+from contracts import streams, subjects
 from notifier.grants import GRANTS
 from notifier.migrate import revisions
 from notifier.store import LOCK
@@ -23,7 +23,8 @@ _CONNECTION: Final[Mapping[str, Any]] = {
     "options": "-c statement_timeout=10s",
 }
 RIGHTS: Final = Rights(
-    publish=("push.doctor.probe", "dead.doctor", "rpc.leads.doctor"),
+    store=("push.doctor.probe", subjects.dead(streams.NOTIFIER)),
+    publish=("rpc.leads.doctor",),
     hear=("rpc.notifier.doctor",),
     never_publish=("crm.doctor.probe", "live.doctor.probe", "$JS.API.STREAM.DELETE.doctor"),
     never_hear=(">", "crm.>"),
