@@ -19,7 +19,8 @@ from contracts import tokens
 from leads.api.app import build
 from leads.api.context import Services
 from leads.desk import Desk
-from leads.passwords import LoginLimiter, Passwords
+from leads.login_limits import DeviceTokens, LoginLimiter
+from leads.passwords import Passwords
 from leads.provision import CompanySpec, Spec, UserSpec, provision
 from leads.store.database import Database
 from leads.store.directory import Directory
@@ -168,6 +169,7 @@ def services(database: Database, directory: Directory, clock: Clock | RealClock)
         watch=FeedWatch(directory),
         passwords=Passwords(database, FAST_HASHER),
         limiter=LoginLimiter(),
+        device_tokens=DeviceTokens(b"a key of at least thirty-two bytes"),
         clock=clock,
         new_id=uuid4,
         jwt_secret=SECRET,

@@ -23,7 +23,7 @@ import './styles/main.css';
 import { startTheme } from './theme';
 
 function build(config: Config) {
-  const session = createSession(sessionStorage);
+  const session = createSession(sessionStorage, localStorage);
   const trace = createTrace();
   const service = (baseUrl: string) =>
     createHttp({

@@ -8,11 +8,11 @@ function storage() {
   return { kept, getItem: (key: string) => kept.get(key) ?? null, setItem: (key: string, value: string) => void kept.set(key, value), removeItem: (key: string) => void kept.delete(key) };
 }
 
-const login = (token: string): Login => ({ access_token: token, expires_in: 3600, token_type: 'Bearer', user: { id: 'ana', name: 'Ana', email: 'ana@example.com', role: 'agent', company_id: 'acme', company_name: 'Acme' } });
+const login = (token: string): Login => ({ access_token: token, expires_in: 3600, device_token: `device of ${token}`, token_type: 'Bearer', user: { id: 'ana', name: 'Ana', email: 'ana@example.com', role: 'agent', company_id: 'acme', company_name: 'Acme' } });
 
 test('a session that ends keeps who it was, and no token', () => {
   const tab = storage();
-  const session = createSession(tab);
+  const session = createSession(tab, storage());
   session.open(login('one'));
 
   session.expire('one');
@@ -27,7 +27,7 @@ test('a session that ends keeps who it was, and no token', () => {
 });
 
 test('a late refusal of the old token does not end the new session', () => {
-  const session = createSession(storage());
+  const session = createSession(storage(), storage());
   session.open(login('one'));
   session.expire('one');
   session.open(login('two'));
@@ -39,11 +39,22 @@ test('a late refusal of the old token does not end the new session', () => {
 
 test('signing out leaves nobody', () => {
   const tab = storage();
-  const session = createSession(tab);
+  const session = createSession(tab, storage());
   session.open(login('one'));
 
   session.close();
 
   expect(session.login.value).toBeNull();
   expect(tab.kept.size).toBe(0);
+});
+
+test('a device is known after the session has ended, and in the next window', () => {
+  const device = storage();
+  const session = createSession(storage(), device);
+  session.open(login('one'));
+
+  session.close();
+
+  expect(session.deviceToken()).toBe('device of one');
+  expect(createSession(storage(), device).deviceToken()).toBe('device of one');
 });

@@ -98,6 +98,7 @@ export type components = {
         };
         /** @description Who wants to log in. */
         Credentials: {
+            device_token?: string | null;
             email: string;
             password: string;
         };
@@ -445,6 +446,7 @@ export type components = {
         /** @description An access token and whom it is for. */
         Login: {
             access_token: string;
+            device_token: string;
             expires_in: number;
             /**
              * @default Bearer

@@ -47,7 +47,8 @@ export function createApi(request: Http) {
   return {
     request,
 
-    login: (email: string, password: string) => request<Login>('/auth/login', { body: { email, password } }),
+    login: (email: string, password: string, device: string | null = null) =>
+      request<Login>('/auth/login', { body: { email, password, device_token: device } }),
 
     leads: (query: Query, signal: AbortSignal): Promise<LeadPage> => page({ query, signal }),
 

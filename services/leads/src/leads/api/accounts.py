@@ -13,9 +13,11 @@ from leads.api.answers import READING
 from leads.api.context import OriginOf, ReadingOf, Services, ServicesOf
 from leads.api.schemas import Account, AccountAnswer, Body, Credentials, Login, Meta, example
 from leads.domain.company import Company, User
-from leads.passwords import TooManyAtOnce, TooManyAttempts
+from leads.login_limits import Device, TooManyAttempts
+from leads.passwords import TooManyAtOnce
 from leads.store.database import DatabaseAway
 from runtime.problems import FieldError, Problem, problems
+from runtime.server.addresses import client_network
 from runtime.strict import StrictRouter
 
 router = StrictRouter(prefix="/auth", tags=["accounts"], responses=problems(401, 503))
@@ -35,11 +37,16 @@ class PasswordBody(Body):
 
 @router.post("/login", summary="Log in", responses=problems(400, 413, 422, 429))
 async def log_in(body: Credentials, services: ServicesOf, request: Request) -> Login:
-    found = await _verified(services, request, body.email, body.password)
+    """The answer holds a `device_token`: sent with the next log-in, it keeps others' guesses from slowing it down."""
+    email, network = body.email.lower(), _network(request)
+    device = services.device_tokens.read(body.device_token, services.clock())
+    found = None if device is None else await _verified_device(services, device, email, body.password)
+    if found is None:
+        found = await _verified_account(services, email, network, body.password, is_known=device is not None)
     if found is None:
         raise Problem(401, "wrong_credentials", "E-mail address or password is wrong.", headers=_CHALLENGE)
     company_id, user_id = found
-    return await _login(services, company_id, user_id)
+    return await _login(services, company_id, user_id, device)
 
 
 @router.get("/me", summary="Read whom the access token stands for", responses=READING)
@@ -49,17 +56,19 @@ async def read_me(reading: ReadingOf) -> AccountAnswer:
 
 
 @router.post("/password", summary="Change one's own password", responses=problems(400, 413, 422, 429))
-async def change_password(body: PasswordBody, origin: OriginOf, services: ServicesOf, request: Request) -> Login:
+async def change_password(body: PasswordBody, origin: OriginOf, services: ServicesOf) -> Login:
     """Ends all access tokens of the user; the answer holds a new one. Sockets end soon after, and come back with it."""
     company = await services.directory.company(origin.company_id)
     email = company.users[str(origin.actor)].email
-    if await _verified(services, request, email, body.current_password) is None:
+    # Who has an access token is no stranger: strangers' guesses at the account do not keep them from this.
+    device = Device(f"user {origin.actor}", origin.actor)
+    if await _verified_device(services, device, email, body.current_password) is None:
         errors = [FieldError(pointer="/current_password", message="Should be your password")]
         raise Problem(422, "wrong_password", "The current password is wrong.", errors=errors)
     password_hash = await services.passwords.hash(body.new_password)
     async with services.settings.changing(origin) as change:
         await change.set_password(change.company.users[str(origin.actor)], password_hash)
-    return await _login(services, origin.company_id, origin.actor)
+    return await _login(services, origin.company_id, origin.actor, None)
 
 
 @router.post("/logout", status_code=204, summary="Log out everywhere", responses=problems(400, 422))
@@ -69,26 +78,61 @@ async def log_out(origin: OriginOf, services: ServicesOf) -> None:
         await change.end_tokens(change.company.users[str(origin.actor)])
 
 
-async def _verified(services: Services, request: Request, email: str, password: str) -> tuple[UUID, UUID] | None:
-    """Return the company and user id behind the credentials, or None."""
-    email = email.lower()
-    who = email, request.client.host if request.client else ""
+async def _verified_device(services: Services, device: Device, email: str, password: str) -> tuple[UUID, UUID] | None:
+    """Return company and user id when these are the credentials of a device's own user."""
     try:
-        services.limiter.check(who, monotonic())
+        services.limiter.try_device(device, monotonic())
     except TooManyAttempts as refusal:
-        retry_after = {"Retry-After": str(ceil(refusal.retry_after))}
-        raise Problem(429, "too_many_attempts", "Wait before you try again.", headers=retry_after) from None
+        raise _too_many_attempts(refusal) from None
     try:
-        user = await services.passwords.verify(email, password)
+        found = await services.passwords.verify(email, password)
     except (DatabaseAway, TooManyAtOnce):
-        services.limiter.take_back(who)
+        services.limiter.device_unanswered(device)
         raise
-    if user is not None:
-        services.limiter.forgive(who)
-    return user
+    if found is None or found[1] != device.user_id:
+        return None
+    services.limiter.device_succeeded(device)
+    return found
 
 
-async def _login(services: Services, company_id: UUID, user_id: UUID) -> Login:
+async def _verified_account(
+    services: Services, email: str, network: str, password: str, *, is_known: bool
+) -> tuple[UUID, UUID] | None:
+    """Return company and user id behind the credentials, or None.
+
+    Args:
+        services: of the process.
+        email: in small letters.
+        network: where the try comes from.
+        password: the password.
+        is_known: whether a known device was not enough: its user's password was wrong, whatever the account's count.
+    """
+    try:
+        services.limiter.try_account(email, network, monotonic())
+    except TooManyAttempts as refusal:
+        if is_known:
+            return None
+        raise _too_many_attempts(refusal) from None
+    try:
+        found = await services.passwords.verify(email, password)
+    except (DatabaseAway, TooManyAtOnce):
+        services.limiter.account_unanswered(email, network)
+        raise
+    if found is not None:
+        services.limiter.account_succeeded(email, network)
+    return found
+
+
+def _too_many_attempts(refusal: TooManyAttempts) -> Problem:
+    retry_after = {"Retry-After": str(ceil(refusal.retry_after))}
+    return Problem(429, "too_many_attempts", "Wait before you try again.", headers=retry_after)
+
+
+def _network(request: Request) -> str:
+    return client_network(request.client.host if request.client else "")
+
+
+async def _login(services: Services, company_id: UUID, user_id: UUID, device: Device | None) -> Login:
     feed = await services.directory.feed(company_id)
     company = await services.directory.company(company_id, at_least=feed.settings_version)
     user = company.users[str(user_id)]
@@ -98,7 +142,14 @@ async def _login(services: Services, company_id: UUID, user_id: UUID) -> Login:
     now = max(feed.at, user.tokens_since or feed.at)
     lifetime = services.token_lifetime
     token = tokens.issue(claims, services.jwt_secret, now=now, lifetime=lifetime)
-    return Login(access_token=token, expires_in=int(lifetime.total_seconds()), user=_account(company, user))
+    if device is None or device.user_id != user_id:
+        device = Device(str(services.new_id()), user_id)
+    return Login(
+        access_token=token,
+        expires_in=int(lifetime.total_seconds()),
+        user=_account(company, user),
+        device_token=services.device_tokens.issue(device, services.clock()),
+    )
 
 
 def _account(company: Company, user: User) -> Account:

@@ -22,7 +22,8 @@ from leads.command import Command, Feed, IdempotencyKey, Origin, keyed_command_i
 from leads.desk import Desk
 from leads.domain.company import Company
 from leads.handle import EventStore
-from leads.passwords import LoginLimiter, Passwords
+from leads.login_limits import DeviceTokens, LoginLimiter
+from leads.passwords import Passwords
 from leads.store.directory import Directory
 from leads.store.jobs import Jobs
 from leads.store.settings import Settings
@@ -52,6 +53,7 @@ class Services:
     watch: FeedWatch
     passwords: Passwords
     limiter: LoginLimiter
+    device_tokens: DeviceTokens
     clock: Callable[[], datetime]
     new_id: Callable[[], UUID]
     """Ids that sort by the time they were made."""

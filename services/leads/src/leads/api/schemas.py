@@ -38,6 +38,8 @@ class Credentials(Body):
 
     email: Annotated[str, text(254), Field(min_length=1)]
     password: str = Field(min_length=1, max_length=200, repr=False)
+    device_token: str | None = Field(default=None, max_length=1000, repr=False)
+    """Of the last log-in on this device. Without it others' wrong guesses may make this log-in wait."""
 
 
 class Meta(BaseModel):
@@ -102,13 +104,21 @@ class Login(BaseModel):
     """An access token and whom it is for."""
 
     model_config = example(
-        {"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 43200, "user": examples.ACCOUNT}
+        {
+            "access_token": "eyJ…",
+            "token_type": "Bearer",
+            "expires_in": 43200,
+            "device_token": "eyJ…",
+            "user": examples.ACCOUNT,
+        }
     )
 
     access_token: str
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - a word of RFC 6750
     expires_in: int
     """Seconds."""
+    device_token: str
+    """For the next log-in on this device; it opens nothing by itself."""
     user: Account
 
 

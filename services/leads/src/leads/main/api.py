@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hmac
 import os
 import sys
 import time
@@ -19,8 +20,9 @@ from contracts import streams, subjects
 from leads.api.app import build
 from leads.api.context import Services
 from leads.desk import Desk
+from leads.login_limits import DeviceTokens, LoginLimiter
 from leads.main import read, serving
-from leads.passwords import LoginLimiter, Passwords
+from leads.passwords import Passwords
 from leads.rpc import Responder
 from leads.settings import ApiSettings
 from leads.store.database import Database
@@ -57,6 +59,7 @@ def run() -> None:
         watch=watch,
         passwords=Passwords(database, PasswordHasher()),
         limiter=LoginLimiter(),
+        device_tokens=DeviceTokens(device_key(settings.jwt_secret.get_secret_value())),
         clock=utc_now,
         new_id=time_ordered_id,
         jwt_secret=settings.jwt_secret.get_secret_value(),
@@ -125,6 +128,11 @@ async def _listen(responder: Responder, watch: FeedWatch, health: StreamHealth, 
         with contextlib.suppress(Error):  # not connected: then there is nobody to answer
             await client.drain()
         await broker.close(client)
+
+
+def device_key(signing_key: str) -> bytes:
+    """Return the key of device tokens. Derived: with another signing key no device is known, which keeps nobody out."""
+    return hmac.digest(signing_key.encode(), b"leadwire device tokens", "sha256")
 
 
 def utc_now() -> datetime:
