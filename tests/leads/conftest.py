@@ -117,10 +117,7 @@ CREATE OR REPLACE FUNCTION feed_clock(last timestamptz) RETURNS timestamptz LANG
 
 
 class Clock:
-    """A clock that the test sets, for this process and for the database; facts of a company are a millisecond apart.
-
-    A test in which another process judges the times must use `RealClock` instead: their clocks would drift apart.
-    """
+    """A clock that the test sets, for this process and for the database; facts of a company are a millisecond apart."""
 
     def __init__(self, database: psycopg.Connection, now: datetime) -> None:
         self._database = database
@@ -142,7 +139,7 @@ class Clock:
 
 
 class RealClock:
-    """The clock of the machine, for tests in which another process judges the times."""
+    """The clock of the machine."""
 
     @property
     def now(self) -> datetime:
@@ -152,9 +149,14 @@ class RealClock:
         return self.now
 
 
+OTHERS = {"nats", "processes"}
+"""Fixtures of what goes by the clock of the machine."""
+
+
 @pytest.fixture
-def clock(superuser: psycopg.Connection) -> Clock | RealClock:
-    return Clock(superuser, NOW)
+def clock(superuser: psycopg.Connection, request: pytest.FixtureRequest) -> Clock | RealClock:
+    """A clock of the test's own, unless something in it goes by the machine's: two clocks would drift apart."""
+    return RealClock() if OTHERS & set(request.fixturenames) else Clock(superuser, NOW)
 
 
 @pytest.fixture

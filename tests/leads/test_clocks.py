@@ -16,7 +16,7 @@ from leads.api.broadcasting import SIGNATURE_SECONDS
 from leadwire import moved_clock
 from support.waiting import until
 
-from .conftest import PASSWORD, Company, Connect, Processes, RealClock
+from .conftest import PASSWORD, Company, Connect, Processes
 
 pytestmark = pytest.mark.clock
 
@@ -24,11 +24,6 @@ HOUR = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
 OTHER_PASSWORD = "another battery staple"
 TIMES = ("created_at", "updated_at", "status_since", "converted_at", "posted_at", "edited_at", "told_at", "finished_at")
-
-
-@pytest.fixture
-def clock() -> RealClock:
-    return RealClock()
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ from support.servers import NatsServer
 from support.waiting import until
 
 from .attempts import EVERY_LEAD, made, new_user
-from .conftest import NOBODY, Clock, Company, Connect, Processes
+from .conftest import NOBODY, Company, Connect, Processes
 from .working import Hand
 
 BODIES: dict[str, Any] = {
@@ -32,8 +32,8 @@ BODIES: dict[str, Any] = {
 
 
 @pytest.fixture
-def hand(database: Database, clock: Clock) -> Hand:
-    return Hand(database, clock)
+def hand(database: Database) -> Hand:
+    return Hand(database)
 
 
 @pytest.fixture

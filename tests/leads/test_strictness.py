@@ -14,7 +14,7 @@ from leads.domain.jobs import tolerated_growth
 from leads.store.database import Database
 
 from .attempts import ATTEMPTS, EVERY_LEAD, OWN_ATTEMPTS, Attempt
-from .conftest import NOBODY, PASSWORD, Clock, Company, Connect
+from .conftest import NOBODY, PASSWORD, Company, Connect
 from .working import Hand
 
 DETAILS = {
@@ -49,8 +49,8 @@ NOTHING += ("、。", "؟", "“”", "—", "€", "+", "\u3000.", "\U0001f1e7\
 
 
 @pytest.fixture
-def hand(database: Database, clock: Clock) -> Hand:
-    return Hand(database, clock)
+def hand(database: Database) -> Hand:
+    return Hand(database)
 
 
 async def attempt_of(operation: str, admin: httpx.AsyncClient) -> Attempt:

@@ -15,7 +15,7 @@ from support.databases import Database
 from support.servers import NatsServer
 from support.waiting import until
 
-from .conftest import Company, Connect, RealClock
+from .conftest import Company, Connect
 from .test_rebuild import work, working
 from .test_relay import outbox_is_empty, running
 
@@ -44,11 +44,6 @@ class Verify:
         assert done.returncode in {0, 1}, done.stderr
         lines = [line.split(": ", 2) for line in done.stdout.splitlines() if ": " in line]
         return done.returncode, {kind: what for kind, _company, what in lines}, done.stderr
-
-
-@pytest.fixture
-def clock() -> RealClock:
-    return RealClock()  # `verify` judges by the machine's clock what the stream should still hold
 
 
 @pytest.fixture
