@@ -91,8 +91,8 @@ export function createApi(request: Http) {
     cancelJob: (id: string) => request<JobAnswer>(`/jobs/${id}/cancel`, { method: 'POST' }).then(({ data }) => data),
     undoJob: (id: string) => request<JobAnswer>(`/jobs/${id}/undo`, { method: 'POST' }).then(({ data }) => data),
 
-    /** The list as CSV, all of it. */
-    exported: (query: Query) => request<string>('/leads/export', { query: { ...query, bom: 'true' }, text: true }),
+    /** The list as CSV, all of it, with the separator that a spreadsheet of the person's language expects. */
+    exported: (query: Query, delimiter: ',' | ';') => request<string>('/leads/export', { query: { ...query, bom: 'true', delimiter }, text: true }),
 
     remove: async (id: string, key: string) => outcome(await request(`/leads/${id}`, { method: 'DELETE', key }), 1),
     restore: async (id: string, key: string) => outcome(await request(`/leads/${id}/restore`, { method: 'POST', key }), 1),
