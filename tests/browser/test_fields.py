@@ -231,6 +231,10 @@ async def test_the_form_and_the_filters_read_an_amount_alike(
         await page.get_by_test_id("filter-value_min").fill(bad[0])
         await page.keyboard.press("Enter")
         await expect(page.get_by_test_id("filter-value_min")).to_have_attribute("aria-invalid", "true")
+        await page.get_by_test_id("filter-score_min").fill("10")  # another filter does not take it away
+        await page.keyboard.press("Enter")
+        await until(lambda: page.evaluate("new URL(location).searchParams.get('score_min') === '10'"))
+        await expect(page.get_by_test_id("filter-value_min")).to_have_value(bad[0])
         assert "value_min" not in page.url
         await page.keyboard.press("Escape")
 

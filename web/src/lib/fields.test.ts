@@ -43,7 +43,7 @@ const CASES: Record<EditedKind, Case> = {
   stage: plain('status', 'stage', 'new', 'contacted'),
   source: plain('source', 'source', 'web', 'fair'),
   person: plain('assigned_to', 'person', 'ana', 'bia'),
-  email: { ...plain('email', 'email', 'ana@example.com', 'bia@example.com'), unread: [{ email: 'ana' }, { email: 'a b@c.com' }, { email: '1.500' }] },
+  email: { ...plain('email', 'email', 'ana@example.com', 'bia@example.com'), unread: [{ email: 'ana' }, { email: 'a b@c.com' }, { email: '1.500' }, { email: 'a@b.com?bcc=x@y.com' }] },
   url: {
     spec: own('site', 'url'),
     has: { custom: { site: 'https://example.com/a' } },
@@ -215,6 +215,15 @@ test('an amount names its own currency where none is chosen', () => {
 
   expect(readDraft([money], { value: 'US$ 1.500', currency: '' }, context('pt-BR', aLead())).values).toEqual({ value: '1500.00', currency: 'USD' });
   expect(translated([money], { value: 'US$ 1.500', currency: '' }, PT, EN)).toEqual({ value: 'USD 1,500.00', currency: '' });
+});
+
+test('what nobody touched is not judged by the rules of today', () => {
+  const lead = aLead({ email: 'old@b.com?x', value: '0.50', currency: 'JPY' });
+  const required: FieldSpec = { path: 'custom.plan', kind: 'text', required: true };
+  const specs = [...STANDARD, required];
+  const draft = { ...draftOf(specs, lead, EN), name: 'Ana' };
+
+  expect(readDraft(specs, draft, context('en', lead))).toEqual({ values: { name: 'Ana' }, misread: {} });
 });
 
 test('an edit sends only what differs; an amount and its currency go together', () => {

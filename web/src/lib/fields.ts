@@ -2,7 +2,7 @@
 
 import type { CustomField, Lead } from '../types';
 import type { Formats, Misread, Read } from './formats';
-import { pageLink } from './links';
+import { mailLink, pageLink } from './links';
 import { AMOUNT, inputOf, patched, same, valueAt, type Value } from './merge';
 
 /** Kinds that somebody may edit; a kind of the server's that is missing here fails the type check of `kindOf`. */
@@ -136,11 +136,16 @@ export interface ReadContext {
   currency: string | null;
 }
 
-/** The values that were typed; no text is null. What the draft has no entry for is left out. */
+/**
+ * The values that were typed; no text is null. What the draft has no entry for is left out, and so is what nobody touched:
+ * a value of old times that would be refused today is in nobody's way.
+ */
 export function readDraft(specs: readonly FieldSpec[], draft: Draft, context: ReadContext): ReadDraft {
   const values: Record<string, Value> = {};
   const misread: Record<string, Misread> = {};
-  for (const spec of specs.filter(({ path }) => path in draft)) {
+  const isTouched = (spec: FieldSpec): boolean =>
+    spec.path in draft && (context.lead === null || Object.entries(entriesOf(spec, context.lead, context.formats)).some(([path, entry]) => !same(entry as Value, (draft[path] ?? '') as Value)));
+  for (const spec of specs.filter(isTouched)) {
     const read = ofMoney(spec) ? readMoney(spec, draft, context) : readField(spec, draft[spec.path]!, context.formats);
     if (read.misread === undefined) {
       Object.assign(values, read.value);
@@ -182,7 +187,7 @@ function readValue({ kind, choices = [] }: FieldSpec, entry: Entry, formats: For
     case 'boolean':
       return { value: text === 'true' };
     case 'email':
-      return /^[^@\s]+@[^@\s]+$/.test(text) ? { value: text.toLowerCase() } : { misread: { code: 'email' } };
+      return mailLink(text) === null ? { misread: { code: 'email' } } : { value: text.toLowerCase() };
     case 'url':
       return pageLink(text) === null ? { misread: { code: 'url' } } : { value: text };
     default:
