@@ -15,7 +15,17 @@ from leadwire import moved_clock, paths
 from leadwire.chromium import find_chromium
 from leadwire.clocks import CLOCKS, Clock
 
+pytestmark = pytest.mark.clock
+
 AHEAD = 40 * 86_400
+LOOKS = re.compile(r"datetime\.now\(|\btime\.time\(|time_ns\(|tokens\.issue\(")
+LEFT_OUT = {
+    "gateway/test_prepared_sockets.py": "takes a minute",
+    "gateway/test_webhooks.py": "takes minutes",
+    "leads/test_access_matrix.py": "takes a minute",
+    "leads/test_schema.py": "takes minutes",
+}
+"""Files that look at the time, and are run by a moved clock only by hand, with the whole suite."""
 PAGE = "data:text/html,<script>document.write(Date.now() / 1000)</script>"
 PYTHON = """
 import time
@@ -115,6 +125,15 @@ def test_the_clocks_begin_at_what_they_are_called() -> None:
         crossed = begins[name].astimezone(UTC) + timedelta(minutes=2)
         local = crossed.astimezone(ZoneInfo(CLOCKS[name].zone))
         assert local.utcoffset() == (begins[name].utcoffset() or timedelta()) + timedelta(hours=hours)
+
+
+def test_whoever_looks_at_the_time_is_run_by_a_moved_clock() -> None:
+    tests = paths.CHECKOUT / "tests"
+    texts = {str(file.relative_to(tests)): file.read_text() for file in tests.glob("*/test_*.py")}
+
+    looking = {name for name, text in texts.items() if LOOKS.search(text) or "RealClock" in text}
+    marked = {name for name, text in texts.items() if "pytest.mark.clock" in text}
+    assert looking - marked == LEFT_OUT.keys()
 
 
 def test_a_clock_that_nobody_knows_is_refused() -> None:

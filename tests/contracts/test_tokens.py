@@ -10,6 +10,8 @@ import pytest
 from contracts import tokens
 from contracts.tokens import Claims, InvalidToken
 
+pytestmark = pytest.mark.clock
+
 SECRET = "a secret of at least thirty-two bytes"
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -16,6 +16,8 @@ from cryptography.x509.oid import NameOID
 from support.gateways import APP, LOOPBACK, PATIENCE, TLS_APP
 from support.waiting import until
 
+pytestmark = pytest.mark.clock
+
 
 def certify(directory):
     """Write a self-signed certificate for the loopback address and its key; return both paths."""

@@ -15,6 +15,8 @@ from gateway.webhooks.journal import Journal
 from gateway.webhooks.lease import Taken
 from runtime.broker import PublishFailed
 
+pytestmark = pytest.mark.clock
+
 HOOKED = App(id="1", key="k", secret="s", webhooks=(Webhook(url="http://a/"), Webhook(url="http://b/")))
 WINDOW = 290
 

@@ -22,6 +22,8 @@ from leads.login_limits import (
 
 from .conftest import NOW, PASSWORD, Clock, Company
 
+pytestmark = pytest.mark.clock
+
 ADA, HERE = "ada@example.com", "192.0.2.1"
 DEVICE = Device("device-1", uuid4())
 

@@ -25,6 +25,8 @@ from support.waiting import until
 
 from .conftest import NOW, Clock, Company, Connect, Processes
 
+pytestmark = pytest.mark.clock
+
 
 async def post(api: httpx.AsyncClient, name: str = "Ada", **values: Any) -> dict[str, Any]:
     answer = await api.post("/leads", json={"name": name, **values})

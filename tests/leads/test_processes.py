@@ -21,6 +21,8 @@ from support.waiting import until
 from .conftest import PASSWORD, Company, Processes
 from .given import create_lead
 
+pytestmark = pytest.mark.clock
+
 COMPANY = UUID("0195b1de-0000-7000-8000-000000000001")
 
 

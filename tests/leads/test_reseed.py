@@ -25,6 +25,8 @@ from .conftest import NOW, Company, Processes
 from .given import create_lead, rename
 from .test_relay import outbox_is_empty, running
 
+pytestmark = pytest.mark.clock
+
 LONG = 4 * WINDOW
 
 

@@ -11,6 +11,8 @@ import pytest
 from .attempts import made
 from .conftest import Company, Processes
 
+pytestmark = pytest.mark.clock
+
 
 @pytest.fixture
 async def urls(acme: Company, processes: Processes) -> list[str]:

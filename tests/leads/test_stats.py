@@ -11,6 +11,8 @@ import pytest
 
 from .conftest import Clock, Company, Connect
 
+pytestmark = pytest.mark.clock
+
 STAGES = ("new", "contacted", "qualified", "won", "lost")
 START = datetime(2026, 10, 20, 8, 0, tzinfo=UTC)
 

@@ -9,6 +9,8 @@ import pytest
 
 from .conftest import NOW, Clock, Company, Connect
 
+pytestmark = pytest.mark.clock
+
 
 @pytest.fixture
 async def lead(api: httpx.AsyncClient, clock: Clock) -> dict[str, Any]:

@@ -19,6 +19,8 @@ from .conftest import Company, Connect
 from .test_rebuild import work, working
 from .test_relay import outbox_is_empty, running
 
+pytestmark = pytest.mark.clock
+
 FORGET_A_FIRST_VERSION = """
 DELETE FROM events WHERE company_id = %(globex)s AND feed_position = (
     SELECT min(feed_position) FROM events AS a WHERE company_id = %(globex)s AND stream_version = 1

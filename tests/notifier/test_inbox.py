@@ -14,6 +14,8 @@ from notifier.api.app import openapi
 from support.notifiers import ACME, ANA, BEN, EVA, GLOBEX, NotifierProcess, World, message, summary, user
 from support.waiting import until
 
+pytestmark = pytest.mark.clock
+
 
 @pytest.fixture
 async def notifier(world: World) -> AsyncIterator[NotifierProcess]:

@@ -5,6 +5,8 @@ import itertools
 import random
 import time
 
+import pytest
+
 from contracts import envelope
 from contracts.events import Change, LeadUpdated
 from contracts.push import StatsPush
@@ -14,6 +16,8 @@ from notifier.store import connected
 from notifier.waiting import Backoff
 from support.notifiers import ACME, APP_ID, GLOBEX, NOW, World, summary
 from support.waiting import until
+
+pytestmark = pytest.mark.clock
 
 
 async def last_total(world: World, company_id: str) -> int:

@@ -31,6 +31,8 @@ from support.databases import Database
 from support.servers import NatsServer
 from support.stack import Stack
 
+pytestmark = pytest.mark.clock
+
 GIB = 1 << 30
 
 

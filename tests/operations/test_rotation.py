@@ -27,6 +27,8 @@ from support.servers import OwnProcess
 from support.stack import Stack, User
 from support.waiting import until
 
+pytestmark = pytest.mark.clock
+
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 CLAIMS = tokens.Claims(user_id="u", company_id="c", role="agent")
