@@ -4,6 +4,7 @@ import asyncio
 import datetime as dt
 import json
 import ssl
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -24,10 +25,11 @@ from leadwire import doctor, running
 from leadwire.credentials import Credentials
 from leadwire.running import Member
 from leadwire.topology import Endpoint, Topology
-from runtime.doctor import broker, secrecy
+from runtime.doctor import bounded, broker, secrecy
 from runtime.doctor.clocks import Reading
 from runtime.doctor.findings import MIGRATE, Finding, Report, disagreements, exit_code, summary, text
 from support.databases import Database
+from support.fixtures import BehindProxies
 from support.servers import NatsServer
 from support.stack import Stack
 
@@ -335,7 +337,8 @@ def test_a_full_disk_is_found(free: int, severity: str) -> None:
 
 
 async def ask(member: Member, **environment: str) -> Report:
-    _code, answer = await replace(member, environment=member.environment | environment).ask("doctor")
+    asked = replace(member, environment=member.environment | environment)
+    _code, answer = await asked.ask("doctor", within=60)
     return Report.from_json(answer)
 
 
@@ -377,6 +380,44 @@ async def test_every_process_of_a_running_stack_is_well_until_something_is_broke
     assert "app id 1 of notifier serve is in no gateway's apps file" in [
         finding.what for finding in disagreements([*reports, unknown])
     ]
+
+
+def test_what_does_not_answer_is_a_finding_and_keeps_nothing_else_waiting() -> None:
+    never = threading.Event()
+    report = Report("test")
+
+    def stuck(part: Report) -> None:
+        part.fine("connections", "3 of 100 are used")
+        never.wait()
+
+    parts = {
+        "database": stuck,
+        "nats": lambda part: part.fine("nats", "fine"),
+        "odd": lambda _part: (_ for _ in ()).throw(ValueError("secret")),
+    }
+    bounded.examine(report, parts, within=0.2)
+    never.set()
+
+    assert [(finding.severity, finding.check, finding.what) for finding in report.findings] == [
+        ("ok", "connections", "3 of 100 are used"),
+        ("error", "database", "no answer within 0 s"),
+        ("ok", "nats", "fine"),
+        ("error", "odd", "could not be looked at: ValueError"),
+    ]
+
+
+async def test_every_doctor_ends_while_its_servers_answer_nothing(behind_proxies: BehindProxies) -> None:
+    members = running.planned(behind_proxies.stack.topology)
+    behind_proxies.nats.stall()
+    behind_proxies.postgres.stall()
+
+    reports = await asyncio.gather(*map(ask, members))
+
+    for member, report in zip(members, reports, strict=True):
+        found = {finding.check for finding in wrong(report)}
+        assert found & {"database", "nats"}, (member.name, text(report))
+    behind_proxies.nats.heal()
+    behind_proxies.postgres.heal()
 
 
 async def test_what_is_printed_of_the_configuration_has_no_secret(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import socket
 import ssl
 import stat
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +26,7 @@ from runtime.doctor.findings import Report, disagreements, exit_code, summary, t
 
 _GIB: Final = 1 << 30
 _FEW: Final = 5  # restarts
-_PATIENCE: Final = 5.0  # seconds
+_PATIENCE: Final = 3.0  # seconds for the answer of a probe, or of a TLS port
 _FULL: Final = "docs/capacity.md#disk"
 
 Style = Literal["json", "everything", "summary"]
@@ -78,11 +79,8 @@ def examine(state: StateDirectory) -> list[Report]:
 
 
 async def _ask(members: Sequence[Member]) -> list[Report]:
-    two = asyncio.Semaphore(2)  # each is a process that imports a whole service
-
     async def ask(member: Member) -> Report:
-        async with two:
-            code, answer = await member.ask("doctor")
+        code, answer = await member.ask("doctor")
         try:
             return Report.from_json(answer)
         except ValueError:
@@ -111,13 +109,16 @@ def _usage(place: Path) -> tuple[int, int]:
 
 
 def _examine_processes(report: Report, snapshot: Snapshot) -> None:
+    healths = [process.health for process in snapshot.processes if process.health]
+    with ThreadPoolExecutor(len(healths) or 1) as side_by_side:
+        reasons = dict(zip(healths, side_by_side.map(_not_ready, healths), strict=True))
     for process in snapshot.processes:
         if process.restarts > _FEW:
             what = f"{process.name} was started again {process.restarts} times"
             report.warn("processes", what, f"./leadwire logs {process.name} -n 100")
         if process.pid is None:
             report.fail("processes", f"{process.name} does not run", f"./leadwire logs {process.name} -n 100")
-        elif process.health and (reason := _not_ready(process.health)):
+        elif reason := reasons.get(process.health, ""):
             report.fail("processes", f"{process.name}: {reason}", f"./leadwire logs {process.name} -n 100")
     if not any(finding.severity == "error" for finding in report.findings):
         report.fine("processes", f"{len(snapshot.processes)} run and are ready")

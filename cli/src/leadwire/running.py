@@ -14,6 +14,7 @@ from leadwire.ports import LOOPBACK
 from leadwire.state import Snapshot, StateDirectory
 from leadwire.topology import ADMIN_PORTS, API, GATEWAY, NOTIFIER, RELAY, WORKER, Endpoint, Topology, python
 
+PATIENCE: Final = 15.0  # seconds for the answer of a process about itself
 _PREFIXES: Final = ("LEADS_", "NOTIFIER_", "GATEWAY_")
 
 
@@ -33,8 +34,13 @@ class Member:
         """How a person calls it."""
         return f"{self.service} {self.process}"
 
-    async def ask(self, command: str) -> tuple[int, bytes]:
-        """Run the service's `doctor` or `config` for this process; return exit code and answer, which is JSON."""
+    async def ask(self, command: str, *, within: float = PATIENCE) -> tuple[int, bytes]:
+        """Run the service's `doctor` or `config` for this process; return exit code and answer, which is JSON.
+
+        Args:
+            command: of the two.
+            within: seconds; then it is killed, and has no answer.
+        """
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(_PREFIXES)}
         child = await asyncio.create_subprocess_exec(
             *python(self.service, command, self.process, "--json"),
@@ -42,7 +48,12 @@ class Member:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
         )
-        answer, _ = await child.communicate()
+        try:
+            answer, _ = await asyncio.wait_for(child.communicate(), within)
+        except TimeoutError:
+            child.kill()
+            await child.wait()
+            answer = b""
         assert child.returncode is not None  # it has ended
         return child.returncode, answer
 

@@ -50,7 +50,7 @@ from gateway.webhooks.service import Policy, Sources, Webhooks
 from gateway.websocket import Gateway, Limits
 from gateway.window import Bounds
 from runtime import tracing
-from runtime.doctor import configuration, proxies, secrecy, versions
+from runtime.doctor import bounded, configuration, proxies, secrecy, versions
 from runtime.doctor.findings import Report
 from runtime.http import CorrelationMiddleware
 from runtime.security_headers import SecurityHeaders
@@ -240,7 +240,7 @@ def examine() -> Report:
         doctor.examine_apps(report, settings.apps_file)
         if settings.tls_cert is not None:
             doctor.examine_certificate(report, settings.tls_cert, settings.tls_key, now=_now())
-        asyncio.run(doctor.examine_nats(report, nats_url, _now))
+        bounded.examine(report, {"nats": lambda part: asyncio.run(doctor.examine_nats(part, nats_url, _now))})
     return report
 
 

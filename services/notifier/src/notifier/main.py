@@ -28,7 +28,7 @@ from notifier.migrate import migrate, wait_for_migration
 from notifier.service import Notifier
 from notifier.settings import DatabaseSettings, OperatorSettings, Settings
 from runtime import logs, pools, tracing
-from runtime.doctor import configuration, findings, proxies, secrecy, versions
+from runtime.doctor import bounded, configuration, findings, proxies, secrecy, versions
 from runtime.doctor.findings import Report
 from runtime.server import listening
 from runtime.server.admin import admin_app
@@ -163,7 +163,9 @@ def examine(process: str) -> Report:
         if database is not None:
             url = database.database_url.get_secret_value()
             secrecy.examine(report, {"the password in NOTIFIER_DATABASE_URL": _password(url)})
-            doctor.examine_database(report, url, "notifier_owner", _now)
+            bounded.examine(
+                report, {"database": lambda part: doctor.examine_database(part, url, "notifier_owner", _now)}
+            )
         return report
     settings = configuration.examine(report, Settings)
     if settings is not None:
@@ -179,9 +181,14 @@ def examine(process: str) -> Report:
         secrecy.examine(report, secrets)
         report.fingerprints |= {"JWT secret": secrecy.fingerprint(jwt_secret), f"app id {settings.pusher_app_id}": ""}
         proxies.examine(report, settings, "NOTIFIER_", is_behind_proxy=bool(settings.root_path))
-        doctor.examine_database(report, app, "notifier_app", _now)
-        doctor.examine_database(report, writer, "notifier_writer", _now)
-        asyncio.run(doctor.examine_nats(report, nats, _now))
+        bounded.examine(
+            report,
+            {
+                "database": lambda part: doctor.examine_database(part, app, "notifier_app", _now),
+                "writer's database": lambda part: doctor.examine_database(part, writer, "notifier_writer", _now),
+                "nats": lambda part: asyncio.run(doctor.examine_nats(part, nats, _now)),
+            },
+        )
     return report
 
 

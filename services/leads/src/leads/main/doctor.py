@@ -1,12 +1,13 @@
 """`python -m leads doctor`."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Final
 
 from leads import doctor
 from leads.settings import ApiSettings, MigrateSettings, RelaySettings, WorkerSettings
-from runtime.doctor import configuration, proxies, secrecy, versions
+from runtime.doctor import bounded, configuration, proxies, secrecy, versions
 from runtime.doctor.findings import Report, exit_code, text
 from runtime.doctor.secrecy import SHORTEST_PASSWORD, fingerprint, password_of
 
@@ -41,8 +42,7 @@ def _api(report: Report) -> None:
     report.fingerprints["JWT secret"] = fingerprint(jwt_secret)
     report.fingerprints[f"app key {settings.pusher_app_key}"] = fingerprint(app_secret)
     proxies.examine(report, settings, "LEADS_", is_behind_proxy=bool(settings.root_path))
-    doctor.examine_database(report, database_url, "leads_app", _now)
-    asyncio.run(doctor.examine_nats(report, nats_url, doctor.API))
+    _dependencies(report, database_url, "leads_app", lambda part: doctor.examine_nats(part, nats_url, doctor.API))
 
 
 def _relay(report: Report) -> None:
@@ -51,8 +51,7 @@ def _relay(report: Report) -> None:
         return
     database_url, nats_url = settings.database_url.get_secret_value(), settings.nats_url.get_secret_value()
     secrecy.examine(report, _passwords(database_url, nats_url))
-    doctor.examine_database(report, database_url, "leads_relay", _now)
-    asyncio.run(doctor.examine_nats(report, nats_url, doctor.RELAY))
+    _dependencies(report, database_url, "leads_relay", lambda part: doctor.examine_nats(part, nats_url, doctor.RELAY))
 
 
 def _worker(report: Report) -> None:
@@ -61,7 +60,7 @@ def _worker(report: Report) -> None:
         return
     database_url = settings.database_url.get_secret_value()
     secrecy.examine(report, {_DATABASE: (password_of(database_url), SHORTEST_PASSWORD)})
-    doctor.examine_database(report, database_url, "leads_app", _now)
+    _dependencies(report, database_url, "leads_app")
 
 
 def _migrate(report: Report) -> None:
@@ -70,11 +69,22 @@ def _migrate(report: Report) -> None:
         return
     database_url, nats_url = settings.database_url.get_secret_value(), settings.nats_url.get_secret_value()
     secrecy.examine(report, _passwords(database_url, nats_url))
-    doctor.examine_database(report, database_url, "leads_owner", _now)
-    streams = doctor.examine_streams(
-        report, nats_url, replicas=settings.stream_replicas, listeners=settings.listeners, clock=_now
-    )
-    asyncio.run(streams)
+
+    async def streams(part: Report) -> None:
+        await doctor.examine_streams(
+            part, nats_url, replicas=settings.stream_replicas, listeners=settings.listeners, clock=_now
+        )
+
+    _dependencies(report, database_url, "leads_owner", streams)
+
+
+def _dependencies(
+    report: Report, database_url: str, role: str, nats: Callable[[Report], Coroutine[None, None, None]] | None = None
+) -> None:
+    parts: dict[str, bounded.Part] = {"database": lambda part: doctor.examine_database(part, database_url, role, _now)}
+    if nats is not None:
+        parts["nats"] = lambda part: asyncio.run(nats(part))
+    bounded.examine(report, parts)
 
 
 def _passwords(database_url: str, nats_url: str) -> dict[str, tuple[str, int]]:
