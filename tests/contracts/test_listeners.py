@@ -1,10 +1,11 @@
 """Services that are not ours, from the attacker's side: what the password of one opens, and what it does not."""
 
+import asyncio
 import json
 import os
 import subprocess
 from collections.abc import Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +217,29 @@ async def test_who_creates_consumers_could_write_where_it_may_not(nats: NatsServ
         await publish(operator.jetstream(), 1)
 
         await until(lambda: heard)
+
+
+async def refusal(nats: NatsServer, *commands: str) -> bytes:
+    """Log in as a listener, send commands, and return the first line that is an error."""
+    reader, writer = await asyncio.open_connection(nats.host, nats.port)
+    login = {"verbose": False, "user": "example-node", "pass": nats.credentials.nats["example-node"]}
+    try:
+        writer.write("".join([f"CONNECT {json.dumps(login)}\r\n", *commands]).encode())
+        while not (line := await asyncio.wait_for(reader.readline(), 10)).startswith(b"-ERR"):
+            assert line
+        return line.strip().lower()
+    finally:
+        writer.close()
+
+
+async def test_a_listener_cannot_use_up_the_server(nats: NatsServer) -> None:
+    assert await refusal(nats, f"PUB own {16 * 1024 + 1}\r\n") == b"-err 'maximum payload violation'"
+    too_many = (f"SUB own.{number} {number}\r\n" for number in range(257))
+    assert await refusal(nats, *too_many) == b"-err 'maximum subscriptions exceeded'"
+    async with AsyncExitStack() as stack:
+        for _ in range(16):
+            await stack.enter_async_context(nats.client("example-node"))
+        assert await refusal(nats) == b"-err 'maximum account active connections exceeded'"
 
 
 def test_an_account_cannot_import_the_consumer_of_another(credentials: Credentials, tmp_path: Path) -> None:

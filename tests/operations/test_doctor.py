@@ -21,7 +21,7 @@ import gateway.doctor
 import leads.doctor
 import notifier.doctor
 from contracts import streams
-from leadwire import doctor, running
+from leadwire import doctor, paths, running
 from leadwire.credentials import Credentials
 from leadwire.running import Member
 from leadwire.topology import Endpoint, Topology
@@ -232,6 +232,21 @@ async def test_a_user_that_may_do_less_or_more_is_found(
         js = operator.jetstream()
         stored = [(await js.stream_info(str(stream.name))).state.messages for stream in streams.STREAMS]
     assert sum(stored) == 0  # looking leaves nothing behind
+
+
+async def test_a_stream_that_an_account_does_not_import_is_found(
+    new_nats: Callable[..., NatsServer], tmp_path: Path
+) -> None:
+    imported = '{ service: { account: LEADWIRE, subject: "crm.>" } }'
+    text = paths.NATS_CONFIG.read_text()
+    assert imported in text
+    (tmp_path / "nats.conf").write_text(text.replace(imported, ""))
+    nats = new_nats(tmp_path / "nats.conf")
+    nats.ensure_streams()
+    report = Report("test")
+    await leads.doctor.examine_nats(report, nats.url("leads-relay"), leads.doctor.RELAY)
+
+    assert one(report).what.startswith("no stream answers on crm.doctor.probe")
 
 
 async def test_nats_that_is_away_or_refuses_us_is_one_finding(nats: NatsServer) -> None:
