@@ -10,6 +10,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from contracts.push import Push
+from leadwire import paths
 from support.balancer import balancer
 from support.gateways import APP, QUERY, connected
 from support.resuming import POSITION, join, place
@@ -129,6 +130,40 @@ async def test_a_gateway_dies_in_the_middle_of_500_events_and_everybody_hears_al
             while not any(told.get("resumed") for told in app.positions):
                 await app.said("position")
             assert [told["resumed"] for told in app.positions if "resumed" in told] == [False, True]
+
+
+@pytest.mark.parametrize("library", ["pusher", "pusher7"])
+async def test_however_often_the_connection_is_cut_nothing_is_missed(node, library, new_gateway, nats):
+    gateway = new_gateway(nats)
+    async with (
+        balancer(gateway.port) as front,
+        nats.client() as backend,
+        running(node, library, front.port, "cut") as app,
+    ):
+        await app.said("position")
+        for number in range(4):
+            front.close()
+            await store(backend, "private-cut", number)
+            assert await app.hears(number + 1) == list(range(number + 1))
+        assert len(app.sockets) == 5
+        assert {told["resumed"] for told in app.positions[1:] if "resumed" in told} == {True}
+
+
+async def test_pusher_js_7_alone_gives_up(node, new_gateway, nats):
+    gateway = new_gateway(nats)
+    async with balancer(gateway.port) as front, running(node, "pusher7-alone", front.port, "cut") as app:
+        front.close()
+        await app.said("subscribed")
+        front.close()
+        await app.said("failed")
+
+
+def test_the_lines_for_pusher_js_7_are_those_of_the_guide():
+    script = " ".join((NODE_SCRIPTS / "resume.mjs").read_text().split())
+    for guide in ("realtime.md", "realtime.pt-BR.md"):
+        text = (paths.CHECKOUT / "docs" / guide).read_text()
+        lines = text[text.index("for (const state of ['failed'") :].partition("```")[0]
+        assert " ".join(lines.split()) in script
 
 
 @pytest.mark.parametrize("library", LIBRARIES)

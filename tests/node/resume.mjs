@@ -1,11 +1,13 @@
 // A user's app that resumes: listens to a private channel with the unmodified client library and our helper, and prints what
 // it hears, one JSON object a line. Its own little backend signs what the helper sends into channel_data.
-// Usage: node resume.mjs pusher|echo|plain '{"port", "app": {"id", "key", "secret"}, "channel", "event"}'
+// pusher7 has the lines of docs/realtime.md for pusher-js before 8.2, pusher7-alone has not.
+// Usage: node resume.mjs pusher|echo|plain|pusher7|pusher7-alone '{"port", "app": {"id", "key", "secret"}, "channel", "event"}'
 
 import { createServer } from "node:http";
 import Echo from "laravel-echo";
 import PusherServer from "pusher";
 import Pusher from "pusher-js";
+import Pusher7 from "pusher-js-7";
 import { resume } from "../../web/src/lib/resume.js";
 
 const [library, configuration] = process.argv.slice(2);
@@ -51,8 +53,13 @@ if (library === "echo") {
   watch(echo.connector.pusher);
   echo.private(name).listen(`.${event}`, (data) => say("heard", { data })).subscribed(() => say("subscribed"));
 } else {
-  const pusher = new Pusher(app.key, options);
+  const pusher = new (library.startsWith("pusher7") ? Pusher7 : Pusher)(app.key, options);
   watch(pusher);
+  if (library === "pusher7") {
+    for (const state of ['failed', 'unavailable']) pusher.connection.bind(state, () => setTimeout(() => {
+      pusher.disconnect(); pusher.connection.updateStrategy(); pusher.connect();
+    }, 1000));
+  }
   const channel = pusher.subscribe(`private-${name}`);
   channel.bind(event, (data) => say("heard", { data }));
   channel.bind("pusher:subscription_succeeded", () => say("subscribed"));
