@@ -49,7 +49,7 @@ RESULTS = Path(__file__).parent / "results"
 COMPANIES = 8
 POOL = 10
 SIDES = ("api", "bare")
-SECRET = "a secret of at least thirty-two bytes"
+SIGNING_KEY = tokens.PrivateKey.generate()
 HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 Company = tuple[uuid.UUID, uuid.UUID]  # its id and a user's
 
@@ -76,7 +76,7 @@ class Server:
         api = {
             "LEADS_DATABASE_URL": self.url("leads_app"),
             "LEADS_NATS_URL": "nats://nobody:nothing@127.0.0.1:9",
-            "LEADS_JWT_SECRET": SECRET,
+            "LEADS_JWT_PRIVATE_KEY": SIGNING_KEY.pem,
             "LEADS_PUSHER_APP_KEY": "key",
             "LEADS_PUSHER_APP_SECRET": "secret",
             "LEADS_POOL_SIZE": str(POOL),
@@ -178,7 +178,7 @@ BODY = b'{"name":"Ada Lovelace","email":"ada%d@example.com","phone":"+55119%d","
 
 def head(company: Company) -> bytes:
     claims = tokens.Claims(user_id=str(company[1]), company_id=str(company[0]), role="agent")
-    token = tokens.issue(claims, SECRET, now=datetime.now(UTC), lifetime=timedelta(hours=1))
+    token = tokens.issue(claims, SIGNING_KEY, now=datetime.now(UTC), lifetime=timedelta(hours=1))
     lines = [
         "POST /leads HTTP/1.1",
         "Host: leads",

@@ -27,7 +27,7 @@ import psutil
 import psycopg
 
 import report
-from commands import HASHER, SECRET, Server, server, wait_for
+from commands import HASHER, SIGNING_KEY, Server, server, wait_for
 from contracts import tokens
 from leads.provision import CompanySpec, Spec, UserSpec, provision
 from leadwire.credentials import SUPERUSER
@@ -91,7 +91,7 @@ def client_of(running: Server, number: int) -> tuple[httpx.Client, uuid.UUID]:
     company = CompanySpec(id=uuid.uuid4(), name=f"Fair {number}", region="BR")
     made = provision(running.url("leads_owner"), Spec(company=company, users=[user]), HASHER)
     claims = tokens.Claims(user_id=str(made.users[0].id), company_id=str(company.id), role="manager")
-    token = tokens.issue(claims, SECRET, now=datetime.now(UTC), lifetime=timedelta(hours=1))
+    token = tokens.issue(claims, SIGNING_KEY, now=datetime.now(UTC), lifetime=timedelta(hours=1))
     base = f"http://127.0.0.1:{running.ports['api']}"
     return httpx.Client(base_url=base, headers={"Authorization": f"Bearer {token}"}, timeout=120), company.id
 

@@ -29,7 +29,7 @@ from children import Child
 from contracts import tokens
 from leads.provision import CompanySpec, Spec, UserSpec, provision
 from leadwire.ports import reserve
-from reads import HASHER, SECRET
+from reads import HASHER, SIGNING_KEY
 from reads import server as postgres_server
 from servers import Nats, answers, until
 
@@ -66,7 +66,11 @@ async def measure(clients: int, rounds: int, directory: Path) -> dict[str, Any]:
         agent = UserSpec(email="agent@waiting.example", name="Agent", role="agent", password="password")
         spec = Spec(company=CompanySpec(id=company, name="Waiting"), users=[agent])
         user = provision(running.url("leads_owner"), spec, HASHER).users[0].id
-        shared = {"LEADS_JWT_SECRET": SECRET, "LEADS_PUSHER_APP_KEY": "key", "LEADS_PUSHER_APP_SECRET": "secret"}
+        shared = {
+            "LEADS_JWT_PRIVATE_KEY": SIGNING_KEY.pem,
+            "LEADS_PUSHER_APP_KEY": "key",
+            "LEADS_PUSHER_APP_SECRET": "secret",
+        }
         api = Child(
             *(sys.executable, "-P", "-m", "leads", "api"),
             environment={
@@ -91,7 +95,7 @@ async def measure(clients: int, rounds: int, directory: Path) -> dict[str, Any]:
         )
         children.callback(relay.end)
         claims = tokens.Claims(user_id=str(user), company_id=str(company), role="agent")
-        token = tokens.issue(claims, SECRET, now=datetime.now(UTC), lifetime=timedelta(hours=1))
+        token = tokens.issue(claims, SIGNING_KEY, now=datetime.now(UTC), lifetime=timedelta(hours=1))
         http = httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {token}"}, timeout=60
         )

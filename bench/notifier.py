@@ -105,7 +105,7 @@ class Servers:
         environment = {
             "NOTIFIER_DATABASE_URL": self.database_url("notifier_app"),
             "NOTIFIER_WRITER_DATABASE_URL": self.database_url("notifier_writer"),
-            "NOTIFIER_JWT_SECRET": self.credentials.jwt_secret,
+            "NOTIFIER_JWT_PUBLIC_KEY": self.credentials.jwt_public_key,
             "NOTIFIER_NATS_URL": self.nats_url("notifier"),
             "NOTIFIER_PUSHER_APP_ID": APP_ID,
             "NOTIFIER_PORT": str(reserve().port),

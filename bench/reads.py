@@ -50,7 +50,7 @@ from leadwire.ports import reserve
 
 RESULTS = Path(__file__).parent / "results"
 OTHERS = 20
-SECRET = "a secret of at least thirty-two bytes"
+SIGNING_KEY = tokens.PrivateKey.generate()
 HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 HALF_WAY = FIRST_DAY + timedelta(days=DAYS / 2)
 COMPANY = UUID("0195b1de-0000-7000-8000-000000000001")
@@ -159,7 +159,7 @@ class Api:
             "LEADS_DATABASE_URL": running.url("leads_app"),
             "LEADS_NATS_URL": "nats://nobody:nothing@127.0.0.1:9",
             "LEADS_PORT": str(self.port),
-            "LEADS_JWT_SECRET": SECRET,
+            "LEADS_JWT_PRIVATE_KEY": SIGNING_KEY.pem,
             "LEADS_PUSHER_APP_KEY": "key",
             "LEADS_PUSHER_APP_SECRET": "secret",
         }
@@ -167,7 +167,7 @@ class Api:
             [sys.executable, "-P", "-m", "leads", "api"], env={**os.environ, **environment}, stderr=subprocess.DEVNULL
         )
         claims = tokens.Claims(user_id=str(uuid5(COMPANY, "agent@c0.example")), company_id=str(COMPANY), role="agent")
-        token = tokens.issue(claims, SECRET, now=datetime.now(UTC), lifetime=timedelta(hours=6))
+        token = tokens.issue(claims, SIGNING_KEY, now=datetime.now(UTC), lifetime=timedelta(hours=6))
         headers = {"Authorization": f"Bearer {token}"}
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers=headers, timeout=30)
         wait_for(self._is_ready)

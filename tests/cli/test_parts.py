@@ -46,7 +46,7 @@ def test_nats_passwords_are_what_its_configuration_reads_as_text() -> None:
 def test_secrets_are_not_shown_when_credentials_are_printed() -> None:
     made = credentials.Credentials()
 
-    assert made.jwt_secret not in repr(made)
+    assert made.jwt_private_key not in repr(made)
 
 
 def test_the_demo_leads_are_the_same_every_time_and_all_different() -> None:

@@ -77,7 +77,9 @@ def test_no_secret_is_made_twice_alike_nor_changed_by_a_second_run(tmp_path: Pat
     secret_files.write(others, postgres=Endpoint("postgres", 5432), nats=Endpoint("nats", 4222))
 
     assert changed == 0
-    assert (others / "leads-api/LEADS_JWT_SECRET").read_text() != (tmp_path / "leads-api/LEADS_JWT_SECRET").read_text()
+    assert (others / "leads-api/LEADS_JWT_PRIVATE_KEY").read_text() != (
+        tmp_path / "leads-api/LEADS_JWT_PRIVATE_KEY"
+    ).read_text()
     assert tmp_path.stat().st_mode & 0o077 == 0
     assert (tmp_path / "credentials.json").stat().st_mode & 0o077 == 0
 

@@ -37,7 +37,7 @@ from support.waiting import until
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 PASSWORD = "correct horse battery staple"
-SECRET = "a secret of at least thirty-two bytes"
+SIGNING_KEY = tokens.PrivateKey.generate()
 FAST_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 ROLES = ("viewer", "agent", "manager", "admin")
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -54,7 +54,7 @@ class Company:
 
     def token(self, role: str = "agent", *, now: datetime = NOW) -> str:
         claims = tokens.Claims(user_id=str(self.users[role]), company_id=str(self.id), role=role)
-        return tokens.issue(claims, SECRET, now=now, lifetime=timedelta(days=100))
+        return tokens.issue(claims, SIGNING_KEY, now=now, lifetime=timedelta(days=100))
 
 
 def provisioned(database: TestDatabase, name: str) -> Company:
@@ -174,8 +174,8 @@ def services(database: Database, directory: Directory, clock: Clock | RealClock)
         device_tokens=DeviceTokens(b"a key of at least thirty-two bytes"),
         clock=clock,
         new_id=uuid4,
-        jwt_secret=SECRET,
-        jwt_other_secret="",
+        signing_key=SIGNING_KEY,
+        verifier=tokens.Verifier(SIGNING_KEY.public),
         token_lifetime=timedelta(hours=12),
         pusher_key="app-key",
         pusher_secret="app-secret",
@@ -212,7 +212,7 @@ class Processes:
             "LEADS_NATS_URL": self._nats.url(user),
             "LEADS_PORT": str(port),
             "LEADS_ADMIN_PORT": str(admin_port),
-            "LEADS_JWT_SECRET": SECRET,
+            "LEADS_JWT_PRIVATE_KEY": SIGNING_KEY.pem,
             "LEADS_PUSHER_APP_KEY": "app-key",
             "LEADS_PUSHER_APP_SECRET": "app-secret",
             **more,

@@ -18,7 +18,7 @@ from contracts.events import Role
 from leads import access
 
 from .attempts import ATTEMPTS, OWN_ATTEMPTS, Attempt, made
-from .conftest import NOW, SECRET, Company, Connect
+from .conftest import NOW, SIGNING_KEY, Company, Connect
 
 TRIED = sorted({*ATTEMPTS, *OWN_ATTEMPTS})
 ENDING_TOKENS = {"change_password", "log_out"}
@@ -99,7 +99,7 @@ BAD_TOKENS: dict[str, Forge] = {
     "none": lambda acme, globex: None,
     "garbage": lambda acme, globex: "a.b.c",
     "expired": lambda acme, globex: token_of(acme, acme.users["admin"], now=NOW - timedelta(hours=2)),
-    "forged": lambda acme, globex: token_of(acme, acme.users["admin"], secret="another secret of at least 32 bytes"),
+    "forged": lambda acme, globex: token_of(acme, acme.users["admin"], key=tokens.PrivateKey.generate()),
     "of another company's user": lambda acme, globex: token_of(acme, globex.users["admin"]),
     "for another company": lambda acme, globex: token_of(globex, acme.users["admin"]),
     "of nobody": lambda acme, globex: token_of(acme, uuid4()),
@@ -172,6 +172,6 @@ async def test_an_agent_cannot_share_a_view_later(connect: Connect) -> None:
     assert refused.status_code == 403
 
 
-def token_of(company: Company, user_id: UUID, *, secret: str = SECRET, now: datetime = NOW) -> str:
+def token_of(company: Company, user_id: UUID, *, key: tokens.PrivateKey = SIGNING_KEY, now: datetime = NOW) -> str:
     claims = tokens.Claims(user_id=str(user_id), company_id=str(company.id), role="admin")
-    return tokens.issue(claims, secret, now=now, lifetime=timedelta(hours=1))
+    return tokens.issue(claims, key, now=now, lifetime=timedelta(hours=1))

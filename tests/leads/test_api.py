@@ -16,7 +16,7 @@ from leads.api.context import Services
 from leads.passwords import QUEUE
 from support.waiting import until
 
-from .conftest import NOW, PASSWORD, SECRET, Company, Connect
+from .conftest import NOW, PASSWORD, SIGNING_KEY, Company, Connect
 
 EXPIRES_AT = int(NOW.timestamp()) + 300
 
@@ -209,7 +209,7 @@ async def test_logging_in(connect: Connect, acme: Company) -> None:
     login = await api.post("/auth/login", json={"email": " Agent@ACME.example ", "password": PASSWORD})
 
     body = login.json()
-    claims = tokens.read(body["access_token"], SECRET, now=NOW + timedelta(hours=11))
+    claims = tokens.Verifier(SIGNING_KEY.public).read(body["access_token"], now=NOW + timedelta(hours=11))
     assert login.status_code == 200
     assert (body["token_type"], body["expires_in"]) == ("Bearer", 43_200)
     assert body["user"] == {
@@ -462,3 +462,11 @@ async def test_every_operation_is_described(api: httpx.AsyncClient) -> None:
             (media_type,) = response["content"]
             assert media_type in (("application/json", "text/csv") if status < "300" else ("application/problem+json",))
     assert "examples" in openapi["components"]["schemas"]["NewLeadBody"]
+
+
+async def test_everybody_may_read_the_keys_that_verify_access_tokens(api: httpx.AsyncClient) -> None:
+    answer = await api.get("/.well-known/jwks.json", headers={"Authorization": ""})
+
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "application/jwk-set+json"
+    assert answer.json() == {"keys": [SIGNING_KEY.public.jwk]}

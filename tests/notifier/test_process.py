@@ -9,13 +9,15 @@ import httpx
 import psycopg
 import pytest
 
+from contracts.tokens import PrivateKey
 from support.databases import Database
 from support.notifiers import World
 
+KEY = PrivateKey.generate()
 COMPLETE = {
     "NOTIFIER_DATABASE_URL": "postgresql://notifier_app:secret-word@127.0.0.1:1/notifier",
     "NOTIFIER_WRITER_DATABASE_URL": "postgresql://notifier_writer:secret-word@127.0.0.1:1/notifier",
-    "NOTIFIER_JWT_SECRET": "secret-word-secret-word-secret-word",
+    "NOTIFIER_JWT_PUBLIC_KEY": KEY.public.pem,
     "NOTIFIER_NATS_URL": "nats://notifier:secret-word@127.0.0.1:1",
     "NOTIFIER_PUSHER_APP_ID": "4242",
 }
@@ -47,7 +49,9 @@ def test_a_missing_variable_is_named_on_one_line(missing: str) -> None:
         ("NOTIFIER_PORT", "http"),
         ("NOTIFIER_PUSHER_APP_ID", "app"),
         ("NOTIFIER_LOG_LEVEL", "LOUD"),
-        ("NOTIFIER_JWT_SECRET", "secret-word"),
+        ("NOTIFIER_JWT_PUBLIC_KEY", "secret-word"),
+        ("NOTIFIER_JWT_PUBLIC_KEY", KEY.pem),
+        ("NOTIFIER_JWT_OTHER_PUBLIC_KEY", "secret-word"),
         ("NOTIFIER_POOL_SIZE", "0"),
     ],
 )
@@ -58,6 +62,7 @@ def test_a_malformed_variable_is_named_on_one_line_without_secrets(variable: str
     assert done.stderr.startswith(f"notifier: {variable}: ")
     assert done.stderr.count("\n") == 1
     assert "secret-word" not in done.stderr
+    assert "BEGIN" not in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ import gateway.doctor
 import leads.doctor
 import notifier.doctor
 from contracts import streams
+from contracts.tokens import PrivateKey
 from leadwire import doctor, paths, running
 from leadwire.credentials import Credentials
 from leadwire.running import Member
@@ -277,9 +278,9 @@ async def test_nats_that_is_away_or_refuses_us_is_one_finding(nats: NatsServer) 
 )
 def test_a_weak_secret_is_found(secret: str, why: str | None) -> None:
     report = Report("test")
-    secrecy.examine(report, {"LEADS_JWT_SECRET": (secret, 16)})
+    secrecy.examine(report, {"LEADS_PUSHER_APP_SECRET": (secret, 16)})
 
-    assert [finding.what for finding in wrong(report)] == ([] if why is None else [f"LEADS_JWT_SECRET {why}"])
+    assert [finding.what for finding in wrong(report)] == ([] if why is None else [f"LEADS_PUSHER_APP_SECRET {why}"])
     assert secret not in report.to_json()
 
 
@@ -376,20 +377,20 @@ async def test_every_process_of_a_running_stack_is_well_until_something_is_broke
     stack.start("relay")
 
     api_report = await ask(
-        members["leads api"], LEADS_JWT_SECRET="another-one-of-thirty-two-letters", LEADS_PUSHER_APP_SECRET="short"
+        members["leads api"], LEADS_JWT_PRIVATE_KEY=PrivateKey.generate().pem, LEADS_PUSHER_APP_SECRET="short"
     )
     together = [*disagreements([api_report, *reports[1:]])]
     assert [finding.what for finding in wrong(api_report)] == [
         "LEADS_PUSHER_APP_SECRET has 5 characters, fewer than 16"
     ]
     assert [finding.what.split(" differs")[0] for finding in together] == [
-        "JWT secret",
+        "key of access tokens",
         f"app key {stack.topology.credentials.pusher_app_key}",
     ]
 
-    nobody = await ask(members["notifier serve"], NOTIFIER_PUSHER_APP_ID="1", NOTIFIER_JWT_SECRET="short")
+    nobody = await ask(members["notifier serve"], NOTIFIER_PUSHER_APP_ID="1", NOTIFIER_JWT_PUBLIC_KEY="short")
     assert [finding.what for finding in wrong(nobody)] == [
-        "NOTIFIER_JWT_SECRET: Value should have at least 32 items after validation, not 5"
+        "NOTIFIER_JWT_PUBLIC_KEY: Value error, is not a public key in PEM"
     ]
     unknown = await ask(members["notifier serve"], NOTIFIER_PUSHER_APP_ID="1")
     assert "app id 1 of notifier serve is in no gateway's apps file" in [
@@ -452,19 +453,19 @@ async def test_what_is_printed_of_the_configuration_has_no_secret(tmp_path: Path
     )
     printed: dict[str, Any] = {}
     for member in running.planned(topology)[:5]:
-        told = {name: value for name, value in member.environment.items() if name != "LEADS_JWT_SECRET"}
+        told = {name: value for name, value in member.environment.items() if name != "LEADS_JWT_PRIVATE_KEY"}
         if member.name == "leads api":
-            told["LEADS_JWT_SECRET_FILE"] = str(secret)
+            told["LEADS_JWT_PRIVATE_KEY_FILE"] = str(secret)
         code, answer = await replace(member, environment=told).ask("config")
         assert code == 0
         printed[member.name] = {it["variable"]: it for it in json.loads(answer)["settings"]}
     everything = json.dumps(printed)
-    secrets = [*keys.postgres.values(), *keys.nats.values(), keys.jwt_secret, keys.pusher_app_secret]
+    secrets = [*keys.postgres.values(), *keys.nats.values(), keys.jwt_private_key, keys.pusher_app_secret]
 
     assert [name for name in secrets if name in everything] == []
     assert "long enough" not in everything
-    assert printed["leads api"]["LEADS_JWT_SECRET"] == {
-        "variable": "LEADS_JWT_SECRET",
+    assert printed["leads api"]["LEADS_JWT_PRIVATE_KEY"] == {
+        "variable": "LEADS_JWT_PRIVATE_KEY",
         "value": "********",
         "source": str(secret),
     }

@@ -1,20 +1,24 @@
 """A secret is replaced while everybody works: at no step does anybody refuse what another has signed."""
 
+import base64
 import contextlib
+import hmac
 import itertools
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
+import jwt
 import psycopg
 import pytest
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 from websockets.asyncio.client import connect
 
-from contracts import signing, tokens
+from contracts import signing
+from contracts.tokens import PrivateKey, PublicKey
 from gateway import apps
 from gateway.pusher.refusals import Unauthorised
 from gateway.pusher.signature import SignedRequest, verify
@@ -29,10 +33,7 @@ from support.waiting import until
 
 pytestmark = pytest.mark.clock
 
-NOW = datetime(2026, 3, 1, tzinfo=UTC)
-HOUR = timedelta(hours=1)
-CLAIMS = tokens.Claims(user_id="u", company_id="c", role="agent")
-OLD, NEW = "an-old-one-of-thirty-two-letters", "a-newer-one-with-thirty-two-letters"
+OLD, NEW = PrivateKey.generate(), PrivateKey.generate()
 
 
 def steps(what: str) -> list[Credentials]:
@@ -46,7 +47,7 @@ def steps(what: str) -> list[Credentials]:
 @pytest.mark.parametrize(
     ("what", "signs", "accepts"),
     [
-        ("jwt", lambda it: it.jwt_secret, lambda it: {it.jwt_secret, it.jwt_other_secret}),
+        ("jwt", lambda it: it.jwt_public_key, lambda it: {it.jwt_public_key, it.jwt_other_public_key}),
         ("app", lambda it: it.pusher_app_secret, lambda it: {it.pusher_app_secret, it.pusher_app_other_secret}),
     ],
 )
@@ -60,7 +61,9 @@ def test_what_one_step_signs_the_next_and_the_one_before_accept(
         assert signs(later) in accepts(earlier)
     assert signs(before) not in accepts(after)
     assert after.rotating == {}
-    assert replace(after, jwt_secret="", pusher_app_secret="") == replace(before, jwt_secret="", pusher_app_secret="")
+    assert replace(after, jwt_private_key="", pusher_app_secret="") == replace(
+        before, jwt_private_key="", pusher_app_secret=""
+    )
 
 
 @pytest.mark.parametrize("what", ["postgres", "nats"])
@@ -73,45 +76,77 @@ def test_passwords_are_all_new_but_the_superusers(what: str) -> None:
     assert (after.nats != before.nats) == (what == "nats")
 
 
+def written(folder: Path) -> dict[str, str]:
+    """Write a deployment's files; return them by reader and name."""
+    secret_files.write(folder, postgres=Endpoint("postgres", 5432), nats=Endpoint("nats", 4222))
+    return {f"{path.parent.name}/{path.name}": path.read_text() for path in folder.glob("*/*")}
+
+
 def test_the_files_follow_each_step(tmp_path: Path) -> None:
-    def written() -> tuple[str, str, str]:
-        secret_files.write(tmp_path, postgres=Endpoint("postgres", 5432), nats=Endpoint("nats", 4222))
-        api = tmp_path / "leads-api"
-        app = json.loads((tmp_path / "gateway/apps.json").read_text())[0]
-        return (api / "LEADS_JWT_SECRET").read_text(), (api / "LEADS_JWT_OTHER_SECRET").read_text(), app["otherSecret"]
+    def keys() -> tuple[str, str, str, str]:
+        files = written(tmp_path)
+        signs = PrivateKey.of(files["leads-api/LEADS_JWT_PRIVATE_KEY"]).public.pem
+        return (
+            signs,
+            files["leads-api/LEADS_JWT_OTHER_PUBLIC_KEY"],
+            files["notifier/NOTIFIER_JWT_PUBLIC_KEY"],
+            files["notifier/NOTIFIER_JWT_OTHER_PUBLIC_KEY"],
+        )
 
-    first = written()
-    assert first[1:] == ("", "")
+    old = keys()[0]
+    assert keys() == (old, "", old, "")
     assert secret_files.rotate(tmp_path, "jwt").startswith("1 of 3")
-    second = written()
-    assert (second[0], len(second[1])) == (first[0], 64)
-    secret_files.rotate(tmp_path, "jwt")
-    assert written() == (second[1], second[0], "")
+    new = keys()[1]
+    assert keys() == (old, new, old, new)
+    assert secret_files.rotate(tmp_path, "jwt").startswith("2 of 3")
+    assert keys() == (new, old, new, old)
+    assert secret_files.rotate(tmp_path, "jwt").startswith("3 of 3")
+    assert keys() == (new, "", new, "")
 
 
-def test_a_token_of_either_secret_is_read_and_of_no_third() -> None:
-    signed = {secret: tokens.issue(CLAIMS, secret, now=NOW, lifetime=HOUR) for secret in (OLD, NEW, OLD + NEW)}
-
-    for secret in (OLD, NEW):
-        assert tokens.read(signed[secret], NEW, OLD, now=NOW).user_id == "u"
-    with pytest.raises(tokens.InvalidToken):
-        tokens.read(signed[OLD + NEW], NEW, OLD, now=NOW)
-    with pytest.raises(tokens.InvalidToken):
-        tokens.read(signed[OLD], NEW, "", now=NOW)
+def test_one_reader_alone_can_make_tokens(tmp_path: Path) -> None:
+    secret_files.write(tmp_path, postgres=Endpoint("postgres", 5432), nats=Endpoint("nats", 4222))
+    for step in range(3):
+        files = written(tmp_path)
+        holders = {name for name, text in files.items() if "PRIVATE KEY" in text}
+        assert holders == {"leads-api/LEADS_JWT_PRIVATE_KEY"}, step
+        secret_files.rotate(tmp_path, "jwt")
 
 
-@pytest.mark.parametrize(("other", "is_fine"), [("", True), (OLD, True), ("short", False)])
-def test_the_other_secret_is_none_or_a_good_one(other: str, is_fine: bool) -> None:
+@pytest.mark.parametrize("rotating", [{}, {"jwt": "is accepted"}, {"jwt": "signs", "app": "is accepted"}])
+def test_files_with_a_shared_secret_are_upgraded(tmp_path: Path, rotating: dict[str, str]) -> None:
+    before = written(tmp_path)
+    file = tmp_path / secret_files.CREDENTIALS
+    known = json.loads(file.read_text())
+    del known["jwt_private_key"], known["jwt_other_private_key"]
+    file.write_text(json.dumps({**known, "jwt_secret": "a" * 64, "jwt_other_secret": "b" * 64, "rotating": rotating}))
+    for retired in ("leads-api/LEADS_JWT_SECRET", "notifier/NOTIFIER_JWT_SECRET"):
+        (tmp_path / retired).write_text("a" * 64)
+
+    after = written(tmp_path)
+
+    assert after.keys() == before.keys()
+    assert not any("a" * 64 in text for text in (*after.values(), file.read_text()))
+    assert (
+        PrivateKey.of(after["leads-api/LEADS_JWT_PRIVATE_KEY"]).public.pem == after["notifier/NOTIFIER_JWT_PUBLIC_KEY"]
+    )
+    assert after["leads-api/LEADS_DATABASE_URL"] == before["leads-api/LEADS_DATABASE_URL"]
+    assert "jwt" not in json.loads(file.read_text())["rotating"]
+    assert secret_files.rotate(tmp_path, "jwt").startswith("1 of 3")
+
+
+@pytest.mark.parametrize(("other", "is_fine"), [("", True), (NEW.public.pem, True), ("short", False), (NEW.pem, False)])
+def test_the_other_key_is_none_or_a_public_one(other: str, is_fine: bool) -> None:
     told = {
         "database_url": "x",
         "nats_url": "y",
-        "jwt_secret": NEW,
+        "jwt_private_key": OLD.pem,
         "pusher_app_key": "k",
         "pusher_app_secret": "s",
-        "jwt_other_secret": other,
+        "jwt_other_public_key": other,
     }
     if is_fine:
-        assert ApiSettings.model_validate(told).jwt_other_secret == SecretStr(other)
+        assert ApiSettings.model_validate(told).jwt_other_public_key == other
     else:
         with pytest.raises(ValidationError):
             ApiSettings.model_validate(told)
@@ -139,7 +174,35 @@ async def test_nobody_is_refused_while_the_secrets_are_replaced(stack: Stack) ->
             for token in known:
                 await is_accepted(stack, token)
         known.append(await log_in_and_subscribe(stack, user))
-    assert topology.credentials.jwt_secret != stack.topology.credentials.jwt_secret
+    assert topology.credentials.jwt_public_key != stack.topology.credentials.jwt_public_key
+    async with httpx.AsyncClient(base_url=stack.topology.leads.url) as client:
+        published = (await client.get("/.well-known/jwks.json")).json()["keys"]
+    pair = topology.credentials.jwt_public_key, topology.credentials.jwt_other_public_key
+    assert [key["kid"] for key in published] == [PublicKey.of(pem).kid for pem in pair]
+
+
+async def test_the_notifiers_key_makes_no_tokens(stack: Stack) -> None:
+    """Whoever has read everything that the notifier knows asks the API as an admin of its own making."""
+    notifier = next(process for process in stack.topology.services() if process.name == "notifier")
+    admin = stack.acme.users["admin"]
+    payload = jwt.decode(admin.token, options={"verify_signature": False})
+    kid = jwt.get_unverified_header(admin.token)["kid"]
+    texts = [text for value in notifier.environment.values() for text in (value, value.strip())]
+    assert not any("PRIVATE KEY" in text for text in texts)
+    async with httpx.AsyncClient() as client:
+        for text in texts:
+            token = _hs256({"alg": "HS256", "typ": "JWT", "kid": kid}, payload, text.encode())
+            headers = {"Authorization": f"Bearer {token}"}
+            for url in (f"{stack.topology.leads.url}/leads", f"{stack.topology.notifier.url}/notifications"):
+                assert (await client.get(url, headers=headers)).status_code == 401
+
+
+def _hs256(header: dict[str, str], payload: dict[str, Any], secret: bytes) -> str:
+    head, body = (
+        base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in (header, payload)
+    )
+    mac = base64.urlsafe_b64encode(hmac.digest(secret, f"{head}.{body}".encode(), "sha256")).rstrip(b"=").decode()
+    return f"{head}.{body}.{mac}"
 
 
 async def is_accepted(stack: Stack, token: str) -> None:

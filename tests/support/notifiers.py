@@ -231,7 +231,7 @@ class NotifierProcess(OwnProcess):
             "NOTIFIER_PORT": str(self._reservation.port),
             "NOTIFIER_ADMIN_PORT": str(self._admin_reservation.port),
             "NOTIFIER_PUSHER_APP_ID": APP_ID,
-            "NOTIFIER_JWT_SECRET": database.server.credentials.jwt_secret,
+            "NOTIFIER_JWT_PUBLIC_KEY": database.server.credentials.jwt_public_key,
             **environment,
         }
         altered = (str(Path(__file__).with_name("altered.py")), *alteration)
@@ -334,8 +334,8 @@ class World:
     def client(self, process: NotifierProcess, user_id: str, company_id: str = ACME) -> httpx.AsyncClient:
         """Return an HTTP client of a notifier, logged in as a user."""
         claims = tokens.Claims(user_id=user_id, company_id=company_id, role="agent")
-        secret = self.database.server.credentials.jwt_secret
-        token = tokens.issue(claims, secret, now=datetime.now(UTC), lifetime=timedelta(hours=1))
+        key = tokens.PrivateKey.of(self.database.server.credentials.jwt_private_key)
+        token = tokens.issue(claims, key, now=datetime.now(UTC), lifetime=timedelta(hours=1))
         return httpx.AsyncClient(base_url=process.url, headers={"Authorization": f"Bearer {token}"})
 
     def rows(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:

@@ -74,16 +74,18 @@ def provision(topology: Topology, name: str, company_id: str) -> Company:
         user["role"]: User(
             **user,
             id=ids[user["email"]],
-            token=_token(ids[user["email"]], company_id, user["role"], topology.credentials.jwt_secret),
+            token=_token(
+                ids[user["email"]], company_id, user["role"], tokens.PrivateKey.of(topology.credentials.jwt_private_key)
+            ),
         )
         for user in wanted["users"]
     }
     return Company(company_id, name, users)
 
 
-def _token(user_id: str, company_id: str, role: str, secret: str) -> str:
+def _token(user_id: str, company_id: str, role: str, key: tokens.PrivateKey) -> str:
     claims = tokens.Claims(user_id=user_id, company_id=company_id, role=role)
-    return tokens.issue(claims, secret, now=datetime.now(UTC), lifetime=timedelta(hours=1))
+    return tokens.issue(claims, key, now=datetime.now(UTC), lifetime=timedelta(hours=1))
 
 
 class Stack:

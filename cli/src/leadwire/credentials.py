@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from contracts.tokens import PrivateKey
 from leadwire.files import write_private
 
 SUPERUSER: Final = "postgres"
@@ -22,8 +23,8 @@ def _password() -> str:
     return f"p{secrets.token_hex(16)}"
 
 
-def _jwt_secret() -> str:
-    return secrets.token_hex(32)
+def _jwt_key() -> str:
+    return PrivateKey.generate().pem
 
 
 def _app_secret() -> str:
@@ -42,9 +43,10 @@ class Credentials:
     nats: dict[str, str] = field(default_factory=lambda: _passwords(NATS_USERS))
     nats_route: str = field(default_factory=_password)
     """Of the NATS servers of a cluster among each other."""
-    jwt_secret: str = field(default_factory=_jwt_secret)
-    jwt_other_secret: str = ""
-    """Accepted besides, while one secret follows the other; likewise below."""
+    jwt_private_key: str = field(default_factory=_jwt_key)
+    """Signs access tokens; PEM."""
+    jwt_other_private_key: str = ""
+    """Its tokens are accepted as well, while one key follows the other; likewise below."""
     pusher_app_id: str = field(default_factory=lambda: str(secrets.randbelow(900_000) + 100_000))
     pusher_app_key: str = field(default_factory=lambda: secrets.token_hex(10))
     pusher_app_secret: str = field(default_factory=_app_secret)
@@ -57,24 +59,40 @@ class Credentials:
     other_company_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     @property
+    def jwt_public_key(self) -> str:
+        """What verifies access tokens; PEM."""
+        return PrivateKey.of(self.jwt_private_key).public.pem
+
+    @property
+    def jwt_other_public_key(self) -> str:
+        """Likewise, or empty."""
+        return PrivateKey.of(self.jwt_other_private_key).public.pem if self.jwt_other_private_key else ""
+
+    @property
     def nats_environment(self) -> dict[str, str]:
         """The passwords as nats.conf names them."""
         return {f"NATS_{user.upper().replace('-', '_')}_PASSWORD": password for user, password in self.nats.items()}
 
 
 def load(path: Path) -> Credentials:
-    """Return the credentials of a stack, made up at the first time. A new release's new users get one, too."""
+    """Return the credentials of a stack, made up at the first time.
+
+    A new release's new users get one, too; what it does not know any more is left out.
+    """
     known = json.loads(path.read_text()) if path.exists() else {}
     fresh = asdict(Credentials())
+    kept = {name: value for name, value in known.items() if name in fresh}
+    if kept.get("rotating", {}).get("jwt") and not kept.get("jwt_other_private_key"):  # of a kind that is no more
+        kept["rotating"] = {what: step for what, step in kept["rotating"].items() if what != "jwt"}
     passwords = {server: {**fresh[server], **known.get(server, {})} for server in ("postgres", "nats")}
-    credentials = Credentials(**{**fresh, **known, **passwords})
+    credentials = Credentials(**{**fresh, **kept, **passwords})
     if asdict(credentials) != known:
         save(path, credentials)
     return credentials
 
 
 _ROTATED: Final[dict[str, tuple[str, str, Callable[[], str]]]] = {
-    "jwt": ("jwt_secret", "jwt_other_secret", _jwt_secret),
+    "jwt": ("jwt_private_key", "jwt_other_private_key", _jwt_key),
     "app": ("pusher_app_secret", "pusher_app_other_secret", _app_secret),
 }
 """What can be replaced without a pause → its field, that of the other one, and what makes a new one."""

@@ -16,12 +16,19 @@ from leadwire.topology import Endpoint, Topology
 
 CREDENTIALS: Final = "credentials.json"
 APPS: Final = "apps.json"
-_SECRET: Final = re.compile(r"_(DATABASE_URL|NATS_URL|SECRET|PUSHER_APP_(ID|KEY))$")
+_SECRET: Final = re.compile(r"_(DATABASE_URL|NATS_URL|SECRET|(PRIVATE|PUBLIC)_KEY|PUSHER_APP_(ID|KEY))$")
+_RETIRED: Final = (
+    "leads-api/LEADS_JWT_SECRET",
+    "leads-api/LEADS_JWT_OTHER_SECRET",
+    "notifier/NOTIFIER_JWT_SECRET",
+    "notifier/NOTIFIER_JWT_OTHER_SECRET",
+)
+"""Files of earlier releases, which nobody reads any more."""
 _NOWHERE: Final = Endpoint("0.0.0.0", 0)  # noqa: S104 - what is not secret is not written
 
 
 def write(directory: Path, *, postgres: Endpoint, nats: Endpoint) -> int:
-    """Make or complete the files; return how many changed.
+    """Make or complete the files, and remove those of earlier releases; return how many changed.
 
     Args:
         directory: made if it is missing, closed to everybody else.
@@ -33,6 +40,8 @@ def write(directory: Path, *, postgres: Endpoint, nats: Endpoint) -> int:
     changed = 0
     for name, text in _files(credentials.load(directory / CREDENTIALS), postgres, nats):
         changed += _write(directory / name, text)
+    for name in _RETIRED:
+        (directory / name).unlink(missing_ok=True)
     return changed
 
 

@@ -13,19 +13,31 @@ from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
+from contracts.tokens import PrivateKey, PublicKey
+
 SUFFIX = "_FILE"
-SHORTEST_SECRET = 32
-"""Characters of a secret that signs access tokens: as long as the signature (RFC 7518 §3.2)."""
 
 
-def _none_or_long(secret: SecretStr) -> SecretStr:
-    if secret and len(secret) < SHORTEST_SECRET:
-        raise ValueError(f"must have at least {SHORTEST_SECRET} characters")
-    return secret
+def _private(pem: SecretStr) -> SecretStr:
+    PrivateKey.of(pem.get_secret_value())
+    return pem
 
 
-OtherSecret = Annotated[SecretStr, AfterValidator(_none_or_long)]
-"""A secret that is accepted besides another one; empty: there is none."""
+def _public(pem: str) -> str:
+    PublicKey.of(pem)
+    return pem
+
+
+def _none_or_public(pem: str) -> str:
+    return _public(pem) if pem else pem
+
+
+PrivateKeyText = Annotated[SecretStr, AfterValidator(_private)]
+"""An Ed25519 private key in PEM: signs access tokens."""
+PublicKeyText = Annotated[str, AfterValidator(_public)]
+"""An Ed25519 public key in PEM: verifies access tokens."""
+OtherPublicKeyText = Annotated[str, AfterValidator(_none_or_public)]
+"""A public key that is accepted as well; empty: there is none."""
 
 
 class FileSettings(BaseSettings):

@@ -104,7 +104,7 @@ test('it tells of channels that begin anew, not of those that were resumed', () 
 
 test.each([
   [0, [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]],
-  [0.999, [501, 1001, 2002, 4004, 8008, 15_015, 15_015]],
+  [0.5, [750, 1500, 3000, 6000, 12_000, 22_500, 22_500]],
 ])('it asks again later and later, never all at once, and at least every half minute (%s)', (chance, delays) => {
   vi.useFakeTimers();
   vi.spyOn(Math, 'random').mockReturnValue(chance);

@@ -70,7 +70,8 @@ def text(process: str, settings: list[Effective]) -> str:
     """Return settings as a person reads them."""
     names = max(len(setting.variable) for setting in settings)
     values = min(60, max(len(setting.value) for setting in settings))
-    rows = (f"  {it.variable:<{names}}  {it.value:<{values}}  {it.source}" for it in settings)
+    shown = ((it, " ".join(it.value.splitlines())) for it in settings)
+    rows = (f"  {it.variable:<{names}}  {value:<{values}}  {it.source}" for it, value in shown)
     return "\n".join([process, *rows])
 
 

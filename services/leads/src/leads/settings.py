@@ -10,7 +10,7 @@ from pydantic_settings import SettingsConfigDict
 
 from contracts import streams
 from runtime.server.settings import AdminSettings, HttpSettings
-from runtime.settings import SHORTEST_SECRET, FileSettings, OtherSecret
+from runtime.settings import FileSettings, OtherPublicKeyText, PrivateKeyText
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -40,9 +40,10 @@ class ApiSettings(HttpSettings, _Settings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     admin_port: int = Field(default=8100, ge=0, le=65535)
-    jwt_secret: SecretStr = Field(min_length=SHORTEST_SECRET)
-    jwt_other_secret: OtherSecret = SecretStr("")
-    """Accepted besides, never signed with: while one secret follows another."""
+    jwt_private_key: PrivateKeyText
+    """Signs access tokens; no other service has it."""
+    jwt_other_public_key: OtherPublicKeyText = ""
+    """Tokens signed with its private key are accepted as well, while one key follows another."""
     token_ttl: int = Field(default=43_200, gt=0)
     """Seconds an access token is valid."""
     pusher_app_key: str = Field(min_length=1)

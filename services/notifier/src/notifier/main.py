@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings
 
+from contracts.tokens import PublicKey, Verifier, other_keys
 from notifier import dead, doctor
 from notifier.api.app import build, openapi
 from notifier.api.context import Services
@@ -143,8 +144,7 @@ def application(settings: Settings, connections: Connections) -> FastAPI:
     services = Services(
         inbox=Inbox(connections),
         clock=_now,
-        jwt_secret=settings.jwt_secret.get_secret_value(),
-        jwt_other_secret=settings.jwt_other_secret.get_secret_value(),
+        verifier=Verifier(PublicKey.of(settings.jwt_public_key), *other_keys(settings.jwt_other_public_key)),
     )
     return build(
         services,
@@ -171,15 +171,14 @@ def examine(process: str) -> Report:
     if settings is not None:
         urls = settings.database_url, settings.writer_database_url, settings.nats_url
         app, writer, nats = (url.get_secret_value() for url in urls)
-        jwt_secret = settings.jwt_secret.get_secret_value()
         secrets = {
             "the password in NOTIFIER_DATABASE_URL": _password(app),
             "the password in NOTIFIER_WRITER_DATABASE_URL": _password(writer),
             "the password in NOTIFIER_NATS_URL": _password(nats),
-            "NOTIFIER_JWT_SECRET": (jwt_secret, 32),
         }
         secrecy.examine(report, secrets)
-        report.fingerprints |= {"JWT secret": secrecy.fingerprint(jwt_secret), f"app id {settings.pusher_app_id}": ""}
+        kid = PublicKey.of(settings.jwt_public_key).kid
+        report.fingerprints |= {"key of access tokens": kid, f"app id {settings.pusher_app_id}": ""}
         proxies.examine(report, settings, "NOTIFIER_", is_behind_proxy=bool(settings.root_path))
         bounded.examine(
             report,

@@ -6,7 +6,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from runtime.server.settings import HttpSettings
-from runtime.settings import SHORTEST_SECRET, FileSettings, OtherSecret
+from runtime.settings import FileSettings, OtherPublicKeyText, PublicKeyText
 
 
 class DatabaseSettings(FileSettings):
@@ -25,10 +25,10 @@ class Settings(HttpSettings, DatabaseSettings):
     """The same database as role notifier_writer, which writes what follows from facts for every company."""
     nats_url: SecretStr
     pusher_app_id: str = Field(pattern=r"^[0-9]+$")
-    jwt_secret: SecretStr = Field(min_length=SHORTEST_SECRET)
-    """Signs access tokens: that of the leads API."""
-    jwt_other_secret: OtherSecret = SecretStr("")
-    """Accepted besides: while one secret follows another."""
+    jwt_public_key: PublicKeyText
+    """Verifies access tokens: of the leads API's private key."""
+    jwt_other_public_key: OtherPublicKeyText = ""
+    """Tokens signed with its private key are accepted as well, while one key follows another."""
     host: str = "127.0.0.1"
     port: int = Field(default=8001, ge=0, le=65535)
     admin_port: int = Field(default=8101, ge=0, le=65535)

@@ -141,7 +141,7 @@ async def _login(services: Services, company_id: UUID, user_id: UUID, device: De
     # Not before the others ended, even if that was by a server whose clock was ahead.
     now = max(feed.at, user.tokens_since or feed.at)
     lifetime = services.token_lifetime
-    token = tokens.issue(claims, services.jwt_secret, now=now, lifetime=lifetime)
+    token = tokens.issue(claims, services.signing_key, now=now, lifetime=lifetime)
     if device is None or device.user_id != user_id:
         device = Device(str(services.new_id()), user_id)
     return Login(

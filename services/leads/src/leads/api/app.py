@@ -32,6 +32,7 @@ from leads.api import (
 from leads.api.asyncapi import asyncapi_route
 from leads.api.commands import CountCommands
 from leads.api.context import Services, changes, guards
+from leads.api.jwks import jwks_route
 from runtime import api_docs
 from runtime.body import BodyLimit
 from runtime.http import CORRELATION_HEADER, CorrelationMiddleware
@@ -75,7 +76,7 @@ def build(
     """Return the API, ready to be served."""
     app = _described(root_path, lifespan)
     app.state.services = services
-    app.router.routes.extend((asyncapi_route(), *api_docs.routes(app)))
+    app.router.routes.extend((asyncapi_route(), jwks_route(services.verifier), *api_docs.routes(app)))
     _include_routes(app)
     errors.install(app)
     # Outermost last.

@@ -16,6 +16,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from contracts import tokens
 from contracts.events import Role
+from contracts.tokens import PrivateKey, Verifier
 from leads import access
 from leads.access import AccessRefused, Permit
 from leads.command import Command, Feed, IdempotencyKey, Origin, keyed_command_id, keyed_lead_id
@@ -57,9 +58,9 @@ class Services:
     clock: Callable[[], datetime]
     new_id: Callable[[], UUID]
     """Ids that sort by the time they were made."""
-    jwt_secret: str
-    jwt_other_secret: str
-    """Accepted besides, or empty."""
+    signing_key: PrivateKey
+    """Of access tokens."""
+    verifier: Verifier
     token_lifetime: timedelta
     pusher_key: str
     pusher_secret: str
@@ -132,8 +133,7 @@ async def _claim(
         raise unauthorized("An access token is needed.")
     services = _services_of(request)
     try:
-        secrets = services.jwt_secret, services.jwt_other_secret
-        claims = tokens.read(credentials.credentials, *secrets, now=services.clock())
+        claims = services.verifier.read(credentials.credentials, now=services.clock())
         user_id, company_id = UUID(claims.user_id), UUID(claims.company_id)
     except (tokens.InvalidToken, ValueError):
         raise unauthorized("The access token is not valid.", error="invalid_token") from None

@@ -17,6 +17,7 @@ from nats.errors import Error
 from prometheus_client import Gauge
 
 from contracts import streams, subjects
+from contracts.tokens import PrivateKey, Verifier, other_keys
 from leads.api.app import build
 from leads.api.context import Services
 from leads.desk import Desk
@@ -49,6 +50,7 @@ def run() -> None:
     views = Views(database)
     directory = Directory(database)
     watch = FeedWatch(directory, most=settings.max_waiting, most_of_one=settings.max_waiting_per_user)
+    signing_key = PrivateKey.of(settings.jwt_private_key.get_secret_value())
     services = Services(
         store=PostgresEventStore(database, directory),
         views=views,
@@ -59,11 +61,11 @@ def run() -> None:
         watch=watch,
         passwords=Passwords(database, PasswordHasher()),
         limiter=LoginLimiter(),
-        device_tokens=DeviceTokens(device_key(settings.jwt_secret.get_secret_value())),
+        device_tokens=DeviceTokens(device_key(signing_key.pem)),
         clock=utc_now,
         new_id=time_ordered_id,
-        jwt_secret=settings.jwt_secret.get_secret_value(),
-        jwt_other_secret=settings.jwt_other_secret.get_secret_value(),
+        signing_key=signing_key,
+        verifier=Verifier(signing_key.public, *other_keys(settings.jwt_other_public_key)),
         token_lifetime=timedelta(seconds=settings.token_ttl),
         pusher_key=settings.pusher_app_key,
         pusher_secret=settings.pusher_app_secret.get_secret_value(),

@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Final
 
+from contracts.tokens import PrivateKey
 from leads import doctor
 from leads.settings import ApiSettings, MigrateSettings, RelaySettings, WorkerSettings
 from runtime.doctor import bounded, configuration, proxies, secrecy, versions
@@ -35,11 +36,11 @@ def _api(report: Report) -> None:
     if settings is None:
         return
     database_url, nats_url = settings.database_url.get_secret_value(), settings.nats_url.get_secret_value()
-    jwt_secret, app_secret = settings.jwt_secret.get_secret_value(), settings.pusher_app_secret.get_secret_value()
+    app_secret = settings.pusher_app_secret.get_secret_value()
     secrets = _passwords(database_url, nats_url)
-    secrets |= {"LEADS_JWT_SECRET": (jwt_secret, 32), "LEADS_PUSHER_APP_SECRET": (app_secret, SHORTEST_PASSWORD)}
+    secrets |= {"LEADS_PUSHER_APP_SECRET": (app_secret, SHORTEST_PASSWORD)}
     secrecy.examine(report, secrets)
-    report.fingerprints["JWT secret"] = fingerprint(jwt_secret)
+    report.fingerprints["key of access tokens"] = PrivateKey.of(settings.jwt_private_key.get_secret_value()).public.kid
     report.fingerprints[f"app key {settings.pusher_app_key}"] = fingerprint(app_secret)
     proxies.examine(report, settings, "LEADS_", is_behind_proxy=bool(settings.root_path))
     _dependencies(report, database_url, "leads_app", lambda part: doctor.examine_nats(part, nats_url, doctor.API))

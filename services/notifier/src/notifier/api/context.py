@@ -12,6 +12,7 @@ from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from contracts import tokens
+from contracts.tokens import Verifier
 from notifier.connections import Owner
 from notifier.inbox import Change, Inbox
 from runtime.logs import CORRELATION_ID
@@ -26,9 +27,8 @@ class Services:
 
     inbox: Inbox
     clock: Callable[[], datetime]
-    jwt_secret: str
-    jwt_other_secret: str
-    """Accepted besides, or empty."""
+    verifier: Verifier
+    """Of access tokens."""
 
 
 async def _services(request: Request) -> Services:
@@ -46,8 +46,7 @@ async def _owner(
     if credentials is None:
         raise unauthorized("An access token is needed.")
     try:
-        secrets = services.jwt_secret, services.jwt_other_secret
-        claims = tokens.read(credentials.credentials, *secrets, now=services.clock())
+        claims = services.verifier.read(credentials.credentials, now=services.clock())
         owner = Owner(UUID(claims.company_id), UUID(claims.user_id))
     except (tokens.InvalidToken, ValueError):
         raise unauthorized("The access token is not valid.", error="invalid_token") from None
