@@ -3,13 +3,24 @@
 import asyncio
 import json
 import re
-from itertools import chain
+from itertools import chain, product
 
 import httpx
 import pytest
 from websockets.frames import CloseCode
 
-from support.gateways import APP, DISABLED_APP, EASY_APP, PATIENCE, QUERY, SMALL_APP, Client, GatewayProcess, checked
+from support.gateways import (
+    APP,
+    DISABLED_APP,
+    EASY_APP,
+    PATIENCE,
+    QUERY,
+    SMALL_APP,
+    Client,
+    GatewayProcess,
+    checked,
+    signed_query,
+)
 from support.waiting import until
 
 IDLE, PONG = 0.4, 3.0  # seconds, of a gateway that soon asks; who must answer has more time than a busy machine takes
@@ -166,10 +177,33 @@ async def test_028_a_path_prefix(new_gateway, nats):
     gateway = new_gateway(nats, path_prefix="/realtime")
     prefixed = f"/realtime/app/{APP['key']}?{QUERY}"
 
-    async with gateway.open(prefixed) as socket:
-        assert checked(await socket.recv())["event"] == "pusher:connection_established"
-    data, _ = await refusal(gateway, f"/app/{APP['key']}?{QUERY}")
-    assert data["code"] == 4005
+    for target in (prefixed, prefixed.removeprefix("/realtime")):  # kept by the proxy, or removed
+        async with gateway.open(target) as socket:
+            assert checked(await socket.recv())["event"] == "pusher:connection_established"
+    for wrong in ("/realtimeapp", "/realtime/realtime/app", "/other/app"):
+        data, _ = await refusal(gateway, f"{wrong}/{APP['key']}?{QUERY}")
+        assert data["code"] == 4005
+
+    path = f"/apps/{APP['id']}/channels"
+    async with httpx.AsyncClient(base_url=gateway.url) as http:
+        for signed, sent in product((path, f"/realtime{path}"), repeat=2):
+            answer = await http.get(f"{sent}?{signed_query('GET', signed)}")
+            assert answer.status_code == 200, (signed, sent)
+        assert (await http.get(f"{path}?{signed_query('GET', f'/other{path}')}")).status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/app/{key}", "/app/{key}?protocol=7", "/realtime/app/{key}", "/app/unknown"])
+@pytest.mark.parametrize("headers", [{}, {"Upgrade": "websocket"}, {"Connection": "Upgrade"}])
+async def test_a_proxy_that_drops_the_upgrade_is_told_so(gateway, new_gateway, nats, path, headers):
+    if path.startswith("/realtime"):
+        gateway = new_gateway(nats, path_prefix="/realtime")
+    async with httpx.AsyncClient(base_url=gateway.url) as http:
+        answer = await http.get(path.format(key=APP["key"]), headers=headers)
+        other = await http.get("/application/x")
+
+    assert (answer.status_code, answer.headers["Upgrade"]) == (426, "websocket")
+    assert "A proxy in front of the gateway must pass the headers Upgrade and Connection on." in answer.text
+    assert other.status_code == 404
 
 
 async def test_an_upgrade_that_is_no_websocket_handshake_is_refused_by_http(gateway):

@@ -232,6 +232,8 @@ AUTH = [("auth_key", "gwkey0001"), ("auth_timestamp", str(NOW)), ("auth_version"
         pytest.param("/u/auth0|x", AUTH, "/u/auth0%7Cx", "", id="102-path-signed-decoded"),
         pytest.param("/u/a%7Cb", AUTH, "/u/a%7Cb", "", id="102-path-signed-encoded"),
         pytest.param("/a", AUTH, "/realtime/a", "", id="102-prefix-not-signed"),
+        pytest.param("/realtime/a", AUTH, "/a", "", id="prefix-signed-and-removed-by-a-proxy"),
+        pytest.param("/realtime/a", AUTH, "/realtime/a", "", id="prefix-signed-and-kept"),
         pytest.param("/a", [*AUTH, ("info", "a,b")], "/a", "info%5B0%5D=a&info%5B1%5D=b", id="101-arrays-of-php"),
         pytest.param("/a", [*AUTH, ("k[]", "b"), ("k[]", "a")], "/a", "k[]=b&k[]=a", id="101-arrays-of-ruby"),
     ],

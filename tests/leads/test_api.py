@@ -262,19 +262,47 @@ async def test_more_log_ins_than_can_be_verified_soon_are_told_to_come_back(
     assert (await log_in(0)).status_code == 401
 
 
-@pytest.mark.parametrize("form", [True, False])
-async def test_a_private_channel_is_signed(api: httpx.AsyncClient, acme: Company, form: bool) -> None:
+@pytest.mark.parametrize("form", ["urlencoded", "multipart", "json"])
+async def test_a_private_channel_is_signed(api: httpx.AsyncClient, acme: Company, form: str) -> None:
     channel = f"private-company.{acme.id}"
     values = {"socket_id": "123.456", "channel_name": channel}
+    sent: dict[str, dict[str, Any]] = {
+        "urlencoded": {"data": values},
+        "multipart": {"files": {name: (None, value) for name, value in values.items()}},
+        "json": {"json": values},
+    }
 
-    answer = await (
-        api.post("/broadcasting/auth", data=values) if form else api.post("/broadcasting/auth", json=values)
-    )
+    answer = await api.post("/broadcasting/auth", **sent[form])
 
     data = answer.json()["channel_data"]
     member = {"user_id": str(acme.users["agent"])}  # it ends when the user is sent away
     assert json.loads(data) == {**member, "signature_expires_at": EXPIRES_AT}
     assert answer.json()["auth"] == signing.channel_auth("app-key", "app-secret", "123.456", channel, data)
+
+
+FIELD = b'--x\r\nContent-Disposition: form-data; name="socket_id"\r\n\r\n%s\r\n'
+FILE = b'--x\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n1\r\n--x--\r\n'
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        pytest.param(b"", 422, id="nothing"),
+        pytest.param(b"socket_id=1.2", 400, id="not multipart"),
+        pytest.param(FIELD % b"1.2" + b"--x--\r\n", 422, id="a field is missing"),
+        pytest.param(FILE, 400, id="a file"),
+        pytest.param(FIELD % b"1.2" * 21 + b"--x--\r\n", 400, id="too many fields"),
+        pytest.param(FIELD % (b"x" * (2 << 20)) + b"--x--\r\n", 413, id="too large"),
+        pytest.param(b"--x\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n" * 500, 400, id="nested"),
+    ],
+)
+async def test_a_multipart_body_is_bounded(api: httpx.AsyncClient, content: bytes, status: int) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+
+    answer = await api.post("/broadcasting/auth", content=content, headers=headers)
+
+    assert answer.status_code == status
+    assert answer.headers["Content-Type"] == "application/problem+json"
 
 
 async def test_a_presence_channel_is_signed_with_the_member(api: httpx.AsyncClient, acme: Company) -> None:

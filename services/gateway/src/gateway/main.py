@@ -20,7 +20,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.routing import BaseRoute
 
 from gateway import apps, cache, doctor, metrics, presence, tally, web, websocket
-from gateway.api import errors, events, history
+from gateway.api import errors, events, history, sockets
 from gateway.api.auth import Authenticator
 from gateway.api.channels import Channels
 from gateway.api.rates import Rates
@@ -268,6 +268,7 @@ def build(
     app.add_middleware(CorrelationMiddleware, new_id=new_id)
     errors.install(app)
     for prefix in dict.fromkeys(["", path_prefix]):  # a proxy in front may have removed it
+        app.router.routes.append(sockets.explanation(prefix))
         for root, routers in api.items():
             whole = APIRouter()
             for router in routers:

@@ -33,7 +33,7 @@ class Authenticator:
         Args:
             apps: the tenants.
             now: Unix time in seconds.
-            path_prefix: a public prefix that SDKs do not sign.
+            path_prefix: of the public path; see `signature.verify`.
         """
         self._apps = apps
         self._now = now

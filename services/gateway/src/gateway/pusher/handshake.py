@@ -64,13 +64,13 @@ class Door:
         Args:
             apps: the tenants.
             addresses: what each address uses.
-            path_prefix: what stands before `/app/<key>`, such as `/realtime`; may be empty.
+            path_prefix: what may stand before `/app/<key>`, such as `/realtime`; a proxy may have removed it.
             connections: app id → how many connections it has now.
             full: whether this process has as many connections as it may.
         """
         self._apps = apps
         self._addresses = addresses
-        self._path = re.compile(rf"{re.escape(path_prefix)}/app/(?P<key>[^/]+)/?")
+        self._path = re.compile(rf"(?:{re.escape(path_prefix)})?/app/(?P<key>[^/]+)/?")
         self._connections = connections
         self._full = full
         self.draining = False

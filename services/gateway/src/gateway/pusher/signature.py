@@ -41,7 +41,7 @@ def verify(request: SignedRequest, app: App, *, now: float, path_prefix: str = "
         request: the request.
         app: the app in its path.
         now: Unix time in seconds.
-        path_prefix: a public prefix that SDKs do not sign.
+        path_prefix: of the public path. Some SDKs sign it and some do not, and a proxy may have removed it.
 
     Raises:
         Unauthorised: with what is wrong.
@@ -92,8 +92,8 @@ def _check_time(timestamp: str, now: float) -> None:
 def _paths(raw_path: str, prefix: str) -> Iterator[str]:
     for path in (raw_path, unquote(raw_path)):
         yield path
-        if prefix and path.startswith(f"{prefix}/"):
-            yield path.removeprefix(prefix)
+        if prefix:
+            yield path.removeprefix(prefix) if path.startswith(f"{prefix}/") else f"{prefix}{path}"
 
 
 def _parameters(query: str) -> Iterator[Pairs]:

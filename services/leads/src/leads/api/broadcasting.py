@@ -11,6 +11,7 @@ from uuid import UUID
 
 from fastapi import Depends, Request
 from pydantic import BaseModel, StringConstraints, ValidationError
+from starlette.exceptions import HTTPException
 
 from contracts import channels, signing
 from contracts.push import compact_json
@@ -24,6 +25,8 @@ from runtime.strict import StrictRouter
 router = StrictRouter(tags=["broadcasting"], responses=problems(401, 503))
 
 FORM: Final = "application/x-www-form-urlencoded"
+MULTIPART: Final = "multipart/form-data"
+MAX_FIELDS: Final = 20
 SIGNATURE_SECONDS: Final = 300
 """For which a signature may be used. Clients use it at once; the rest is for clocks that differ."""
 
@@ -37,12 +40,24 @@ class ChannelRequest(BaseModel):
     """Makes the subscription one that can be resumed. In a form it is JSON text."""
 
 
-async def _channel_request(request: Request) -> ChannelRequest:
+async def _values(request: Request) -> Any:  # noqa: ANN401 - any JSON value
+    """Return what the body says; its size is bounded for all routes.
+
+    Raises:
+        ValueError, RecursionError, HTTPException: it is malformed.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type == MULTIPART:  # JavaScript's FormData, `curl -F`
+        async with request.form(max_files=0, max_fields=MAX_FIELDS) as form:
+            return dict(form)
     body = await request.body()
-    is_form = request.headers.get("content-type", "").partition(";")[0].strip().lower() == FORM
+    return dict(parse_qsl(body.decode(), max_num_fields=MAX_FIELDS)) if media_type == FORM else json.loads(body)
+
+
+async def _channel_request(request: Request) -> ChannelRequest:
     try:
-        values = dict(parse_qsl(body.decode(), max_num_fields=20)) if is_form else json.loads(body)
-    except (ValueError, RecursionError):
+        values = await _values(request)
+    except (ValueError, RecursionError, HTTPException):
         raise Problem(400, "malformed_body", "The body is neither a form nor JSON.") from None
     try:
         return ChannelRequest.model_validate(values)
@@ -65,7 +80,7 @@ _BODY: Final[dict[str, Any]] = {
                     "channel_name": "private-company.b9c4e7d0-1111-4a52-8f57-5d0c6f8f5a02",
                 },
             }
-            for media_type in (FORM, "application/json")
+            for media_type in (FORM, MULTIPART, "application/json")
         },
     }
 }
