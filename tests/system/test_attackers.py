@@ -281,24 +281,6 @@ async def test_the_metrics_are_few(stack: Stack) -> None:
         assert text.count("http_request_duration_seconds_bucket{") <= 7 * counts, name
 
 
-# Whose address it is.
-
-
-async def test_a_forwarded_address_from_loopback_is_not_believed_unasked(stack: Stack) -> None:
-    """50 wrong log-ins, each under a name and an address of its own, come from one client all the same."""
-    async with httpx.AsyncClient(base_url=stack.topology.leads.url, timeout=PATIENCE) as http:
-
-        async def tries(number: int) -> int:
-            body = {"email": f"nobody-{number}@nowhere.example", "password": "wrong password"}
-            headers = {"X-Forwarded-For": f"203.0.113.{number % 250}"}
-            return (await http.post("/auth/login", json=body, headers=headers)).status_code
-
-        async def is_slowed_down() -> bool:
-            return 429 in [await tries(number) for number in range(60)]
-
-        await until(is_slowed_down, why="the one real address is counted")
-
-
 # Keep-alive.
 
 
