@@ -4,12 +4,12 @@ import json
 import uuid
 
 import httpx
-import psycopg
 import pytest
 
-from contracts import envelope, streams, subjects
+from contracts import streams, subjects
 from contracts.channels import CompanyChannel
 from support.browser import chromium, live, open_screen, shown_ids
+from support.log_and_stream import in_the_log, messages, on_the_stream
 from support.stack import Company, Stack
 from support.waiting import until
 
@@ -32,36 +32,6 @@ async def create(api: httpx.AsyncClient, number: int) -> str:
             assert answer.status_code == httpx.codes.CREATED, answer.text
             lead_id: str = answer.json()["data"]["id"]
             return lead_id
-
-
-def in_the_log(stack: Stack, company: Company) -> list[tuple[int, str, str]]:
-    """Return (position, event id, lead id) of a company's facts."""
-    with psycopg.connect(stack.topology.superuser_url) as connection:
-        return [
-            (position, str(event_id), str(stream_id))
-            for position, event_id, stream_id in connection.execute(
-                "SELECT feed_position, event_id, stream_id FROM events WHERE company_id = %s ORDER BY feed_position",
-                [company.id],
-            )
-        ]
-
-
-async def messages(stack: Stack, stream: str, subject: str) -> list[bytes]:
-    """Return everything a stream holds on a subject, in its order."""
-    async with stack.nats.client("operator") as nats:
-        js = nats.jetstream()
-        subscription = await js.subscribe(subject, stream=stream, ordered_consumer=True)
-        found = []
-        while (await subscription.consumer_info()).num_pending or subscription.pending_msgs:
-            found.append((await subscription.next_msg(timeout=30)).data)
-        await subscription.unsubscribe()
-        return found
-
-
-async def on_the_stream(stack: Stack, company: Company) -> list[tuple[int, str, str]]:
-    """Return the same of what the stream CRM holds."""
-    facts = [envelope.parse(body) for body in await messages(stack, streams.CRM, f"crm.{company.id}.>")]
-    return [(fact.feedposition, fact.id, fact.subject) for fact in facts]
 
 
 async def pushed(stack: Stack, company: Company) -> list[str]:

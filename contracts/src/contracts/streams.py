@@ -34,6 +34,8 @@ SENDER: Final = "sender"
 
 EXPECTED_LAST_HEADER: Final = "Nats-Expected-Last-Subject-Sequence"
 """Store a message only if this is the number of the last one on its subject; 0: if there is none."""
+EXPECTED_STREAM_LAST_HEADER: Final = "Nats-Expected-Last-Sequence"
+"""Store a message only if this is the number of the stream's last one."""
 WRONG_LAST_SEQUENCE: Final = 10071
 """nats-server's error code when it is not (JSStreamWrongLastSequenceErrF)."""
 

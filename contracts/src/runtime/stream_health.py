@@ -27,6 +27,7 @@ NATS: Final = "nats"
 STORAGE: Final = "storage"
 """The name of whether a stream takes messages."""
 NOT_CONNECTED: Final = "not connected"
+MISSING: Final = "does not exist"
 _TROUBLE: Final = (Error, APIError, OSError, TimeoutError)
 _log = structlog.stdlib.get_logger("runtime.stream_health")
 _up = Gauge(
@@ -77,6 +78,11 @@ class StreamHealth:
         age = self._clock() - self._looked_at.get(name, self._clock())
         return self._problems[name] if age < EXPIRES else f"not asked for {age:.0f} s"
 
+    def answers(self, name: str) -> bool:
+        """Whether NATS was heard of lately about one of these, be it that there is no such stream or consumer."""
+        problem = self.problem(name)
+        return problem is None or problem.startswith(MISSING)
+
     async def run(self, client: Client) -> NoReturn:
         """Look until cancelled.
 
@@ -101,7 +107,7 @@ class StreamHealth:
             else:
                 problem = NOT_CONNECTED
         except NotFoundError:
-            problem = f"does not exist: {MIGRATE}"
+            problem = f"{MISSING}: {MIGRATE}"
         except _TROUBLE as error:
             problem = f"no answer ({type(error).__name__})"
         if problem != self._problems[name]:

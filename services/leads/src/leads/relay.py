@@ -6,10 +6,11 @@ ahead of it. Only below the floor nobody looks: no transaction that could still 
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic, time
-from typing import Any, Final, Literal, NoReturn, TypeAlias
+from typing import Final, Literal, NoReturn, TypeAlias
 
 import psycopg
 import structlog
@@ -17,6 +18,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from contracts import streams, subjects
 from contracts.push import CORRELATION_HEADER, MESSAGE_ID_HEADER, TRACE_HEADER
+from leads.fence import FencedPublisher, is_overtaken
 from leads.reseed import Connection, Reseed
 from leads.setback import SetBackWatch
 from leads.store.facts import COLUMNS, Recorded
@@ -24,6 +26,8 @@ from runtime import tracing
 from runtime.broker import Outgoing, PublishFailed
 from runtime.buckets import DELAYS
 from runtime.live import LiveClient
+from runtime.postgres import closing, connect, server_options
+from runtime.tasks import together
 from runtime.tracing import Span
 from runtime.windows import WindowPublisher
 
@@ -66,17 +70,17 @@ SELECT pg_current_xact_id()::text::bigint, pg_snapshot_xmin(pg_current_snapshot(
        (SELECT min(id) FROM outbox WHERE id > %(floor)s)
 """
 
-# A half-open connection is a lost lock: notice it within seconds.
-CONNECTION: Final[dict[str, Any]] = {
-    "autocommit": True,
-    "application_name": "leads-relay",
-    "connect_timeout": 3,
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 10_000,
-    "options": "-c TimeZone=UTC -c statement_timeout=30s",
-}
+# A relay that is frozen, cut off or stuck loses its session within seconds, and its lock with it.
+SESSION: Final = server_options(
+    idle_session_timeout="5s", idle_in_transaction_session_timeout="5s", statement_timeout="5s"
+)
+PATIENCE: Final = 6.0  # seconds for an answer of PostgreSQL
+HEARTBEAT: Final = 1.0  # seconds between two statements that show the session is alive
+FAILING: Final = 4.0  # seconds for which publishing may fail until another relay has its turn
+UNABLE: Final = 2.0  # seconds for which the stream may be known not to answer, with nothing to publish
+STUCK: Final = 8.0  # seconds that one window may take
+REST: Final = 2.0  # seconds before a relay that gave up the lock tries for it again
+PROGRESS_LIMIT: Final = 5.0  # seconds without a turn of the loop until an active relay is not ready
 
 _log = structlog.stdlib.get_logger("leads.relay")
 _published = Counter("relay_published_total", "Facts that the stream has stored")
@@ -180,43 +184,88 @@ class Outbox:
         self._mark = self._deleted, transaction
 
 
+class GivenUp(Exception):
+    """Publishing does not get on here: another relay shall try."""
+
+
 class Relay:
     """One process' share of the work: publish while it holds the lock, else stand by.
 
-    Losing the database connection is losing the lock: it starts over.
+    Losing the database connection is losing the lock: it starts over. The lock is for who gets on (docs/adr/0025): a
+    relay that cannot publish gives it up, and one whose NATS is of no use does not try for it.
     """
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, *, is_able: Callable[[], bool] = lambda: True) -> None:
+        """Connect nowhere yet.
+
+        Args:
+            database_url: of the role leads_relay.
+            is_able: whether the stream can be published to from here, as far as is known.
+        """
         self._database_url = database_url
+        self._is_able = is_able
+        self._turned_at = monotonic()  # the last time that all was published, or a window of it
+        self._window_began: float | None = None
         self.role: Role = "disconnected"
         self.lag = 0.0
         """Seconds the oldest unpublished fact had waited when last measured."""
         self.between_windows = asyncio.Lock()
         """Whoever holds it may cancel `run` without leaving a window half accounted for."""
 
+    @property
+    def stood_for(self) -> float:
+        """Seconds since the loop of an active relay last came round; 0 for any other."""
+        return monotonic() - self._turned_at if self.role == "active" else 0.0
+
     async def run(self, nats: LiveClient) -> NoReturn:
         """Work until cancelled."""
-        publisher = WindowPublisher(nats)
+        windows = WindowPublisher(nats)
         watch = SetBackWatch(nats)
         while True:
+            pause = STANDBY
             try:
-                async with await psycopg.AsyncConnection.connect(self._database_url, **CONNECTION) as connection:
-                    await self._wait_for_lock(connection)
+                async with closing(await self._connect()) as connection:
+                    outbox = Outbox(connection, watch)
+                    await self._wait_for_lock(connection, outbox)
                     watch.begin(connection)
-                    await self._publish(Outbox(connection, watch), publisher)
-            except psycopg.OperationalError as error:
+                    await together(self._publish(outbox, FencedPublisher(windows)), self._keep(connection))
+            except psycopg.Error as error:  # of whatever kind: on a broken connection cleaning up raises others
                 _log.warning("database connection lost", error=type(error).__name__)
+            except GivenUp as reason:
+                _log.warning("lock given up", reason=str(reason))
+                pause = REST
             finally:
                 self._become("disconnected")
-            await asyncio.sleep(STANDBY)
+            await asyncio.sleep(pause)
 
-    async def _wait_for_lock(self, connection: Connection) -> None:
-        while await (await connection.execute(LOCK)).fetchone() != (True,):
+    async def _connect(self) -> Connection:
+        return await connect(self._database_url, application_name="leads-relay", options=SESSION, patience=PATIENCE)
+
+    async def _wait_for_lock(self, connection: Connection, outbox: Outbox) -> None:
+        measure_at = 0.0
+        while not self._is_able() or await (await connection.execute(LOCK)).fetchone() != (True,):
             self._become("standby")
+            if not self._is_able() and monotonic() >= measure_at:  # perhaps nobody is: somebody must tell what waits
+                await self._measure(outbox)
+                measure_at = monotonic() + UPKEEP
             await asyncio.sleep(STANDBY)
+        self._turned_at = monotonic()
         self._become("active")
 
-    async def _publish(self, outbox: Outbox, publisher: WindowPublisher) -> NoReturn:
+    async def _keep(self, connection: Connection) -> NoReturn:
+        """Show the server that the session is alive, as long as windows come to an end and the stream answers."""
+        able_at = monotonic()
+        while True:
+            if self._is_able():
+                able_at = monotonic()
+            elif monotonic() - able_at > UNABLE:
+                raise GivenUp("the stream does not answer")
+            if self._window_began is not None and monotonic() - self._window_began > STUCK:
+                raise GivenUp("a window does not end")
+            await connection.execute("SELECT 1")
+            await asyncio.sleep(HEARTBEAT)
+
+    async def _publish(self, outbox: Outbox, publisher: FencedPublisher) -> NoReturn:
         failures = 0
         upkeep = next_look = monotonic()
         while True:
@@ -228,23 +277,36 @@ class Relay:
                 upkeep = monotonic() + UPKEEP
             try:
                 async with self.between_windows:
-                    count = 0
-                    if outbox.reseed.generation is None or monotonic() >= next_look:
-                        began = monotonic()
-                        count = await publish_next(outbox, publisher)
-                        # In a reseed it goes through all that waits for its company's turn, which may be very much.
-                        next_look = monotonic() + 4 * (monotonic() - began)
-                    if outbox.reseed.generation is not None:
-                        count = max(count, await publish_again(outbox, publisher))
+                    with self._window():
+                        count = 0
+                        if outbox.reseed.generation is None or monotonic() >= next_look:
+                            began = monotonic()
+                            count = await publish_next(outbox, publisher)
+                            # In a reseed it goes through all that waits for its company's turn, which may be very much.
+                            next_look = monotonic() + 4 * (monotonic() - began)
+                        if outbox.reseed.generation is not None:
+                            count = max(count, await publish_again(outbox, publisher))
             except PublishFailed as failure:
-                _failures.inc()
-                _log.warning("publishing failed", error=str(failure))
-                await asyncio.sleep(BACKOFF[min(failures, len(BACKOFF) - 1)])
-                failures += 1
+                if monotonic() - self._turned_at > FAILING:
+                    raise GivenUp(str(failure)) from failure
+                if not is_overtaken(failure):
+                    _failures.inc()
+                    _log.warning("publishing failed", error=str(failure))
+                    await asyncio.sleep(BACKOFF[min(failures, len(BACKOFF) - 1)])
+                    failures += 1
                 continue
             failures = 0
+            self._turned_at = monotonic()
             if count < WINDOW:
                 await asyncio.sleep(IDLE)
+
+    @contextmanager
+    def _window(self) -> Iterator[None]:
+        self._window_began = monotonic()
+        try:
+            yield
+        finally:
+            self._window_began = None
 
     async def _measure(self, outbox: Outbox) -> None:
         rows, self.lag = await outbox.lag()
@@ -256,13 +318,13 @@ class Relay:
             _log.info("relay role", role=role)
         self.role = role
         _active.set(role == "active")
-        if role != "active":  # the outbox is another's business now
+        if role == "disconnected" or (role == "standby" and self._is_able()):  # the outbox is another's business now
             self.lag = 0.0
             _size.set(0)
             _age.set(0)
 
 
-async def publish_next(outbox: Outbox, publisher: WindowPublisher) -> int:
+async def publish_next(outbox: Outbox, publisher: FencedPublisher) -> int:
     """Publish one window and delete what the stream has stored; return how many that were.
 
     Raises:
@@ -289,7 +351,7 @@ async def publish_next(outbox: Outbox, publisher: WindowPublisher) -> int:
     return len(window)
 
 
-async def publish_again(outbox: Outbox, publisher: WindowPublisher) -> int:
+async def publish_again(outbox: Outbox, publisher: FencedPublisher) -> int:
     """Publish one window of a reseed and write down what the stream has stored; return how many that were.
 
     Raises:

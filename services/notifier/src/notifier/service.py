@@ -65,7 +65,7 @@ class Notifier:
             log_level=logging.DEBUG,
         )
         self._facts = FactSubscriber(self._broker, inbox_prefix=options["inbox_prefix"])
-        self._leader = Leader(database_url, clock)
+        self._leader = Leader(database_url, clock, lambda: self._health.answers(f"stream {streams.PUSH}"))
         self._progress = Progress(clock)
         self._health = StreamHealth(
             streams=(streams.PUSH, streams.DEAD),

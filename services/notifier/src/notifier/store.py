@@ -15,25 +15,22 @@ from pydantic import TypeAdapter
 
 from contracts.push import Notification
 from notifier.reaction import ShutOut, Told
+from runtime.postgres import closing, connect, server_options, sever
 
 LOCK: Final = 0x6E6F746966696572
 """The key of the advisory lock: "notifier" in ASCII. Locks are per database."""
 
 _STATEMENT_TIMEOUT: Final = 5.0  # seconds
 
-_SERVER_OPTIONS: Final = " ".join(
-    f"-c {name}={value}"
-    for name, value in {
-        # A cursor that a crash of PostgreSQL takes back is made up for: the facts after it are fetched again, and what
-        # they had pushed is found in PUSH. So nobody waits for the disk, except for notifications: `KEEP`.
-        "synchronous_commit": "off",
-        # A session whose process is frozen or unreachable ends within seconds, and its lock with it.
-        "idle_session_timeout": "10s",
-        "statement_timeout": "5s",
-        "tcp_keepalives_idle": "5",
-        "tcp_keepalives_interval": "2",
-        "tcp_keepalives_count": "3",
-    }.items()
+_PATIENCE: Final = 6.0  # seconds for any answer
+_SERVER_OPTIONS: Final = server_options(
+    # A cursor that a crash of PostgreSQL takes back is made up for: the facts after it are fetched again, and what they
+    # had pushed is found in PUSH. So nobody waits for the disk, except for notifications: `KEEP`.
+    synchronous_commit="off",
+    # A session whose process is frozen or unreachable ends within seconds, and its lock with it.
+    idle_session_timeout="5s",
+    idle_in_transaction_session_timeout="5s",
+    statement_timeout="5s",
 )
 
 _TRY_LOCK = "SELECT pg_try_advisory_lock(%(key)s)"
@@ -276,6 +273,10 @@ class Store:
         await asyncio.wait_for(self._execute("SELECT 1"), _STATEMENT_TIMEOUT)
         return True
 
+    def abandon(self) -> None:
+        """End the session at once, and the lock with it; what is under way fails."""
+        sever(self._connection)
+
     async def positions(self, companies: Iterable[str]) -> Mapping[str, int]:
         """Return each company's last applied position: 0 where there is none."""
         wanted = list(companies)
@@ -425,20 +426,6 @@ async def connected(database_url: str) -> AsyncIterator[Store]:
     Raises:
         psycopg.OperationalError: no server, or it refuses.
     """
-    connection = await AsyncConnection.connect(
-        database_url,
-        autocommit=True,
-        application_name="notifier",
-        connect_timeout=5,
-        keepalives_idle=5,
-        keepalives_interval=2,
-        keepalives_count=3,
-        tcp_user_timeout=10_000,
-        options=_SERVER_OPTIONS,
-    )
-    try:
+    connection = await connect(database_url, application_name="notifier", options=_SERVER_OPTIONS, patience=_PATIENCE)
+    async with closing(connection):
         yield Store(connection)
-    finally:
-        # A statement in flight watches the socket that closing takes away: uvloop would abort the process.
-        async with connection.lock:
-            await connection.close()

@@ -9,9 +9,8 @@ from nats.errors import Error
 from leads import journey
 from leads.journey import Journey
 from leads.main import read
-from leads.relay import CONNECTION
 from leads.settings import RelaySettings
-from runtime import broker, logs
+from runtime import broker, logs, postgres
 
 PATIENCE = 5.0  # seconds until NATS must be there
 
@@ -34,9 +33,13 @@ async def _look(settings: RelaySettings, sought: UUID, last: int) -> list[Journe
     database_url = settings.database_url.get_secret_value()
     nats = await asyncio.wait_for(broker.connect(settings.nats_url.get_secret_value(), "leadwire where"), PATIENCE)
     try:
-        async with await psycopg.AsyncConnection.connect(
-            database_url, **{**CONNECTION, "application_name": "leadwire-where"}
-        ) as connection:
+        connecting = postgres.connect(
+            database_url,
+            application_name="leadwire-where",
+            options=postgres.server_options(statement_timeout="30s"),
+            patience=40.0,
+        )
+        async with postgres.closing(await connecting) as connection:
             return await journey.journeys(connection, nats, sought, last=last)
     finally:
         await broker.close(nats)

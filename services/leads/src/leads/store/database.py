@@ -3,41 +3,38 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from time import perf_counter
 from typing import Any, Final, cast
 from uuid import UUID
 from weakref import WeakValueDictionary
 
 import psycopg
+import structlog
 from psycopg.errors import QueryCanceled
 from sqlalchemy import URL, make_url, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import QueuePool
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from runtime.pools import ACQUIRE_SECONDS
+from runtime.postgres import connect, server_options
 
 READ_TIMEOUT: Final = 5.0  # seconds one statement of a read may take
 POOL_TIMEOUT: Final = 5.0  # seconds a request waits for a connection before it is told to come back
-SESSION_OPTIONS: Final = "-c TimeZone=UTC -c statement_timeout=10s -c idle_in_transaction_session_timeout=10s"
-# A database host that vanished without a word is noticed within seconds, not after the kernel's quarter of an hour.
-CONNECTION: Final[dict[str, Any]] = {
-    "options": SESSION_OPTIONS,
-    "application_name": "leads-api",
-    "connect_timeout": 3,
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 10_000,
-}
+# A process that is frozen or cut off in the middle of a transaction must not keep a company's feed locked.
+SESSION_OPTIONS: Final = server_options(statement_timeout="10s", idle_in_transaction_session_timeout="5s")
+PATIENCE: Final = 12.0  # seconds for an answer of PostgreSQL, which gives up a statement itself after 10 s
 
 _ENTER: Final = "SELECT set_config('app.company', %(company)s, true)"
 _ENTER_SESSION: Final = text("SELECT set_config('app.company', :company, true)")
 _ENTER_READING: Final = text(
     "SELECT set_config('app.company', :company, true), set_config('statement_timeout', :timeout, true)"
 )
+
+_log = structlog.stdlib.get_logger("leads.database")
 
 RawConnection = psycopg.AsyncConnection[tuple[Any, ...]]
 
@@ -81,7 +78,14 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=POOL_TIMEOUT,
-            connect_args=CONNECTION,
+            async_creator=partial(
+                connect,
+                database_url,
+                application_name="leads-api",
+                options=SESSION_OPTIONS,
+                patience=max(PATIENCE, read_timeout + 2.0),
+                autocommit=False,
+            ),
         )
         return cls(engine, turns=max(1, pool_size // 2), read_timeout=read_timeout)
 
@@ -222,8 +226,11 @@ class Database:
                     ACQUIRE_SECONDS.observe(perf_counter() - asked)
                     try:
                         yield connection
-                    except BaseException:
-                        await self._discard_if_broken(connection)
+                    except BaseException as error:
+                        is_broken = await self._discard_if_broken(connection)
+                        # On a broken connection, rolling back or leaving a pipeline raises errors of many kinds.
+                        if is_broken and isinstance(error, (SQLAlchemyError, psycopg.Error)):
+                            raise DatabaseAway from error
                         raise
         except (psycopg.OperationalError, PoolTimeout, OSError) as error:
             raise DatabaseAway from error
@@ -232,11 +239,17 @@ class Database:
                 raise DatabaseAway from error
             raise
 
-    async def _discard_if_broken(self, connection: AsyncConnection) -> None:
-        driver = await _driver(connection)
-        if driver.closed:
+    async def _discard_if_broken(self, connection: AsyncConnection) -> bool:
+        """Part with a connection that is broken, and return whether it was; whatever that raises is no news."""
+        try:
+            driver = await _driver(connection)
+            if not driver.closed:
+                return False
             await connection.invalidate()
-            await self._engine.dispose()  # its siblings died with it: do not let each fail one more request
+        except (SQLAlchemyError, psycopg.Error, OSError) as error:
+            _log.info("broken connection not parted with", error=type(error).__name__)
+        await self._engine.dispose()  # its siblings died with it: do not let each fail one more request
+        return True
 
 
 async def driver_of(session: AsyncSession) -> RawConnection:

@@ -1,0 +1,36 @@
+"""What a company's log holds, and what of it is on the stream."""
+
+import psycopg
+
+from contracts import envelope, streams
+from support.stack import Company, Stack
+
+
+def in_the_log(stack: Stack, company: Company) -> list[tuple[int, str, str]]:
+    """Return (position, event id, lead id) of a company's facts."""
+    with psycopg.connect(stack.topology.superuser_url) as connection:
+        return [
+            (position, str(event_id), str(stream_id))
+            for position, event_id, stream_id in connection.execute(
+                "SELECT feed_position, event_id, stream_id FROM events WHERE company_id = %s ORDER BY feed_position",
+                [company.id],
+            )
+        ]
+
+
+async def messages(stack: Stack, stream: str, subject: str) -> list[bytes]:
+    """Return everything a stream holds on a subject, in its order."""
+    async with stack.nats.client("operator") as nats:
+        js = nats.jetstream()
+        subscription = await js.subscribe(subject, stream=stream, ordered_consumer=True)
+        found = []
+        while (await subscription.consumer_info()).num_pending or subscription.pending_msgs:
+            found.append((await subscription.next_msg(timeout=30)).data)
+        await subscription.unsubscribe()
+        return found
+
+
+async def on_the_stream(stack: Stack, company: Company) -> list[tuple[int, str, str]]:
+    """Return the same of what the stream CRM holds."""
+    facts = [envelope.parse(body) for body in await messages(stack, streams.CRM, f"crm.{company.id}.>")]
+    return [(fact.feedposition, fact.id, fact.subject) for fact in facts]
