@@ -82,9 +82,13 @@ class Server:
             "LEADS_POOL_SIZE": str(POOL),
         }
         self.ports = {side: reserve().port for side in SIDES}
+        self.probes = {"api": reserve().port, "bare": self.ports["bare"]}
         bare = [str(Path(__file__).parent / "bare_api.py"), self.url("leads_app"), str(self.ports["bare"]), str(POOL)]
         self.processes = {
-            "api": self._start(["-m", "leads", "api"], api | {"LEADS_PORT": str(self.ports["api"])}),
+            "api": self._start(
+                ["-m", "leads", "api"],
+                api | {"LEADS_PORT": str(self.ports["api"]), "LEADS_ADMIN_PORT": str(self.probes["api"])},
+            ),
             "bare": self._start(bare, {}),
         }
         for side in SIDES:
@@ -105,7 +109,7 @@ class Server:
 
     def _is_ready(self, side: str) -> bool:
         with contextlib.suppress(OSError):
-            return bool(urllib.request.urlopen(f"http://127.0.0.1:{self.ports[side]}/readyz").status == 200)
+            return bool(urllib.request.urlopen(f"http://127.0.0.1:{self.probes[side]}/readyz").status == 200)
         return False
 
     def close(self) -> None:

@@ -87,7 +87,7 @@ class Place:
         environment = {
             "LEADS_DATABASE_URL": self.database_url(role),
             "LEADS_NATS_URL": self.nats_url(user),
-            "LEADS_PORT": str(reserve().port),
+            "LEADS_ADMIN_PORT": str(reserve().port),
         }
         with (self.directory / f"{command}.log").open("ab") as log:
             program = [sys.executable, "-P", "-m", "leads", command, *options]

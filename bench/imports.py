@@ -52,7 +52,7 @@ class Worker:
 
     def __init__(self, running: Server) -> None:
         self.port = reserve().port
-        environment = {"LEADS_DATABASE_URL": running.url("leads_app"), "LEADS_PORT": str(self.port)}
+        environment = {"LEADS_DATABASE_URL": running.url("leads_app"), "LEADS_ADMIN_PORT": str(self.port)}
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", "leads", "worker"],
             env={**os.environ, **environment},

@@ -62,7 +62,8 @@ async def measure(clients: int, rounds: int, directory: Path) -> dict[str, Any]:
     with postgres_server(directory / "postgres", shared_buffers="128MB") as running, contextlib.ExitStack() as children:
         nats = Nats(children, directory)
         await nats.start()
-        company, port, relay_port = uuid4(), reserve().port, reserve().port
+        company, port = uuid4(), reserve().port
+        admin_port, relay_port = reserve().port, reserve().port
         agent = UserSpec(email="agent@waiting.example", name="Agent", role="agent", password="password")
         spec = Spec(company=CompanySpec(id=company, name="Waiting"), users=[agent])
         user = provision(running.url("leads_owner"), spec, HASHER).users[0].id
@@ -78,7 +79,9 @@ async def measure(clients: int, rounds: int, directory: Path) -> dict[str, Any]:
                 "LEADS_DATABASE_URL": running.url("leads_app"),
                 "LEADS_NATS_URL": nats.url("leads-api"),
                 "LEADS_PORT": str(port),
+                "LEADS_ADMIN_PORT": str(admin_port),
                 "LEADS_MAX_WAITING_PER_USER": str(clients),
+                "LEADS_MAX_HTTP_CONNECTIONS_PER_CLIENT": str(clients + 100),
                 "LEADS_LOG_LEVEL": "WARNING",
             },
             log=directory / "api.log",
@@ -89,7 +92,7 @@ async def measure(clients: int, rounds: int, directory: Path) -> dict[str, Any]:
             environment={
                 "LEADS_DATABASE_URL": running.url("leads_relay"),
                 "LEADS_NATS_URL": nats.url("leads-relay"),
-                "LEADS_PORT": str(relay_port),
+                "LEADS_ADMIN_PORT": str(relay_port),
             },
             log=directory / "relay.log",
         )
@@ -99,10 +102,10 @@ async def measure(clients: int, rounds: int, directory: Path) -> dict[str, Any]:
         http = httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {token}"}, timeout=60
         )
-        for probed in (port, relay_port):
+        for probed in (admin_port, relay_port):
             await until(lambda probed=probed: answers(probed, b"/readyz"))
         fresh = api.rss()
-        taken = [await one_round(http, port, token, clients, api, fresh) for _ in range(rounds)]
+        taken = [await one_round(http, (port, admin_port), token, clients, api, fresh) for _ in range(rounds)]
         await http.aclose()
     medians = {name: round(statistics.median(run[name] for run in taken), 2) for name in taken[0]}
     machine = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.0f}"
@@ -110,7 +113,7 @@ async def measure(clients: int, rounds: int, directory: Path) -> dict[str, Any]:
 
 
 async def one_round(
-    http: httpx.AsyncClient, port: int, token: str, clients: int, api: Child, fresh: int
+    http: httpx.AsyncClient, ports: tuple[int, int], token: str, clients: int, api: Child, fresh: int
 ) -> dict[str, float]:
     after = (await http.get("/changes?limit=1")).json()["meta"]["position"]
     request = (
@@ -121,16 +124,16 @@ async def one_round(
     waiters: list[Waiter] = []
     started = time.perf_counter()
     for _ in range(clients):
-        _, waiter = await loop.create_connection(lambda: Waiter(request), "127.0.0.1", port)
+        _, waiter = await loop.create_connection(lambda: Waiter(request), "127.0.0.1", ports[0])
         waiters.append(waiter)
-    await until_waiting(http, clients)
+    await until_waiting(ports[1], clients)
     joined, joining = time.perf_counter() - started, api.cpu() - cpu
     waiting, cpu = api.rss(), api.cpu()
     created = time.perf_counter()
     (await http.post("/leads", json={"name": "Ada"})).raise_for_status()
     committed = time.perf_counter()
     times = sorted(await asyncio.gather(*(waiter.answered for waiter in waiters)))
-    await until_waiting(http, 0)
+    await until_waiting(ports[1], 0)
     return {
         "seconds_to_join": joined,
         "cpu_us_to_join": joining / clients * 1e6,
@@ -143,10 +146,11 @@ async def one_round(
     }
 
 
-async def until_waiting(http: httpx.AsyncClient, count: int) -> None:
+async def until_waiting(admin_port: int, count: int) -> None:
     wanted = f"leads_waiting_requests {float(count)}\n"
-    while wanted not in (await http.get("/metrics")).text:
-        await asyncio.sleep(0.05)
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{admin_port}") as admin:
+        while wanted not in (await admin.get("/metrics")).text:
+            await asyncio.sleep(0.05)
 
 
 def main() -> None:

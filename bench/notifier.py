@@ -109,6 +109,7 @@ class Servers:
             "NOTIFIER_NATS_URL": self.nats_url("notifier"),
             "NOTIFIER_PUSHER_APP_ID": APP_ID,
             "NOTIFIER_PORT": str(reserve().port),
+            "NOTIFIER_ADMIN_PORT": str(reserve().port),
         }
         command = {
             "notifier": [sys.executable, "-P", "-m", "notifier", "serve"],

@@ -154,11 +154,12 @@ class Api:
     """One api process, asked one question at a time."""
 
     def __init__(self, running: Server) -> None:
-        self.port = reserve().port
+        self.port, self.admin_port = reserve().port, reserve().port
         environment = {
             "LEADS_DATABASE_URL": running.url("leads_app"),
             "LEADS_NATS_URL": "nats://nobody:nothing@127.0.0.1:9",
             "LEADS_PORT": str(self.port),
+            "LEADS_ADMIN_PORT": str(self.admin_port),
             "LEADS_JWT_PRIVATE_KEY": SIGNING_KEY.pem,
             "LEADS_PUSHER_APP_KEY": "key",
             "LEADS_PUSHER_APP_SECRET": "secret",
@@ -174,7 +175,7 @@ class Api:
 
     def _is_ready(self) -> bool:
         with contextlib.suppress(httpx.TransportError):
-            return self.client.get("/readyz").is_success
+            return self.client.get(f"http://127.0.0.1:{self.admin_port}/readyz").is_success
         return False
 
     def close(self) -> None:

@@ -70,11 +70,12 @@ class Gateway(Server):
     name = "gateway"
 
     def __init__(self, children: contextlib.ExitStack, directory: Path, nats: Nats, **settings: str) -> None:
-        self.port = reserve().port
+        self.port, self.admin_port = reserve().port, reserve().port
         self._nats = nats
         (directory / "apps.json").write_text(json.dumps([{**APP, "maxConnections": -1, "enableClientMessages": True}]))
         environment = {
             "GATEWAY_PORT": str(self.port),
+            "GATEWAY_ADMIN_PORT": str(self.admin_port),
             "GATEWAY_NATS_URL": nats.url("gateway"),
             "GATEWAY_APPS_FILE": str(directory / "apps.json"),
             "GATEWAY_LOG_LEVEL": "WARNING",
@@ -87,7 +88,7 @@ class Gateway(Server):
         children.callback(self.process.kill)
 
     async def start(self) -> None:
-        await until(lambda: answers(self.port, b"/readyz"))
+        await until(lambda: answers(self.admin_port, b"/readyz"))
 
     def publisher(self) -> NatsPublisher:
         return NatsPublisher(self._nats.url("operator"))

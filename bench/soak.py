@@ -59,7 +59,7 @@ async def soak(seconds: float, clients: int) -> dict:
         counts = json.loads(await asyncio.to_thread(churn.read))
         await publisher.close()
         await asyncio.sleep(SETTLE)
-        left = [metric(gateway.port, "gateway_connections") for gateway in gateways]
+        left = [metric(gateway.admin_port, "gateway_connections") for gateway in gateways]
         cpu = [gateway.process.cpu() for gateway in gateways]
     return {"samples": samples, "counts": counts, "left": left, "cpu": cpu}
 
