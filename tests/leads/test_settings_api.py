@@ -1,17 +1,22 @@
 """Users, company, pipeline, sources, custom fields and saved views over REST."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 import httpx
 import psycopg
 import pytest
+from argon2 import PasswordHasher
 
 from leads.api.context import Services
+from leads.passwords import ACCOUNTS, Passwords
+from leads.provision import CompanySpec, Spec, UserSpec, provision
+from leads.store.database import Database
+from support.databases import Database as Databases
 
 from .attempts import made, new_user
-from .conftest import PASSWORD, Clock, Company, Connect
+from .conftest import FAST_HASHER, PASSWORD, Clock, Company, Connect
 
 OTHER_PASSWORD = "another battery staple"
 
@@ -54,12 +59,76 @@ async def test_a_repeated_key_adds_a_user_once(admin: httpx.AsyncClient) -> None
         assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
 
 
-async def test_an_address_belongs_to_one_person_of_any_company(admin: httpx.AsyncClient, globex: Company) -> None:
-    taken = await admin.post("/users", json={**new_user(), "email": "agent@GLOBEX.example"})
+async def test_no_answer_depends_on_another_companys_addresses(
+    connect: Connect, admin: httpx.AsyncClient, globex: Company
+) -> None:
+    grace = {**new_user(), "email": "agent@GLOBEX.example"}
 
-    assert (taken.status_code, taken.json()["code"]) == (409, "email_taken")
-    assert "globex" not in taken.text.lower()
-    assert await changes(admin) == []
+    added = await admin.post("/users", json=grace)
+    taken = await admin.post("/users", json={**new_user(), "email": "AGENT@acme.example"})
+    moved = await admin.patch(f"/users/{added.json()['data']['id']}", json={"email": "admin@globex.example"})
+    theirs = await connect("admin", globex).post("/users", json={**new_user(), "email": "agent@acme.example"})
+
+    assert [answer.status_code for answer in (added, taken, moved, theirs)] == [201, 409, 200, 201]
+    assert taken.json()["code"] == "email_taken"
+
+
+async def test_somebody_logs_in_to_the_company_whose_password_they_have(
+    connect: Connect, admin: httpx.AsyncClient, acme: Company, globex: Company
+) -> None:
+    shared = {"name": "Ann", "email": "ann@agency.example", "role": "agent"}
+    for client, password in ((admin, "password of acme"), (connect("admin", globex), "password of globex")):
+        assert (await client.post("/users", json={**shared, "password": password})).status_code == 201
+
+    async def tried(password: str, **more: str) -> httpx.Response:
+        return await admin.post("/auth/login", json={"email": shared["email"], "password": password, **more})
+
+    ours, theirs = await tried("password of acme"), await tried("password of globex")
+    wrong = await tried("password of acme", company=str(globex.id))
+    token = {"Authorization": f"Bearer {ours.json()['access_token']}"}
+    change = {"current_password": "password of globex", "new_password": "password of globex"}
+    not_theirs = await admin.post("/auth/password", json=change, headers=token)
+    await admin.post("/auth/password", json={**change, "current_password": "password of acme"}, headers=token)
+    either = await tried("password of globex")
+    chosen = await tried("password of globex", company=str(acme.id))
+    nobody = await tried("password of nobody")
+
+    assert [answer.json()["user"]["company_name"] for answer in (ours, theirs)] == ["Acme", "Globex"]
+    assert (wrong.status_code, wrong.json()["code"]) == (401, "wrong_credentials")
+    assert (not_theirs.status_code, not_theirs.json()["code"]) == (422, "wrong_password")
+    assert (either.status_code, either.json()["code"]) == (409, "company_needed")
+    names = {company["id"]: company["name"] for company in either.json()["companies"]}
+    assert names == {str(acme.id): "Acme", str(globex.id): "Globex"}
+    assert chosen.json()["user"]["company_id"] == str(acme.id)
+    assert (nobody.status_code, nobody.json()["code"]) == (401, "wrong_credentials")
+
+
+async def test_a_login_costs_the_same_work_however_many_accounts_have_the_address(
+    leads_database: Databases, database: Database
+) -> None:
+    class Counting(PasswordHasher):
+        verified = 0
+
+        def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:  # noqa: A002 - argon2's name
+            Counting.verified += 1
+            return super().verify(hash, password)
+
+    passwords = Passwords(database, Counting(time_cost=1, memory_cost=8, parallelism=1))
+    work, found = [], []
+    for number in range(ACCOUNTS + 2):
+        Counting.verified = 0
+        found.append(len(await passwords.verify("ann@agency.example", PASSWORD)))
+        work.append(Counting.verified)
+        user = UserSpec(email="ann@agency.example", name="Ann", role="agent", password=PASSWORD)
+        spec = Spec(company=CompanySpec(id=uuid4(), name=f"Company {number}"), users=[user])
+        made = provision(leads_database.url("leads_owner"), spec, FAST_HASHER)
+    Counting.verified = 0
+    named = await passwords.verify("ann@agency.example", PASSWORD, made.company.id)
+
+    assert set(work) == {ACCOUNTS}
+    assert Counting.verified == ACCOUNTS
+    assert found == [0, 1, 2, 3, 3]
+    assert named == [(made.company.id, made.users[0].id)]
 
 
 async def test_a_role_counts_from_the_next_request_on(

@@ -98,6 +98,7 @@ export type components = {
         };
         /** @description Who wants to log in. */
         Credentials: {
+            company?: string | null;
             device_token?: string | null;
             email: string;
             password: string;

@@ -47,8 +47,9 @@ export function createApi(request: Http) {
   return {
     request,
 
-    login: (email: string, password: string, device: string | null = null) =>
-      request<Login>('/auth/login', { body: { email, password, device_token: device } }),
+    /** Throws a Problem of code `company_needed` to somebody who is a user of several companies. */
+    login: (email: string, password: string, device: string | null = null, company: string | null = null) =>
+      request<Login>('/auth/login', { body: { email, password, device_token: device, company } }),
 
     leads: (query: Query, signal: AbortSignal): Promise<LeadPage> => page({ query, signal }),
 

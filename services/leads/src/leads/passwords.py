@@ -9,7 +9,9 @@ from argon2.exceptions import VerificationError
 
 from leads.store.database import Database
 
-PARALLEL: Final = 2  # verifications at a time: each takes 64 MiB and a core for some 50 ms
+ACCOUNTS: Final = 3
+"""Accounts of one e-mail address that a log-in without a company tries; each log-in verifies so many passwords."""
+PARALLEL: Final = 2  # log-ins at a time: each verification takes 64 MiB and a core for some 50 ms
 QUEUE: Final = 40  # log-ins at a time, for some second of verifications; more are told to come back
 
 
@@ -18,7 +20,7 @@ class TooManyAtOnce(Exception):
 
 
 class Passwords:
-    """Verifies passwords; a wrong one takes as long as an unknown user."""
+    """Verifies passwords. Every log-in costs the same work, whether the address has no account, one or several."""
 
     def __init__(self, database: Database, hasher: PasswordHasher) -> None:
         self._database = database
@@ -27,8 +29,13 @@ class Passwords:
         self._turns = asyncio.Semaphore(PARALLEL)
         self._queued = 0
 
-    async def verify(self, email: str, password: str) -> tuple[UUID, UUID] | None:
-        """Return the company and user id behind the credentials, or None.
+    async def verify(self, email: str, password: str, company_id: UUID | None = None) -> list[tuple[UUID, UUID]]:
+        """Return company and user id of the accounts that have this address and this password.
+
+        Args:
+            email: the address, in lower case.
+            password: the password.
+            company_id: whose account is meant; None for any of the first `ACCOUNTS` by company id.
 
         Raises:
             TooManyAtOnce: nothing was verified.
@@ -38,12 +45,14 @@ class Passwords:
             raise TooManyAtOnce
         self._queued += 1
         try:
-            found = await self._database.fetch_credentials(email)
+            found = await self._database.fetch_credentials(email, company_id, at_most=ACCOUNTS)
+            hashes = [password_hash for _company, _user, password_hash in found]
+            hashes += [self._nobody] * (ACCOUNTS - len(hashes))
             async with self._turns:
-                matches = await asyncio.to_thread(self._matches, found[2] if found else self._nobody, password)
+                matches = await asyncio.to_thread(lambda: [self._matches(known, password) for known in hashes])
         finally:
             self._queued -= 1
-        return (found[1], found[0]) if found and matches else None
+        return [(company, user) for (company, user, _hash), fits in zip(found, matches, strict=False) if fits]
 
     async def hash(self, password: str) -> str:
         """Return what is kept of a new password.

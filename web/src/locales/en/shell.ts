@@ -4,6 +4,7 @@ export default {
   language: 'Language',
   theme: { label: 'Appearance', system: 'Like the system', light: 'Light', dark: 'Dark' },
   login: {
+    company: 'Which company do you want to work in?',
     title: 'Sign in',
     email: 'Email',
     password: 'Password',

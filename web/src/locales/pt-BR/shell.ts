@@ -3,6 +3,7 @@ export default {
   language: 'Idioma',
   theme: { label: 'Aparência', system: 'Como o sistema', light: 'Clara', dark: 'Escura' },
   login: {
+    company: 'Em qual empresa você quer trabalhar?',
     title: 'Entrar',
     email: 'E-mail',
     password: 'Senha',

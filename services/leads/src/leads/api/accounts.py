@@ -1,5 +1,6 @@
 """`/auth`: log in, out, and one's own password."""
 
+from dataclasses import dataclass, field
 from math import ceil
 from time import monotonic
 from typing import Annotated, Final
@@ -35,17 +36,25 @@ class PasswordBody(Body):
     new_password: NewPassword
 
 
-@router.post("/login", summary="Log in", responses=problems(400, 413, 422, 429))
+@router.post("/login", summary="Log in", responses=problems(400, 409, 413, 422, 429))
 async def log_in(body: Credentials, services: ServicesOf, request: Request) -> Login:
-    """The answer holds a `device_token`: sent with the next log-in, it keeps others' guesses from slowing it down."""
-    email, network = body.email.lower(), _network(request)
+    """The answer holds a `device_token`: sent with the next log-in, it keeps others' guesses from slowing it down.
+
+    Who has the same address and password in several companies is told which (409), and chooses one by `company`.
+    """
+    credentials, network = _Credentials(body.email.lower(), body.password, body.company), _network(request)
     device = services.device_tokens.read(body.device_token, services.clock())
-    found = None if device is None else await _verified_device(services, device, email, body.password)
-    if found is None:
-        found = await _verified_account(services, email, network, body.password, is_known=device is not None)
-    if found is None:
+    found = [] if device is None else await _verified_device(services, device, credentials)
+    if not found:
+        found = await _verified_account(services, credentials, network, is_known=device is not None)
+    if not found:
         raise Problem(401, "wrong_credentials", "E-mail address or password is wrong.", headers=_CHALLENGE)
-    company_id, user_id = found
+    if len(found) > 1:
+        companies = [await services.directory.company(company_id) for company_id, _user_id in found]
+        choice = [{"id": company.id, "name": company.name} for company in companies]
+        detail = "You are a user of several companies: say which by `company`."
+        raise Problem(409, "company_needed", detail, extensions={"companies": choice})
+    company_id, user_id = found[0]
     return await _login(services, company_id, user_id, device)
 
 
@@ -62,7 +71,7 @@ async def change_password(body: PasswordBody, origin: OriginOf, services: Servic
     email = company.users[str(origin.actor)].email
     # Who has an access token is no stranger: strangers' guesses at the account do not keep them from this.
     device = Device(f"user {origin.actor}", origin.actor)
-    if await _verified_device(services, device, email, body.current_password) is None:
+    if not await _verified_device(services, device, _Credentials(email, body.current_password, origin.company_id)):
         errors = [FieldError(pointer="/current_password", message="Should be your password")]
         raise Problem(422, "wrong_password", "The current password is wrong.", errors=errors)
     password_hash = await services.passwords.hash(body.new_password)
@@ -78,48 +87,58 @@ async def log_out(origin: OriginOf, services: ServicesOf) -> None:
         await change.end_tokens(change.company.users[str(origin.actor)])
 
 
-async def _verified_device(services: Services, device: Device, email: str, password: str) -> tuple[UUID, UUID] | None:
-    """Return company and user id when these are the credentials of a device's own user."""
+@dataclass(frozen=True, slots=True)
+class _Credentials:
+    """What somebody says to log in."""
+
+    email: str
+    """In lower case."""
+    password: str = field(repr=False)
+    company_id: UUID | None
+    """The one company that is meant; None for any."""
+
+
+async def _verified_device(services: Services, device: Device, given: _Credentials) -> list[tuple[UUID, UUID]]:
+    """Return company and user ids when these are, among others, the credentials of a device's own user; else nothing."""
     try:
         services.limiter.try_device(device, monotonic())
     except TooManyAttempts as refusal:
         raise _too_many_attempts(refusal) from None
     try:
-        found = await services.passwords.verify(email, password)
+        found = await services.passwords.verify(given.email, given.password, given.company_id)
     except (DatabaseAway, TooManyAtOnce):
         services.limiter.device_unanswered(device)
         raise
-    if found is None or found[1] != device.user_id:
-        return None
+    if device.user_id not in {user_id for _company_id, user_id in found}:
+        return []
     services.limiter.device_succeeded(device)
     return found
 
 
 async def _verified_account(
-    services: Services, email: str, network: str, password: str, *, is_known: bool
-) -> tuple[UUID, UUID] | None:
-    """Return company and user id behind the credentials, or None.
+    services: Services, given: _Credentials, network: str, *, is_known: bool
+) -> list[tuple[UUID, UUID]]:
+    """Return company and user id of each account with these credentials.
 
     Args:
         services: of the process.
-        email: in small letters.
+        given: the credentials.
         network: where the try comes from.
-        password: the password.
         is_known: whether a known device was not enough: its user's password was wrong, whatever the account's count.
     """
     try:
-        services.limiter.try_account(email, network, monotonic())
+        services.limiter.try_account(given.email, network, monotonic())
     except TooManyAttempts as refusal:
         if is_known:
-            return None
+            return []
         raise _too_many_attempts(refusal) from None
     try:
-        found = await services.passwords.verify(email, password)
+        found = await services.passwords.verify(given.email, given.password, given.company_id)
     except (DatabaseAway, TooManyAtOnce):
-        services.limiter.account_unanswered(email, network)
+        services.limiter.account_unanswered(given.email, network)
         raise
-    if found is not None:
-        services.limiter.account_succeeded(email, network)
+    if found:
+        services.limiter.account_succeeded(given.email, network)
     return found
 
 

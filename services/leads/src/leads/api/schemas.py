@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Annotated, Generic, Literal, TypeVar
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.config import JsonDict
@@ -40,6 +41,8 @@ class Credentials(Body):
     password: str = Field(min_length=1, max_length=200, repr=False)
     device_token: str | None = Field(default=None, max_length=1000, repr=False)
     """Of the last log-in on this device. Without it others' wrong guesses may make this log-in wait."""
+    company: UUID | None = None
+    """The id of the company whose user this is; needed only by somebody who is a user of several with one password."""
 
 
 class Meta(BaseModel):

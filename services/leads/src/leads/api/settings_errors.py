@@ -16,7 +16,7 @@ from runtime.problems import FieldError, Problem, response
 REFUSALS: Final[Mapping[type[Exception], tuple[int, str]]] = {
     TooMany: (409, "There is no room for more of these."),
     UserNotFound: (404, "There is no such user."),
-    EmailTaken: (409, "Somebody has this e-mail address already."),
+    EmailTaken: (409, "A user of your company has this e-mail address already."),
     LastAdmin: (409, "The company needs an admin: appoint another one first."),
     StaleUser: (412, "The user has changed since you read it: read it again, then decide."),
     InvalidPipeline: (422, "These stages make no pipeline."),

@@ -92,6 +92,12 @@ _FILES: Final = (
 _MAPPING: Final = InvalidMapping([("/mapping/2", "Should be a field, or null")])
 _OF_OPERATIONS: Final[Mapping[str, tuple[type[Exception] | Problem, ...]]] = {
     "log_in": (
+        Problem(
+            409,
+            "company_needed",
+            "You are a user of several companies: say which by `company`.",
+            extensions={"companies": [{"id": "b9c4e7d0-1111-4a52-8f57-5d0c6f8f5a02", "name": "Acme"}]},
+        ),
         Problem(401, "wrong_credentials", "E-mail address or password is wrong."),
         Problem(429, "too_many_attempts", "Wait before you try again."),
     ),

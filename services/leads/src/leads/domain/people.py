@@ -28,7 +28,7 @@ class UserNotFound(SettingsRefusal):
 
 
 class EmailTaken(SettingsRefusal):
-    """Somebody has this e-mail address already; whose company that is, is nobody's business."""
+    """A user of the same company has this e-mail address already."""
 
     code = "email_taken"
 

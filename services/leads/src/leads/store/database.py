@@ -155,11 +155,14 @@ class Database:
                         raise QueryTooSlow from None
                     raise
 
-    async def fetch_credentials(self, email: str) -> tuple[UUID, UUID, str] | None:
-        """Return user id, company id and password hash behind an e-mail address, before a company is known."""
+    async def fetch_credentials(
+        self, email: str, company_id: UUID | None, *, at_most: int
+    ) -> list[tuple[UUID, UUID, str]]:
+        """Return company id, user id and password hash of the accounts with an address, of all companies or one."""
+        values = {"email": email, "company_id": company_id, "at_most": at_most}
         async with self._checkout(self._snapshots) as connection:
-            row = (await connection.execute(_CREDENTIALS, {"email": email})).one_or_none()
-            return None if row is None else (row.user_id, row.company_id, row.password_hash)
+            rows = await connection.execute(_CREDENTIALS, values)
+            return [(row.company_id, row.user_id, row.password_hash) for row in rows]
 
     async def claim_job(self, worker: UUID, seconds: float) -> tuple[UUID, UUID] | None:
         """Give a worker a job of whichever company's turn it is: company and job; None when there is nothing to do."""
@@ -265,4 +268,7 @@ async def _driver(connection: AsyncConnection) -> RawConnection:
 _CLAIM: Final = text("SELECT claimed_company, claimed_job FROM claim_job(:worker, :seconds)")
 _FORGET: Final = text("SELECT forget_jobs(:at_most)")
 _EPOCH: Final = text("SELECT id FROM epochs ORDER BY number DESC LIMIT 1")
-_CREDENTIALS: Final = text("SELECT user_id, company_id, password_hash FROM credentials(:email)")
+_CREDENTIALS: Final = text("""
+SELECT user_id, company_id, password_hash FROM credentials(:email)
+WHERE company_id = coalesce(CAST(:company_id AS uuid), company_id) ORDER BY company_id LIMIT :at_most
+""")

@@ -71,7 +71,7 @@ class Settings:
 
         Raises:
             AccessRefused: the author may not, by the settings of this moment.
-            EmailTaken: somebody, of whichever company, has the e-mail address.
+            EmailTaken: another user of the company has the e-mail address.
         """
         try:
             async with self._database.changing(origin.company_id) as session:
