@@ -119,3 +119,45 @@ def test_a_row_is_read_by_the_company_s_words_and_told_all_that_is_wrong() -> No
     }
     assert [error.column for error in bad.errors] == list(range(9))
     assert [error.code for error in long.errors] == ["too_many_cells"]
+
+
+SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20\u2212"
+evil = st.text(f"{SIGNS};,|\t\r\n '\"a1\u200b", max_size=12)
+
+
+@given(st.lists(evil, min_size=1, max_size=4), delimiters, st.sampled_from([*DELIMITERS.values()]))
+def test_no_program_finds_a_formula_whatever_it_takes_for_a_delimiter(
+    values: list[str], ours: str, theirs: str
+) -> None:
+    """Python's reader is as lenient as a spreadsheet: a quotation mark counts only at the beginning of a cell."""
+    text = write([[safe(value) for value in values]], ours)
+
+    read = [unsafe(cell) for record in parsed(text, ours, 7) for cell in record]
+    for record in csv.reader(io.StringIO(text, newline=""), delimiter=theirs):
+        for cell in record:
+            rest = cell.lstrip(" \"'\u200b")
+            is_disarmed = "'" in cell.removesuffix(rest) or cell[1:].replace(".", "").isdecimal()
+            assert is_disarmed or rest[:1] not in {*SIGNS}, (text, cell)
+    assert values in (read, [""])
+
+
+def test_what_a_spreadsheet_calculates_is_disarmed_and_what_it_only_shows_is_not() -> None:
+    assert safe("x;=1+1") == "x;'=1+1"
+    assert safe("\uff1d1+1") == "'\uff1d1+1"
+    assert safe("a\n@sum") == "a\n'@sum"
+    assert [safe(cell) for cell in ("-12.5", "-12,5", "+5511987654321", "a-b", "x; y", "50%")] == [
+        *("-12.5", "-12,5", "+5511987654321", "a-b", "x; y", "50%")
+    ]
+    assert write([["a;b", "c,d", "e\tf", "g|h", "i"]], "|") == '"a;b"|"c,d"|"e\tf"|"g|h"|i\r\n'
+
+
+def test_blank_lines_cost_no_cell_each() -> None:
+    parser = Parser()
+    parser.feed("name,email\r\nAda,a@b.c\r\n")
+    before = parser.cells
+
+    for blank in ("\n" * 100_000, "\r\n" * 100_000, "\r" * 100_000):
+        assert parser.feed(blank) == []
+
+    assert parser.cells == before
+    assert parser.feed("Bob,b@b.c\n", final=True) == [["Bob", "b@b.c"]]

@@ -1,5 +1,6 @@
 """Files of leads: read, mapped, entered by the rules of single ones, taken back."""
 
+import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator
@@ -9,6 +10,8 @@ import httpx
 import psycopg
 import pytest
 
+from leads.domain.csv_text import Parser
+from leads.domain.importing import amount
 from leads.store.database import Database
 
 from .conftest import Company, Connect
@@ -383,6 +386,95 @@ async def test_what_is_exported_can_be_imported_and_calculates_nothing(
     assert done["created"] == len(evil)
     assert await names(theirs) == sorted(evil)
     assert (await manager.get("/leads/export?nonsense=1")).status_code == 422
+
+
+async def test_an_export_for_a_locale_is_what_its_spreadsheets_read_and_comes_back(
+    manager: httpx.AsyncClient, connect: Connect, globex: Company, hand: Hand
+) -> None:
+    admin, theirs = connect("admin"), connect("manager", globex)
+    fields = [{"key": "size", "label": "Size", "kind": "number"}, {"key": "note", "label": "Note", "kind": "text"}]
+    for client in (admin, connect("admin", globex)):
+        for field in fields:
+            assert (await client.post("/custom-fields", json=field)).status_code == 201
+    values = {"value": "1234.50", "currency": "BRL", "phone": "+5511987654321", "tags": ["a", "=b"]}
+    for name, size, note in (("Ana", 123.567, "x;=1+1"), ("Bia", -0.5, "\uff1d2"), ("Caio", 1e-7, "plain")):
+        custom = {"size": size, "note": note}
+        lead = {"name": name, "email": f"{name}@s.test", **values, "custom": custom, "allow_duplicate": True}
+        assert (await manager.post("/leads", json=lead)).status_code == 201
+
+    answer = await manager.get("/leads/export?sort=name&locale=pt-BR")
+    english = (await manager.get("/leads/export?sort=name&locale=en&bom=false")).text
+    rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig")), delimiter=";"))
+    done = await imported(theirs, hand, answer.content.decode(), duplicates="create")
+    shown = ("name", "email", "phone", "value", "currency", "tags", "custom")
+    ours, copies = [
+        [[lead[field] for field in shown] for lead in (await client.get("/leads?sort=name")).json()["data"]]
+        for client in (manager, theirs)
+    ]
+
+    assert answer.content.startswith(b"\xef\xbb\xbf")
+    assert (rows[0]["value"], rows[0]["phone"], rows[1]["custom.size"]) == ("1234,50", "+5511987654321", "-0,5")
+    assert rows[0]["created_at"] == "2026-11-23 12:00:00"
+    assert rows[0]["custom.note"] == "x;'=1+1"
+    assert (english[:3], "1234.50" in english, '"x;\'=1+1"' in english) == ("id,", True, True)
+    assert done["created"] == 3
+    assert copies == ours
+
+
+async def test_the_rows_that_failed_come_back_as_they_were_for_a_locale(manager: httpx.AsyncClient, hand: Hand) -> None:
+    done = await imported(manager, hand, table(["name", "email"], ["'=x", "nobody"], ["a;=y", "nobody"]))
+
+    errors = (await manager.get(f"/imports/{done['id']}/errors.csv?locale=pt-BR")).content.decode("utf-8-sig")
+
+    rows = list(csv.reader(io.StringIO(errors), delimiter=";"))
+    assert [row[2:] for row in rows] == [["name", "email"], ["'=x", "nobody"], ["a;'=y", "nobody"]]
+
+
+async def test_others_are_served_while_a_file_of_nothing_is_read(
+    manager: httpx.AsyncClient, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two turns of the loop an upload reads a few thousand cells at most, whatever it consists of."""
+    longest, read = 0, 0
+
+    def counted(self: Parser, cell: str, row: int) -> None:
+        nonlocal read
+        read += 1
+        add(self, cell, row)
+
+    add = Parser._add
+    monkeypatch.setattr(Parser, "_add", counted)
+
+    async def watch() -> None:
+        nonlocal longest
+        seen = 0
+        while True:
+            longest, seen = max(longest, read - seen), read
+            await asyncio.sleep(0)
+
+    async def pieces(content: bytes, served: asyncio.Event) -> AsyncIterator[bytes]:
+        yield content
+        await served.wait()  # the upload cannot end before somebody else was served
+        yield b"Bob,\n"
+
+    watching = asyncio.create_task(watch())
+    for content in (b"name,email\nAda,\n" + b"\n" * 3_000_000, b"a,b\n" + b"x,\n" * 20_000, b"a,b\n" + b",\n" * 20_000):
+        served = asyncio.Event()
+        sending = manager.post("/imports?name=x.csv", content=pieces(content, served))
+        uploading = asyncio.create_task(sending)
+        assert (await connect("agent").get("/auth/me")).status_code == 200
+        served.set()
+        assert (await uploading).status_code == 201
+    watching.cancel()
+
+    assert longest <= 4096
+    assert read < 100_000
+    many = await manager.post("/imports?name=x.csv", content=b"name\n" + b"x\n" * 200_001)
+    assert (many.status_code, many.json()["code"]) == (413, "file_too_large")
+
+
+@pytest.mark.parametrize("text", ["1" + " " * 30_000 + "1", "1" * 30_000, "-" * 30_000, "1," * 15_000])
+def test_a_long_cell_is_no_amount(text: str) -> None:
+    assert amount(text) == text
 
 
 async def test_a_file_that_is_too_large_is_refused_and_leaves_nothing(

@@ -18,6 +18,7 @@ from runtime.stacks import frames
 
 MEDIA_TYPE: Final = "application/problem+json"
 SHOWN_NAME: Final = 64  # characters of a field name that somebody else made up
+SHOWN_ERRORS: Final = 50  # a small body may have tens of thousands
 EXAMPLE_ID: Final = "5f0e6b0e-93f5-4f0e-8a53-3f1b0a2c9d10"
 _log = structlog.stdlib.get_logger("runtime.problems")
 
@@ -198,7 +199,8 @@ async def _on_invalid_request(_request: Request, error: Exception) -> JSONRespon
     if any(item["loc"][0] == "path" for item in errors):
         return response(not_found())  # an id that is none belongs to nothing
     detail = "The request does not have the required form."
-    return response(Problem(422, "invalid_request", detail, errors=[_field_error(item) for item in errors]))
+    shown = [_field_error(item) for item in errors[:SHOWN_ERRORS]]
+    return response(Problem(422, "invalid_request", detail, errors=shown))
 
 
 def _malformed_json() -> Problem:

@@ -1,6 +1,7 @@
 /** A company's imports: listed, uploaded, mapped, started, followed live, taken back. */
 
 import { onScopeDispose, shallowRef } from 'vue';
+import { useI18n } from 'vue-i18n';
 
 import type { ImportAnswer, ImportPage, MappingBody } from '../api/leads';
 import type { LiveEcho } from '../echo';
@@ -15,6 +16,7 @@ export type Mapping = Pick<Import, 'mapping' | 'duplicates'>;
 
 /** With `allowed` false nothing is asked for: the person's role may not see imports. */
 export function useImports(request: Http, echo: LiveEcho, companyId: string, allowed: boolean) {
+  const { locale } = useI18n();
   const imports = shallowRef<readonly Import[]>([]);
   const failure = shallowRef<LoadFailure | null>(null);
   const loaded = shallowRef(false);
@@ -88,6 +90,6 @@ export function useImports(request: Http, echo: LiveEcho, companyId: string, all
       imports.value = imports.value.filter((one) => one.id !== id);
     },
     /** The rows that failed, as a file. */
-    errors: (id: string) => request<string>(`/imports/${id}/errors.csv`, { text: true }),
+    errors: (id: string) => request<string>(`/imports/${id}/errors.csv`, { query: { locale: locale.value }, text: true }),
   };
 }

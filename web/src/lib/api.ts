@@ -17,6 +17,7 @@ import type {
   ViewsPage,
 } from '../api/leads';
 import type { BulkBody, Lead, LeadPatchBody, Login, NewLeadBody, NewViewBody, PositionedStats } from '../types';
+import type { Locale } from '../i18n';
 import type { Asked, Http, Query } from './http';
 import type { LeadPage } from './leadList';
 
@@ -92,8 +93,8 @@ export function createApi(request: Http) {
     cancelJob: (id: string) => request<JobAnswer>(`/jobs/${id}/cancel`, { method: 'POST' }).then(({ data }) => data),
     undoJob: (id: string) => request<JobAnswer>(`/jobs/${id}/undo`, { method: 'POST' }).then(({ data }) => data),
 
-    /** The list as CSV, all of it, with the separator that a spreadsheet of the person's language expects. */
-    exported: (query: Query, delimiter: ',' | ';') => request<string>('/leads/export', { query: { ...query, bom: 'true', delimiter }, text: true }),
+    /** The list as CSV, all of it, as spreadsheets of a locale read it. */
+    exported: (query: Query, locale: Locale) => request<string>('/leads/export', { query: { ...query, locale }, text: true }),
 
     remove: async (id: string, key: string) => outcome(await request(`/leads/${id}`, { method: 'DELETE', key }), 1),
     restore: async (id: string, key: string) => outcome(await request(`/leads/${id}/restore`, { method: 'POST', key }), 1),

@@ -16,8 +16,10 @@ from leads.domain.jobs import BATCH, Job
 
 MOST_BYTES: Final = 64 * 1024 * 1024
 MOST_ROWS: Final = 200_000
-PIECE: Final = 32 * 1024  # bytes that are parsed before others get a turn: some 5 ms
-FLUSH: Final = 8 * BATCH  # rows that one transaction keeps
+MOST_CELLS: Final = 10_000_000  # what 64 MiB of delimiters would be costs a core for a minute
+PIECE: Final = 2 * 1024  # bytes, and so cells at most, that are parsed before others get a turn: some 2 ms
+FLUSH: Final = 8 * BATCH  # rows that one transaction keeps at most …
+FLUSH_SIZE: Final = 256 * 1024  # … and characters after which it keeps what there is, as whole batches
 PATIENCE: Final = 30.0  # seconds until the next piece must have come
 LONGEST: Final = 600.0  # seconds an upload may take
 
@@ -75,6 +77,8 @@ async def _keep(
         digest.update(piece)
         for at in range(0, len(piece), PIECE):
             await table.add(parser.feed(decoder.feed(piece[at : at + PIECE])))
+            if parser.cells > MOST_CELLS:
+                raise FileTooLarge
             await asyncio.sleep(0)
     await table.add(parser.feed(decoder.feed(b"", final=True), final=True))
     await table.end()
@@ -111,6 +115,7 @@ class _Table:
         self._job_id = job_id
         self._header = header
         self._pending: list[Sequence[str]] = []
+        self._size = 0
         self._number = 0
         self.columns: list[str] | None = None
         self.rows = 0
@@ -121,12 +126,15 @@ class _Table:
             self.columns = first if self._header else [f"{number}" for number in range(1, len(first) + 1)]
             records = records[1:] if self._header else records
         self._pending += records
+        self._size += sum(len(cell) for record in records for cell in record)
         self.rows += len(records)
         if self.rows > MOST_ROWS:
             raise FileTooLarge
-        while len(self._pending) >= FLUSH:
-            await self._flush(self._pending[:FLUSH])
-            self._pending = self._pending[FLUSH:]
+        while len(self._pending) >= FLUSH or (self._size >= FLUSH_SIZE and len(self._pending) >= BATCH):
+            whole = min(len(self._pending) // BATCH * BATCH, FLUSH)
+            await self._flush(self._pending[:whole])
+            self._pending = self._pending[whole:]
+            self._size = 0
 
     async def end(self) -> None:
         if self.columns is None or not self.rows:

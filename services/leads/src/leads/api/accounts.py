@@ -99,7 +99,7 @@ class _Credentials:
 
 
 async def _verified_device(services: Services, device: Device, given: _Credentials) -> list[tuple[UUID, UUID]]:
-    """Return company and user ids when these are, among others, the credentials of a device's own user; else nothing."""
+    """Return company and user ids when a device's own user is among those with these credentials; else nothing."""
     try:
         services.limiter.try_device(device, monotonic())
     except TooManyAttempts as refusal:

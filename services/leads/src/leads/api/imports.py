@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 
 from leads.api.answers import READING
 from leads.api.context import OriginOf, ReadingOf, ServicesOf
+from leads.api.export import LocaleParameter
 from leads.api.import_answers import ImportAnswer, ImportPage, shown
 from leads.api.job_answers import JobAnswer
 from leads.api.jobs import ACCEPTED, OF_JOBS, accepted, before, following
@@ -19,7 +20,8 @@ from leads.api.lead_bodies import Source, StageKey, Tags
 from leads.api.reading import Paging
 from leads.api.schemas import Body, Links, Meta, example, text
 from leads.command import Feed
-from leads.domain.csv_text import MOST_COLUMNS, safe, write
+from leads.domain.csv_text import DIALECTS, MOST_COLUMNS, safe, unsafe, write
+from leads.domain.importing import PREVIEWED
 from leads.domain.jobs import ENDED, OPEN, ImportNotFound, Job
 from leads.store.jobs import FailedRow
 from leads.upload import TooSlow, Wanted, receive
@@ -183,24 +185,35 @@ async def revert_import(
     },
     response_class=StreamingResponse,
 )
-async def read_import_errors(import_id: UUID, reading: ReadingOf, services: ServicesOf) -> StreamingResponse:
-    """CSV in UTF-8 with a byte order mark; cells that a spreadsheet would take for formulas are disarmed."""
+async def read_import_errors(
+    import_id: UUID, reading: ReadingOf, services: ServicesOf, locale: LocaleParameter = None
+) -> StreamingResponse:
+    """CSV in UTF-8 with a byte order mark, without a cell that a spreadsheet would take for a formula."""
     company_id = reading.caller.company_id
     job = await _imported(services, company_id, import_id)
     headers = {"Content-Disposition": 'attachment; filename="errors.csv"'}
-    return StreamingResponse(_errors(services, company_id, job), media_type="text/csv; charset=utf-8", headers=headers)
+    delimiter = DIALECTS[locale].delimiter if locale else ","
+    return StreamingResponse(
+        _errors(services, company_id, job, delimiter), media_type="text/csv; charset=utf-8", headers=headers
+    )
 
 
-async def _errors(services: ServicesOf, company_id: UUID, job: Job) -> AsyncIterator[bytes]:
+async def _errors(services: ServicesOf, company_id: UUID, job: Job, delimiter: str) -> AsyncIterator[bytes]:
     imported = shown(job)
-    yield ("\ufeff" + write([["row", "reason", *map(safe, imported.columns)]])).encode()
+    yield ("\ufeff" + write([["row", "reason", *map(_resafe, imported.columns)]], delimiter)).encode()
     after = 0
     while True:
         rows = await services.jobs.failed_rows(company_id, UUID(job.id), after=after, limit=PAGE)
         if not rows:
             return
-        yield write([[str(row.number), _reason(row), *map(safe, row.cells)] for row in rows]).encode()
+        records = [[str(row.number), safe(_reason(row)), *map(_resafe, row.cells)] for row in rows]
+        yield write(records, delimiter).encode()
         after = rows[-1].number
+
+
+def _resafe(cell: str) -> str:
+    """Return a cell of a file as an import would have read it, without a formula: apostrophes do not add up."""
+    return safe(unsafe(cell))
 
 
 def _reason(row: FailedRow) -> str:
@@ -219,7 +232,6 @@ async def _answer(services: ServicesOf, company_id: UUID, job: Job, feed: Feed) 
     if job.state != "uploaded":
         return ImportAnswer(data=shown(job), meta=Meta.of(feed))
     company = await services.directory.company(company_id)
-    batch = await services.jobs.batch(company_id, UUID(job.id), 0)
-    rows = batch.items if batch and batch.items else []
+    rows = await services.jobs.first_rows(company_id, UUID(job.id), at_most=PREVIEWED)
     data = shown(job, company=company, rows=rows, now=services.clock())
     return ImportAnswer(data=data, meta=Meta.of(feed))

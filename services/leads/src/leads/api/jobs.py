@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import Depends, Query, Request, Response
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, FailFast, Field
 
 from leads.api.answers import READING
 from leads.api.context import IdempotencyKeyOf, OriginOf, ReadingOf, Services, ServicesOf
@@ -134,7 +134,7 @@ Change: TypeAlias = Annotated[
 class ByIds(Body):
     """Leads by their ids."""
 
-    ids: Annotated[list[UUID], Field(min_length=1, max_length=MOST_IDS)]
+    ids: Annotated[list[UUID], FailFast(), Field(min_length=1, max_length=MOST_IDS)]
 
 
 class ByFilter(Body):

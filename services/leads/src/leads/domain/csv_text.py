@@ -6,15 +6,24 @@ Nothing here reads a file: who has the next piece feeds it. What is kept between
 import codecs
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
 
 MOST_COLUMNS: Final = 200
 LONGEST_RECORD: Final = 32_768  # characters
 DELIMITERS: Final[Mapping[str, str]] = {",": ",", ";": ";", "tab": "\t", "|": "|"}
 """What a delimiter is called → what it is."""
-FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
-"""How a cell begins that a spreadsheet takes for a formula, or would if an apostrophe were taken away."""
+_SEPARATORS: Final = ";,|\\t\\r\\n"
+"""Whatever a program may take for the end of a cell, for a character class: not each has the delimiter of the file."""
+_SIGNS: Final = "=+\\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u207c\u208c\u207a\u208a\u207b\u208b\ufb29\u2212"
+"""What a formula begins with (OWASP, CSV injection), and the same signs in other widths, for a character class."""
+_BEFORE: Final = r"(?:[^\S\t\r\n]|[\"'\u200b\ufeff])*"
+"""What programs skip at the beginning of a cell."""
+_FORMULA: Final = rf"{_BEFORE}[{_SIGNS}\t\r\n]"
+_UNSAFE: Final = re.compile(rf"\A(?={_FORMULA})|(?<=[{_SEPARATORS}])(?={_BEFORE}[{_SIGNS}])")
+_SAFE: Final = re.compile(rf"\A'(?={_FORMULA})|(?<=[{_SEPARATORS}])'(?={_BEFORE}[{_SIGNS}])")
 _NUMBER: Final = re.compile(r"[+-][0-9]+(?:[.,][0-9]+)?")
+_SPECIAL: Final = re.compile(rf'[{_SEPARATORS}"]|^\s|\s$')
 _MARKS: Final = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
@@ -144,11 +153,14 @@ class Parser:
         self.delimiter = delimiter
         self.rows = 0
         """Records so far."""
+        self.cells = 0
+        """Cells so far."""
         self._buffer = ""
         self._cells: list[str] = []
         self._size = 0
         self._field: re.Pattern[str] | None = None
         self._quoted = re.compile(r'"[^"]*+(?:""[^"]*+)*+"')
+        self._blank = re.compile(r"[\r\n]+")
 
     def feed(self, text: str, *, final: bool = False) -> list[list[str]]:
         """Return the records that end in the next text; blank lines are none.
@@ -163,6 +175,10 @@ class Parser:
         records: list[list[str]] = []
         buffer, at, match_field = self._buffer, 0, self._field.match
         while at < len(buffer) or (final and self._cells):
+            # One step for any number of blank lines: a file of nothing else must not cost one step each.
+            if not self._cells and (blank := self._blank.match(buffer, at)):
+                at = blank.end()
+                continue
             match = match_field(buffer, at)
             if match is None:
                 if self._is_malformed(buffer, at) or final:
@@ -173,11 +189,10 @@ class Parser:
                 break  # what follows may belong to it
             cell = plain or "" if quoted is None else quoted.replace('""', '"')
             self._add(cell, self.rows + len(records))
+            self.cells += 1
             at = match.end()
             if end != self.delimiter:
-                if self._cells != [""]:
-                    records.append(self._cells)
-                self._cells, self._size = [], 0
+                self._end_record(records)
                 if end == "":
                     break
         self._buffer = buffer[at:]
@@ -185,6 +200,11 @@ class Parser:
         if self._size + len(self._buffer) > LONGEST_RECORD:  # what is left is one record that has not ended
             raise RowTooLong(self.rows)
         return records
+
+    def _end_record(self, records: list[list[str]]) -> None:
+        if self._cells != [""]:
+            records.append(self._cells)
+        self._cells, self._size = [], 0
 
     def _begin(self, *, final: bool) -> bool:
         if self.delimiter is None:
@@ -214,23 +234,43 @@ class Parser:
             raise TooManyColumns(row)
 
 
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a file is written, for programs of a locale."""
+
+    delimiter: str = ","
+    decimal_mark: str = "."
+    byte_order_mark: bool = False
+    spaced_times: bool = False
+    """Whether times are written as `2026-11-23 17:50:10`, UTC: spreadsheets do not read those of RFC 3339."""
+
+
+Locale: TypeAlias = Literal["en", "pt-BR"]
+DIALECTS: Final[Mapping[Locale, Dialect]] = {
+    "en": Dialect(byte_order_mark=True, spaced_times=True),
+    "pt-BR": Dialect(delimiter=";", decimal_mark=",", byte_order_mark=True, spaced_times=True),
+}
+"""What spreadsheets of a locale read without being asked."""
+
+
 def safe(text: str) -> str:
-    """Return text that no spreadsheet takes for a formula. A number stays one: it calculates nothing."""
-    if FORMULA.match(text) and not _NUMBER.fullmatch(text):
-        return f"'{text}"
-    return text
+    """Return text in which no spreadsheet finds a formula, whatever it takes for a delimiter.
+
+    An apostrophe goes before each place where a formula would begin: at the start, and after a separator inside. What
+    is a number as a whole (`-12.5`, `+5511987654321`) stays: it calculates nothing.
+    """
+    return text if _NUMBER.fullmatch(text) else _UNSAFE.sub("'", text)
 
 
 def unsafe(text: str) -> str:
     """Return text as it was before `safe`."""
-    return text[1:] if text.startswith("'") and FORMULA.match(text) else text
+    return _SAFE.sub("", text)
 
 
 def write(records: Iterable[Sequence[str]], delimiter: str = ",") -> str:
-    """Return records as CSV, each cell as it is."""
-    special = re.compile(rf'[{re.escape(delimiter)}"\r\n]|^\s|\s$')
+    """Return records as CSV (RFC 4180). Quoted is each cell that has any program's delimiter in it."""
     return "".join(
-        delimiter.join(f'"{cell.replace(chr(34), chr(34) * 2)}"' if special.search(cell) else cell for cell in record)
+        delimiter.join(f'"{cell.replace(chr(34), chr(34) * 2)}"' if _SPECIAL.search(cell) else cell for cell in record)
         + "\r\n"
         for record in records
     )

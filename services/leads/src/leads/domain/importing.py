@@ -21,6 +21,7 @@ from leads.domain.search import fold
 Duplicates: TypeAlias = Literal["skip", "update", "create"]
 
 PREVIEWED: Final = 20  # rows
+LONGEST_AMOUNT: Final = 100  # characters
 FIELDS: Final[Mapping[str, str]] = {
     "name": "Name",
     "email": "E-mail",
@@ -338,6 +339,8 @@ def _score(text: str) -> int:
 
 def amount(text: str) -> str:
     """Return an amount with a decimal point: `1.234,50`, `1,234.50`, `R$ 1234,5` → `1234.50`."""
+    if len(text) > LONGEST_AMOUNT:
+        return text  # no amount; and the pattern below would look at it again and again
     digits = re.sub(r"^[^\d\-.,]{1,5}|\s*[^\d\s.,]{1,5}$", "", text).strip()
     if _GROUPED.fullmatch(digits):
         separator = re.search(r"[.,\s]", digits)

@@ -115,6 +115,10 @@ SELECT b.number, b.first_item, b.items, NOT EXISTS (
 )
 FROM job_batches AS b WHERE b.company_id = %(company_id)s AND b.job_id = %(job_id)s AND b.number = %(number)s
 """
+PREVIEW: Final = """
+SELECT jsonb_path_query_array(items, %(path)s::jsonpath) FROM job_batches
+WHERE company_id = %(company_id)s AND job_id = %(job_id)s AND number = 0
+"""
 PLACE_BATCH: Final = """
 UPDATE job_batches SET first_position = %(first)s, last_position = %(last)s
 WHERE company_id = %(company_id)s AND job_id = %(job_id)s AND number = %(number)s
@@ -238,11 +242,12 @@ class Jobs:
             cursor = await connection.execute(LIST, row)
             return [_job(found_row) for found_row in await cursor.fetchall()]
 
-    async def batch(self, company_id: UUID, job_id: UUID, number: int) -> Batch | None:
+    async def first_rows(self, company_id: UUID, job_id: UUID, *, at_most: int) -> list[list[str]]:
+        """Return the first rows of a file; none when they were forgotten. A batch may have some megabytes."""
+        row = {"company_id": company_id, "job_id": job_id, "path": f"$[0 to {at_most - 1}]"}
         async with self._database.writing(company_id) as connection:
-            row = {"company_id": company_id, "job_id": job_id, "number": number}
-            found_row = await (await connection.execute(BATCH_OF, row)).fetchone()
-            return Batch(*found_row) if found_row else None
+            found_row = await (await connection.execute(PREVIEW, row)).fetchone()
+            return found_row[0] or [] if found_row else []
 
     async def refusals(self, company_id: UUID, job_id: UUID, *, after: int, limit: int) -> list[Refused]:
         row = {"company_id": company_id, "job_id": job_id, "after": after, "limit": limit}
