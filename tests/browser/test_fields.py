@@ -1,5 +1,6 @@
 """Every kind of field of a lead, edited in place and in the form, in both languages, in a real Chromium."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -237,6 +238,10 @@ async def test_the_form_and_the_filters_read_an_amount_alike(
         await expect(page.get_by_test_id("filter-value_min")).to_have_value(bad[0])
         assert "value_min" not in page.url
         await page.keyboard.press("Escape")
+
+        async with page.expect_request(re.compile("/leads/export")) as exported:
+            await page.get_by_test_id("export").click()
+        assert ("delimiter=%3B" in (await exported.value).url) == (locale == "pt-BR")
 
         for text in good:
             await page.get_by_test_id("new-lead").click()
