@@ -107,6 +107,8 @@ class PromptPull:
             return await self._pull.fetch(batch, timeout)
         except NothingArrived:
             raise
+        except TimeoutError as error:  # asyncio's own: nats-py lets it escape when a busy loop is late
+            raise NothingArrived from error
         except Error as error:  # the consumer is deleted, or the stream, or the connection lost
             _log.warning("nothing to consume", error=str(error) or type(error).__name__)
             await asyncio.sleep(RETRY)
