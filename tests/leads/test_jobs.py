@@ -14,8 +14,13 @@ from leads.worker import Worker
 from support.waiting import until
 
 from .attempts import EVERY_LEAD
-from .conftest import Company, Connect
+from .conftest import Company, Connect, RealClock
 from .working import Hand
+
+
+@pytest.fixture
+def clock() -> RealClock:
+    return RealClock()  # the database forgets jobs by its own
 
 
 @pytest.fixture
