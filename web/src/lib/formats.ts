@@ -291,8 +291,6 @@ export function createFormats(locale: string) {
 
   return {
     locale,
-    /** Between the cells of a file for a spreadsheet: a comma cannot be where it is in numbers. */
-    delimiter: decimal === ',' ? (';' as const) : (',' as const),
     money,
     shortMoney,
     shortTime,
