@@ -99,6 +99,8 @@ class Leads:
     stats_requests: list[str] = field(default_factory=list)
     changes_requests: list[dict[str, Any]] = field(default_factory=list)
     epoch: str = "epoch-1"
+    unknown: set[str] = field(default_factory=set)
+    """Companies that the log does not have."""
     shared: dict[str, int | None] = field(default_factory=dict)
     """Earlier epoch → the last position that feeds share with it."""
 
@@ -143,6 +145,13 @@ class Leads:
             except PublishFailed as failure:
                 del window[: failure.acknowledged]
 
+    def set_back(self, company_id: str, position: int, *, epoch: str | None = None) -> None:
+        """Lose all facts beyond a position, and begin another epoch if one is given."""
+        del self.feeds[company_id][position:]
+        if epoch is not None:
+            self.shared |= {self.epoch: position}
+            self.epoch = epoch
+
     async def commit(self, company_id: str, count: int = 1, **attributes: Any) -> list[Envelope]:
         facts = self.append(company_id, count, **attributes)
         await self.publish(*facts)
@@ -181,6 +190,9 @@ class Leads:
         company_id = subjects.name_of(request.subject.split(".")[3])
         wanted = json.loads(request.data)
         self.changes_requests.append(wanted)
+        if company_id in self.unknown:
+            await request.respond(json.dumps({"error": "unknown_company"}).encode())
+            return
         feed = self.feeds.get(company_id, [])
         facts = feed[wanted["after"] :][: wanted["limit"]]
         answer = {

@@ -25,7 +25,7 @@ export type {
 export type Lead = LeadSummary;
 
 /** The payload of `lead.created`, `lead.updated` and `lead.deleted`: the lead after the fact, and the fact's place in the feed. */
-export type LeadEvent = Lead & Pick<LeadPush, 'position' | 'actor' | 'event_id'> & Partial<Pick<LeadPush, 'changed' | 'merged_into' | 'restored'>>;
+export type LeadEvent = Lead & Pick<LeadPush, 'position' | 'actor' | 'event_id'> & Partial<Pick<LeadPush, 'changed' | 'epoch' | 'merged_into' | 'restored'>>;
 
 /** The payload of `stats.updated`; answers are folded into the same shape. */
 export type PositionedStats = StatsPush;

@@ -7,7 +7,7 @@ import { onScopeDispose, shallowReactive, shallowRef, toValue, watch, type Maybe
 
 import type { LiveEcho } from '../echo';
 import type { Api, Outcome } from '../lib/api';
-import { asked, changed, extended, hydrated, loading, narrowed, opened, type Change, type LeadPage } from '../lib/leadList';
+import { asked, changed, extended, hydrated, loading, narrowed, opened, reset, type Change, type LeadPage } from '../lib/leadList';
 import { sameQuery, type LeadQuery } from '../lib/leadQuery';
 import { isFinal, persistent, type LoadFailure } from '../lib/persistent';
 import { Problem } from '../lib/problem';
@@ -79,6 +79,7 @@ export function useLeadsRealtime({ api, echo, companyId, userId, query = {}, nee
     if (!signal.aborted) {
       list.value = hydrated(list.value, pages);
       fill();
+      reloadIfDoubtful();
     }
   }
 
@@ -101,6 +102,7 @@ export function useLeadsRealtime({ api, echo, companyId, userId, query = {}, nee
     if (!signal.aborted) {
       list.value = extended(list.value, page);
       fill();
+      reloadIfDoubtful();
     }
   }
 
@@ -131,12 +133,16 @@ export function useLeadsRealtime({ api, echo, companyId, userId, query = {}, nee
   );
 
   /** Show this tab's own command at once: its event is not pushed back here. */
-  function applyOwn({ lead, position, facts }: Outcome, deleted = false): void {
-    apply([{ lead, position, deleted, ownFacts: facts }]);
+  function applyOwn({ lead, position, epoch, facts }: Outcome, deleted = false): void {
+    apply([{ lead, position, epoch, deleted, ownFacts: facts }]);
   }
 
   function apply(changes: readonly Change[]): void {
     list.value = changed(list.value, ...changes);
+    reloadIfDoubtful();
+  }
+
+  function reloadIfDoubtful(): void {
     if (list.value.doubtful && !list.value.loading) {
       reloadSoon();
     }
@@ -155,7 +161,7 @@ export function useLeadsRealtime({ api, echo, companyId, userId, query = {}, nee
     const events = waiting;
     waiting = [];
     const before = list.value.versions;
-    apply(events.map(({ event, deleted }) => ({ lead: event, position: event.position, deleted, ownFacts: null })));
+    apply(events.map(({ event, deleted }) => ({ lead: event, position: event.position, epoch: event.epoch ?? null, deleted, ownFacts: null })));
     const { base, versions } = list.value;
     const now = Date.now();
     for (const [id, { at }] of touched) {
@@ -179,8 +185,17 @@ export function useLeadsRealtime({ api, echo, companyId, userId, query = {}, nee
   };
   const onLeadUpdated = (event: LeadEvent): void => onEvent(event);
   const onLeadDeleted = (event: LeadEvent): void => onEvent(event, true);
-  /** A bulk job changes many leads, which are not told one by one. */
-  const onLeadsChanged = (_job: JobPush): void => reloadSoon();
+  /** A bulk job changes many leads, which are not told one by one; or all that was heard before does not hold. */
+  const onLeadsChanged = ({ reset: reason }: Partial<JobPush>): void => {
+    if (reason) {
+      waiting = [];
+      touched.clear();
+      list.value = reset(list.value);
+      hydration.run();
+    } else {
+      reloadSoon();
+    }
+  };
   /** A channel that was resumed has brought everything since; one that begins anew has not. */
   const onPosition = ({ resumed }: Position): void => {
     if (resumed === false) {

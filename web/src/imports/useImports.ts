@@ -8,6 +8,7 @@ import type { LiveEcho } from '../echo';
 import type { Http } from '../lib/http';
 import { idempotencyKeys } from '../lib/idempotency';
 import { persistent, type LoadFailure } from '../lib/persistent';
+import { onReset } from '../lib/reset';
 import type { Position } from '../lib/resume';
 import type { ImportPush } from '../types';
 import { put, told, type Import } from './importList';
@@ -58,8 +59,10 @@ export function useImports(request: Http, echo: LiveEcho, companyId: string, all
 
   if (allowed) {
     const company = echo.private(`company.${companyId}`).listen('.import.progress', onProgress).listen('.leadwire:position', onPosition);
+    const ignoreResets = onReset(echo, companyId, loading.run);
     loading.run();
     onScopeDispose(() => {
+      ignoreResets();
       loading.stop();
       company.stopListening('.import.progress', onProgress).stopListening('.leadwire:position', onPosition);
     });

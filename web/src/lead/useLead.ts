@@ -9,6 +9,7 @@ import { idempotencyKeys } from '../lib/idempotency';
 import { inputOf, rebase, type Clash, type Value } from '../lib/merge';
 import { persistent, type LoadFailure } from '../lib/persistent';
 import { Problem } from '../lib/problem';
+import { onReset } from '../lib/reset';
 import type { Position } from '../lib/resume';
 import type { Lead, LeadEvent, MessagePush, User } from '../types';
 import { leadRequests, type Found, type HistoryEntry, type Message } from './requests';
@@ -45,7 +46,14 @@ export function useLead(request: Http, echo: LiveEcho, user: User, id: string) {
 
   async function load(signal: AbortSignal): Promise<void> {
     try {
-      take((await requests.now(signal)).data);
+      const { data } = await requests.now(signal);
+      if (isReset && !signal.aborted) {
+        isReset = false;
+        lead.value = data;
+        history.value = [];
+        messages.value = [];
+      }
+      take(data);
       absence.value = null;
     } catch (error) {
       if (!(error instanceof Problem && error.status === 404)) {
@@ -54,6 +62,11 @@ export function useLead(request: Http, echo: LiveEcho, user: User, id: string) {
       const into = error.document.merged_into;
       const isMerged = typeof into === 'string';
       lead.value = null;
+      if (isReset) {
+        isReset = false;
+        history.value = [];
+        messages.value = [];
+      }
       absence.value = isMerged ? { kind: 'merged', into } : { kind: 'unknown' };
     }
     await catchUp(signal);
@@ -64,6 +77,13 @@ export function useLead(request: Http, echo: LiveEcho, user: User, id: string) {
       loaded.value = true;
       chatting.run();
     }
+  }
+
+  /** Versions and positions known so far may be used again, for something else. */
+  let isReset = false;
+  function restart(): void {
+    isReset = true;
+    loading.run();
   }
 
   /** Ask for what happened since the last entry that is shown. */
@@ -132,8 +152,10 @@ export function useLead(request: Http, echo: LiveEcho, user: User, id: string) {
     .error(() => loading.run()); // one that is deleted has no channel, but a history
   const company = echo.private(`company.${user.company_id}`).listen('.lead.deleted', onDeleted).listen('.lead.created', onCreated);
 
+  const ignoreResets = onReset(echo, user.company_id, restart);
   loading.run();
   onScopeDispose(() => {
+    ignoreResets();
     company.stopListening('.lead.deleted', onDeleted).stopListening('.lead.created', onCreated);
     for (const work of [loading, catching, chatting]) {
       work.stop();

@@ -31,6 +31,8 @@ export interface Outcome {
   lead: Lead;
   /** The feed position the answer reflects: that of the command's last fact. */
   position: number;
+  /** The log's epoch of that position. */
+  epoch: string | null;
   /** How many facts the command made: an edit may make one of each kind, or none. */
   facts: number;
 }
@@ -38,11 +40,11 @@ export interface Outcome {
 export type Api = ReturnType<typeof createApi>;
 
 export function createApi(request: Http) {
-  const outcome = ({ data, meta }: LeadAnswer, facts: number): Outcome => ({ lead: data, position: meta.position, facts });
+  const outcome = ({ data, meta }: LeadAnswer, facts: number): Outcome => ({ lead: data, position: meta.position, epoch: meta.epoch, facts });
 
   async function page(asked: Asked): Promise<LeadPage> {
     const { data, meta, links } = await request<LeadsAnswer>('/leads', asked);
-    return { rows: data, position: meta.position, next: links.next };
+    return { rows: data, position: meta.position, epoch: meta.epoch, next: links.next };
   }
 
   return {

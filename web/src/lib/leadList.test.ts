@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { aLead } from '../given';
 import type { Lead } from '../types';
 import { order, type LeadQuery } from './leadQuery';
-import { asked, changed, extended, hydrated, loading, narrowed, opened as openedFor, type Change, type LeadList, type LeadPage } from './leadList';
+import { asked, changed, extended, hydrated, loading, narrowed, opened as openedFor, reset, type Change, type LeadList, type LeadPage } from './leadList';
 
 const STATUSES = ['new', 'contacted', 'qualified', 'won', 'lost'];
 
@@ -23,6 +23,42 @@ const loaded = (position: number, rows: Lead[], filter: string | null = null) =>
 
 /** For `reduce`, which hands over more than a list and a change. */
 const one = (list: LeadList, change: Change) => changed(list, change);
+
+describe('an epoch of the log', () => {
+  const of = (epoch: string, change: Change): Change => ({ ...change, epoch });
+  const shown = hydrated(opened(null), [{ ...page(10, [lead(1, { version: 7 })]), epoch: 'a' }]);
+
+  test('a change of another one is not compared by its position, and asks for a new page', () => {
+    const list = changed(shown, of('b', pushed(3, lead(2))));
+
+    expect(ids(list)).toEqual(['lead-1']);
+    expect(list.doubtful).toBe(true);
+  });
+
+  test('a page of another one brings leads back to versions that they had before', () => {
+    const list = hydrated(loading(shown), [{ ...page(3, [lead(1, { version: 2, name: 'Restored' })]), epoch: 'b' }]);
+    const later = changed(list, of('b', pushed(4, lead(1, { version: 3, name: 'Later' }))));
+
+    expect(later.rows.map(({ name }) => name)).toEqual(['Later']);
+    expect(later.doubtful).toBe(false);
+  });
+
+  test('after a reset nothing that was heard before counts, and rows stay in sight until the page comes', () => {
+    const list = reset(changed(shown, of('a', pushed(11, lead(2)))));
+    const loaded = hydrated(changed(list, of('a', pushed(4, lead(3)))), [{ ...page(3, [lead(1)]), epoch: 'a' }]);
+
+    expect(ids(list)).toEqual(['lead-2', 'lead-1']);
+    expect(ids(loaded)).toEqual(['lead-3', 'lead-1']);
+  });
+
+  test('a change of another one that came while the page was under way asks for the next page', () => {
+    const waiting = changed(loading(shown), of('b', pushed(3, lead(2))));
+    const list = hydrated(waiting, [{ ...page(11, [lead(1)]), epoch: 'a' }]);
+
+    expect(list.doubtful).toBe(true);
+    expect(hydrated(waiting, [{ ...page(2, [lead(1)]), epoch: 'b' }]).doubtful).toBe(false);
+  });
+});
 
 describe('loading', () => {
   test('events at or below the position of the page are already in it', () => {

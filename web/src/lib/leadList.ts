@@ -13,6 +13,8 @@ export interface LeadPage {
   rows: readonly Lead[];
   /** Feed position the page reflects. */
   position: number;
+  /** The log's epoch of that position; absent when the api does not tell. */
+  epoch?: string | null;
   /** Where the next page is; null when this is the last. */
   next: string | null;
 }
@@ -21,6 +23,8 @@ export interface Change {
   /** The lead after the change; for a deletion, its last state. */
   lead: Lead;
   position: number;
+  /** The log's epoch of that position; absent when it is not told. */
+  epoch?: string | null;
   deleted: boolean;
   /** Null for a pushed event. For this tab's own command, learnt from its answer: how many facts it made, up to `position`. */
   ownFacts: number | null;
@@ -39,6 +43,8 @@ export interface LeadList {
   rows: readonly Lead[];
   /** Position of the first loaded page: changes at or below it are already in the rows. Null until loaded. */
   base: number | null;
+  /** The log's epoch of these positions; null when it is not known. */
+  epoch: string | null;
   /** Every change up to here is reflected. */
   position: number;
   /** Own changes beyond `position`, still waiting for the pushed events before them. */
@@ -67,6 +73,7 @@ export function opened(wanted: Asked): LeadList {
     asked: wanted,
     rows: [],
     base: null,
+    epoch: null,
     position: 0,
     ahead: new Set(),
     versions: new Map(),
@@ -90,10 +97,15 @@ export function narrowed(list: LeadList, wanted: Asked): LeadList {
   return { ...loading(list), asked: wanted, rows, edge: null };
 }
 
+/** Forget all positions and versions: they may be used again. The rows stay in sight until the first page comes. */
+export function reset(list: LeadList): LeadList {
+  return { ...opened(list.asked), rows: list.rows };
+}
+
 /** Start over from freshly loaded pages. */
 export function hydrated(list: LeadList, pages: readonly [LeadPage, ...LeadPage[]]): LeadList {
-  const { position } = pages[0];
-  const fresh = { ...opened(list.asked), base: position, position, buffer: list.buffer };
+  const { position, epoch = null } = pages[0];
+  const fresh = { ...opened(list.asked), base: position, epoch, position, buffer: list.buffer };
   return replayed(pages.reduce(appended, fresh));
 }
 
@@ -102,11 +114,21 @@ export function extended(list: LeadList, page: LeadPage): LeadList {
   return replayed(appended(list, page));
 }
 
+/** Whether positions can be compared: where one side does not tell its epoch, nothing speaks against it. */
+function comparable(list: LeadList, { epoch = null }: { epoch?: string | null }): boolean {
+  return epoch === null || list.epoch === null || epoch === list.epoch;
+}
+
 /** Apply changes, in the order in which they came. Costs about the same for one as for many. */
 export function changed(list: LeadList, ...changes: readonly Change[]): LeadList {
-  const news = changes.filter(({ position }) => list.base === null || position > list.base);
+  const foreign = list.base !== null && changes.some((change) => !comparable(list, change));
+  const news = changes.filter((change) => list.base === null || !comparable(list, change) || change.position > list.base);
   if (news.length === 0) {
     return list;
+  }
+  if (foreign) {
+    // Another epoch: what is here is of a log that is gone, or the change is. A page that is loaded now will tell.
+    return { ...list, buffer: list.loading ? [...list.buffer, ...news] : list.buffer, doubtful: true };
   }
   const kept = list.loading ? { ...list, buffer: [...list.buffer, ...news] } : list;
   return list.base === null ? kept : news.reduce(advanced, applied(kept, news));
@@ -127,7 +149,7 @@ function appended(list: LeadList, page: LeadPage): LeadList {
   }
   const rows = [...shown.values()].filter((row) => belongs(row) !== false).sort(compare);
   const edge = page.next === null ? null : (page.rows.at(-1) ?? list.edge);
-  return { ...list, rows, versions, gone, edge, next: page.next };
+  return { ...list, rows, versions, gone, edge, next: page.next, doubtful: list.doubtful || !comparable(list, page) };
 }
 
 function replayed(list: LeadList): LeadList {

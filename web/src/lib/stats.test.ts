@@ -18,3 +18,9 @@ test('a repeat changes nothing', () => {
 
   expect(newer(current, at(5, 2))).toBe(current);
 });
+
+test('figures of another epoch of the log replace those that are here, whatever their positions', () => {
+  const restored = { ...at(3, 1), epoch: 'b' };
+
+  expect(newer({ ...at(9), epoch: 'a' }, restored)).toBe(restored);
+});

@@ -10,6 +10,7 @@ import type { Api } from '../lib/api';
 import { randomUuid } from '../lib/idempotency';
 import { followed, shownJob, type Work } from '../lib/jobs';
 import { persistent } from '../lib/persistent';
+import { onReset } from '../lib/reset';
 import type { Position } from '../lib/resume';
 import type { BulkBody, JobProgressPush, User } from '../types';
 
@@ -48,7 +49,9 @@ export function useJobs(api: Api, echo: LiveEcho, user: User, toasts: Toasts) {
     }
   };
   company.listen('.job.progress', onProgress).listen('.leadwire:position', onPosition);
+  const ignoreResets = onReset(echo, user.company_id, catchUp.run);
   onScopeDispose(() => {
+    ignoreResets();
     catchUp.stop();
     company.stopListening('.job.progress', onProgress).stopListening('.leadwire:position', onPosition);
   });

@@ -6,6 +6,7 @@ import type { LiveEcho } from '../echo';
 import type { Api } from '../lib/api';
 import { persistent } from '../lib/persistent';
 import type { Position } from '../lib/resume';
+import { onReset } from '../lib/reset';
 import { newer } from '../lib/stats';
 import type { PositionedStats } from '../types';
 
@@ -21,8 +22,13 @@ export function useStats(api: Api, echo: LiveEcho, companyId: string) {
     .private(`cache-company.${companyId}.stats`)
     .listen('.stats.updated', show)
     .listen('.leadwire:position', ({ resumed }: Position) => resumed === false && loading.run());
+  const ignoreResets = onReset(echo, companyId, () => {
+    stats.value = null;
+    loading.run();
+  });
   loading.run();
   onScopeDispose(() => {
+    ignoreResets();
     loading.stop();
     echo.leave(`cache-company.${companyId}.stats`);
   });

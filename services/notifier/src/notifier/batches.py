@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import psycopg
@@ -12,17 +12,20 @@ import structlog
 from nats.aio.msg import Msg
 from nats.errors import Error
 
+from contracts.dead import DeadLetter
 from contracts.push import TRACE_HEADER
 from notifier import metrics
+from notifier.cursors import Cursor
 from notifier.effects import Effects, Work
-from notifier.feed import Entry, dense, read
+from notifier.feed import Entry, Unreadable, dense, read
 from notifier.jobs import JobSignals
-from notifier.leads_client import LeadsClient, LeadsUnavailable
-from notifier.letters import Letter, Plan, by_company, dead_letters, shut_out, waiting
+from notifier.leads_client import LeadsClient, LeadsUnavailable, UnknownCompany
+from notifier.letters import Letter, Plan, Verdict, by_company, dead_letters, shut_out, waiting
 from notifier.memory import Memory
 from notifier.spans import traced
 from notifier.stats import StatsPusher
 from notifier.store import Store
+from notifier.truth import ANOTHER, BEYOND, NO_COMPANY, Applied, Truth, raises_doubt, unanimous
 from notifier.waiting import Backoff, pause
 from runtime import tracing
 from runtime.broker import PublishFailed
@@ -31,6 +34,7 @@ from runtime.windows import acknowledge
 LONGEST_RUN: Final = 2000  # facts of one company that one batch fetches; the next batch goes on from there
 SHORTEST_DELAY: Final = 0.05  # seconds until a message that waits for others is delivered again
 REMEMBERED: Final = 100_000  # companies whose cursors are not read again
+NOWHERE: Final = -1  # how far the log goes for a company that it does not have
 
 _BATCH: Final = "batch"  # beside the companies, a key of the backoff
 _log = structlog.stdlib.get_logger("notifier.batches")
@@ -54,6 +58,7 @@ class BatchHandler:
         self,
         outlets: Outlets,
         leads: LeadsClient,
+        truth: Truth,
         *,
         app_id: str,
         backoff: Backoff,
@@ -65,9 +70,14 @@ class BatchHandler:
         self._backoff = backoff
         self._on_progress = on_progress
         self._stopping = asyncio.Event()
+        self._truth = truth
         self._passed_over: set[str] = set()
-        self._cursors: dict[str, int] = {}
+        self._cursors: dict[str, Cursor] = {}
         """Nobody else moves them while we have the lock."""
+        self._applied = Applied()
+        self._turn = asyncio.Lock()
+        self.unconfirmed: dict[str, None] = {}
+        """Companies that something was applied for since the log was asked about them, the longest ago first."""
 
     def stop(self) -> None:
         """Let the batch in hand end now if it only waits for something."""
@@ -78,10 +88,11 @@ class BatchHandler:
 
         Returns without acknowledging when told to stop meanwhile: whoever is active next applies it.
         """
-        letters = [Letter(message, read(message.data, self._app_id, _trace_of(message))) for message in messages]
+        letters = [Letter(message, self._read(message)) for message in messages]
         while not self._stopping.is_set():
             try:
-                await self._apply(letters)
+                async with self._turn:
+                    await self._apply(letters)
             except (PublishFailed, Error, TimeoutError, psycopg.Error) as error:
                 _log.warning("batch interrupted", error=type(error).__name__, cause=str(error.__cause__ or ""))
                 self._interrupted()
@@ -91,82 +102,160 @@ class BatchHandler:
                 self._backoff.succeeded(_BATCH)
                 return
 
+    async def cursor(self, company_id: str) -> Cursor:
+        """Return how far a company is applied.
+
+        Raises:
+            psycopg.OperationalError: the database is lost.
+        """
+        return (await self._positions([company_id]))[company_id]
+
+    async def reconcile(self, company_id: str) -> None:
+        """Take back what was applied for a company and is not in the log, if there is anything.
+
+        Raises:
+            LeadsUnavailable: see there.
+            Exception: as `Effects.do`.
+        """
+        async with self._turn:
+            try:
+                await self._reconciled(company_id)
+            except (PublishFailed, Error, TimeoutError, psycopg.Error):
+                self._interrupted()
+                raise
+
+    async def _reconciled(self, company_id: str) -> Cursor:
+        cursor = await self.cursor(company_id)
+        if cursor.position:
+            cursor = await self._truth.reconciled(company_id, cursor, applied=self._applied.of(company_id))
+            self._cursors[company_id] = cursor
+            self._outlets.stats.mark(company_id)
+        return cursor
+
+    def _read(self, message: Msg) -> Entry | Unreadable:
+        return read(message.data, self._app_id, _trace_of(message), subject=message.subject)
+
     def _interrupted(self) -> None:
         self._cursors.clear()
         self._outlets.effects.interrupted()
 
     async def _apply(self, letters: Sequence[Letter]) -> None:
         entries = by_company(letters)
-        cursors = await self._positions(entries)
-        planned = await asyncio.gather(
-            *(self._plan(company_id, cursors[company_id], entries[company_id]) for company_id in entries)
-        )
-        repeats = sum(entry.position <= cursors[entry.company_id] for run in entries.values() for entry in run)
+        await self._positions(entries)
+        verdicts = await asyncio.gather(*(self._judge(company_id, run) for company_id, run in entries.items()))
+        planned = [verdict.plan for verdict in verdicts]
+        dead = dead_letters(letters, verdicts)
+        ends = {plan.company_id: plan.cursor for plan in planned}
+        repeats = sum(entry.position <= ends[entry.company_id] for run in entries.values() for entry in run)
         with traced(planned) as continued:
-            plans = await self._done(letters, continued)
+            plans = await self._done(dead, continued)
         metrics.REPEATS.inc(repeats)
-        self._cursors.update((plan.company_id, plan.end) for plan in plans)
+        self._cursors.update((plan.company_id, plan.after) for plan in plans)
         self._record(plans)
-        await self._acknowledge(letters, plans)
+        _report(verdicts)
+        await self._acknowledge(letters, verdicts, plans)
 
-    async def _positions(self, companies: Iterable[str]) -> Mapping[str, int]:
+    async def _positions(self, companies: Iterable[str]) -> Mapping[str, Cursor]:
         if len(self._cursors) > REMEMBERED:
             self._cursors.clear()
         if unknown := [company_id for company_id in companies if company_id not in self._cursors]:
-            self._cursors.update(await self._outlets.store.positions(unknown))
+            self._cursors.update(await self._outlets.store.cursors(unknown))
         return self._cursors
 
-    async def _done(self, letters: Sequence[Letter], plans: Sequence[Plan]) -> Sequence[Plan]:
+    async def _judge(self, company_id: str, entries: Sequence[Entry]) -> Verdict:
+        """Return what of a company's entries is to be applied, and what is no fact; take back what was untrue first."""
+        cursor = self._cursors[company_id]
+        ended: frozenset[str] = frozenset()
+        if any(raises_doubt(cursor, entry) for entry in entries):
+            undecided = Verdict(Plan(company_id, cursor, []), undecided=frozenset(map(id, entries)))
+            if self._backoff.remaining(company_id):
+                return undecided
+            try:
+                cursor = await self._reconciled(company_id)
+                ended = await self._truth.ended_epochs(company_id, cursor)
+            except LeadsUnavailable as error:
+                self._backoff.failed(company_id)
+                _log.warning("the log cannot be asked", company_id=company_id, error=str(error))
+                return undecided
+        foreign = await self._contradicted(company_id, cursor, entries)
+        abandoned = frozenset(id(entry) for entry in entries if entry.epoch in ended)
+        present = [entry for entry in entries if id(entry) not in abandoned and id(entry) not in foreign]
+        plan = await self._plan(company_id, cursor, present)
+        return Verdict(plan, foreign | _contradicted(plan, present), abandoned)
+
+    async def _contradicted(self, company_id: str, cursor: Cursor, entries: Sequence[Entry]) -> dict[int, str]:
+        """Return the old repeats that the log contradicts; without an answer none: they change nothing anyway."""
+        if self._backoff.remaining(company_id):
+            return {}
+        try:
+            return await self._truth.contradicted(company_id, cursor, entries)
+        except LeadsUnavailable:
+            return {}
+
+    async def _done(self, dead: Sequence[DeadLetter], plans: Sequence[Plan]) -> Sequence[Plan]:
         """Do what follows from plans, and return them as they were done."""
         try:
-            await self._outlets.effects.do(_work(letters, plans))
+            await self._outlets.effects.do(_work(dead, plans))
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             _log.warning("the database refuses something of a batch", error=type(error).__name__)
             self._interrupted()
-            return [await self._done_singly(letters, plan) for plan in plans]
+            return [await self._done_singly(dead, plan) for plan in plans]
         return plans
 
-    async def _done_singly(self, letters: Sequence[Letter], plan: Plan) -> Plan:
+    async def _done_singly(self, dead: Sequence[DeadLetter], plan: Plan) -> Plan:
         """Do what follows fact by fact; what the database refuses becomes a dead letter."""
+        await self._outlets.effects.do(Work(dead=dead))
         done: list[Entry] = []
         for entry in plan.run:
-            one = Plan(plan.company_id, plan.cursor + len(done), [entry])
+            one = Plan(plan.company_id, Plan(plan.company_id, plan.start, done).after, [entry])
             try:
-                await self._outlets.effects.do(_work(letters, [one]))
+                await self._outlets.effects.do(_work((), [one]))
             except (psycopg.DataError, psycopg.IntegrityError) as error:
                 self._outlets.effects.interrupted()
-                one = Plan(one.company_id, one.cursor, [entry.failed(error)])
-                await self._outlets.effects.do(_work(letters, [one]))
+                one = Plan(one.company_id, one.start, [entry.failed(error)])
+                await self._outlets.effects.do(_work(dead_letters([], [Verdict(one)]), [one]))
             done.extend(one.run)
-        return Plan(plan.company_id, plan.cursor, done)
+        return Plan(plan.company_id, plan.start, done, plan.head)
 
-    async def _plan(self, company_id: str, cursor: int, entries: Sequence[Entry]) -> Plan:
-        """Return the dense run after the cursor, with the facts that are missing in between fetched.
+    async def _plan(self, company_id: str, cursor: Cursor, entries: Sequence[Entry]) -> Plan:
+        """Return the dense run after the cursor, with the facts that are missing or in doubt fetched.
 
-        It ends early when they cannot be fetched; a fact that is broken is not worth fetching others for.
+        It ends early when they cannot be fetched, and where the log ends.
         """
-        run = dense(entries, after=cursor)
-        wanted = max((entry.position for entry in entries if entry.failure is None), default=cursor)
+        believed = unanimous(cursor, entries)
+        run = dense(believed, after=cursor.position)
+        wanted = max((entry.position for entry in entries), default=cursor.position)
+        head: int | None = None
         try:
-            while (reached := cursor + len(run)) < wanted and len(run) < LONGEST_RUN:
+            while (reached := cursor.position + len(run)) < wanted and len(run) < LONGEST_RUN:
                 if self._backoff.remaining(company_id):
                     break
-                run += await self._fetch(company_id, after=reached, present=entries)
+                fetched, head = await self._fetch(company_id, after=reached, present=believed)
+                run += fetched
+                if head <= reached:
+                    break
         except LeadsUnavailable as error:
             self._backoff.failed(company_id)
-            _log.warning("facts missing", company_id=company_id, after=cursor + len(run), error=str(error))
+            _log.warning("facts missing", company_id=company_id, after=cursor.position + len(run), error=str(error))
         else:
             self._backoff.succeeded(company_id)
-        return Plan(company_id, cursor, run)
+        return Plan(company_id, cursor, run, head)
 
-    async def _fetch(self, company_id: str, *, after: int, present: Iterable[Entry]) -> list[Entry]:
-        contents = [read(body, self._app_id) for body in await self._leads.changes(company_id, after=after)]
+    async def _fetch(self, company_id: str, *, after: int, present: Iterable[Entry]) -> tuple[list[Entry], int]:
+        """Return what follows a position, and how far the log goes; -1 when it has no such company."""
+        try:
+            answer = await self._leads.changes(company_id, after=after)
+        except UnknownCompany:
+            return [], NOWHERE
+        contents = [read(body, self._app_id) for body in answer.facts]
         fetched = [entry for entry in contents if isinstance(entry, Entry) and entry.company_id == company_id]
+        if answer.feed.position <= after:
+            return [], answer.feed.position
         run = dense([*present, *fetched], after=after)
         if not run:
             raise LeadsUnavailable(f"the answer does not hold position {after + 1}")
         metrics.FACTS_FETCHED.inc(len(fetched))
-        return run
+        return run, answer.feed.position
 
     def _record(self, plans: Iterable[Plan]) -> None:
         for plan in plans:
@@ -175,6 +264,9 @@ class BatchHandler:
             if plan.run and (recorded_at := plan.run[-1].recorded_at) is not None:
                 metrics.DELAY.observe(max(0.0, time.time() - recorded_at.timestamp()))
             self._outlets.memory.note(entry.event_id for entry in plan.run)
+            self._applied.note(plan.run)
+            if plan.run:
+                self.unconfirmed[plan.company_id] = None
             _log_applied(plan)
             for event in {entry.event for entry in plan.run if not entry.is_known} - self._passed_over:
                 self._passed_over.add(event)
@@ -184,8 +276,8 @@ class BatchHandler:
             if plan.jobs:
                 self._outlets.jobs.mark(plan.company_id)
 
-    async def _acknowledge(self, letters: Sequence[Letter], plans: Iterable[Plan]) -> None:
-        kept = waiting(letters, plans)
+    async def _acknowledge(self, letters: Sequence[Letter], verdicts: Sequence[Verdict], plans: Sequence[Plan]) -> None:
+        kept = waiting(letters, [replace(each, plan=plan) for each, plan in zip(verdicts, plans, strict=True)])
         # Of a company's waiting facts the last is enough to come back: the others will be fetched before it. Were they
         # all kept, one company could fill what the server hands out, and stop every other.
         coming_back = {id(letter) for letter in kept.values()}
@@ -229,9 +321,35 @@ def _log_applied(plan: Plan) -> None:
             )
 
 
-def _work(letters: Sequence[Letter], plans: Sequence[Plan]) -> Work:
+def _contradicted(plan: Plan, entries: Iterable[Entry]) -> dict[int, str]:
+    """Return the entries that are not what was applied at their position, and those beyond the log, each with why."""
+    run = {entry.position: entry.digest for entry in plan.run}
+    found: dict[int, str] = {}
+    for entry in entries:
+        known = run.get(entry.position, plan.start.digest_at(entry.position))
+        if known is not None and known != entry.digest:
+            found[id(entry)] = ANOTHER
+        elif plan.head is not None and entry.position > max(plan.head, plan.end):
+            found[id(entry)] = NO_COMPANY if plan.head == NOWHERE else BEYOND
+    return found
+
+
+def _report(verdicts: Iterable[Verdict]) -> None:
+    for verdict in verdicts:
+        if verdict.foreign:
+            metrics.FOREIGN.inc(len(verdict.foreign))
+            causes = sorted(set(verdict.foreign.values()))
+            _log.error("no facts", company_id=verdict.plan.company_id, count=len(verdict.foreign), causes=causes)
+        if verdict.abandoned:
+            metrics.ABANDONED.inc(len(verdict.abandoned))
+            _log.warning(
+                "facts of an epoch that has ended", company_id=verdict.plan.company_id, count=len(verdict.abandoned)
+            )
+
+
+def _work(dead: Sequence[DeadLetter], plans: Sequence[Plan]) -> Work:
     return Work(
-        dead=dead_letters(letters, plans),
+        dead=dead,
         pushes=[push for plan in plans for push in plan.pushes],
         advances=[plan.advance for plan in plans if plan.run],
         tellings=[telling for plan in plans for telling in plan.tellings],

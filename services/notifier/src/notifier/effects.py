@@ -21,7 +21,7 @@ from contracts.push import Push, Termination, compact_json
 from notifier import metrics
 from notifier.published import PushStream, windows
 from notifier.reaction import ShutOut
-from notifier.store import Advance, Changes, JobPart, Store, Telling, Waiting
+from notifier.store import Advance, Changes, JobPart, SettingBack, Store, Telling, Waiting
 from runtime import tracing
 from runtime.broker import Outgoing, publish_window
 
@@ -108,6 +108,28 @@ class Effects:
             psycopg.OperationalError: the database is away.
         """
         async with self._turn:
+            self._has_waiting = True
+            await self._push_waiting()
+
+    async def adopt(self, company_id: str, epoch: str | None) -> None:
+        """Write down of which epoch of the log a company's cursor is."""
+        async with self._turn:
+            await self._store.adopt(company_id, epoch)
+
+    async def set_back(self, setting: SettingBack, told: Push, dead: Sequence[DeadLetter]) -> None:
+        """Take back what followed from facts that the log contradicts, and tell screens to load everything again.
+
+        Told first: interrupted in between, it is done again, and screens load twice.
+
+        Raises:
+            Exception: as `do`.
+        """
+        async with self._turn:
+            await self._push_waiting()
+            await self._bury(dead)
+            sequence = await self._pushes.publish([told])
+            await self._store.set_back(setting, sequence)
+            self._pushes.finish(sequence)
             self._has_waiting = True
             await self._push_waiting()
 

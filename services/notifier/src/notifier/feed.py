@@ -5,19 +5,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
+from hashlib import sha256
 from typing import Any, Final
 
 from pydantic import ValidationError
 
-from contracts import channels
+from contracts import channels, subjects
 from contracts.channels import CompanyChannel
 from contracts.envelope import Envelope, parse
 from contracts.events import UnknownEvent
 from contracts.push import Push, Termination
+from notifier.cursors import SIZE
 from notifier.reaction import SILENCE, Reaction
 from notifier.rules import react
 from runtime.stacks import frames
 
+_OF_THE_WAY: Final = {"traceparent", "feedepoch"}
 LARGEST_PUSH: Final = 1_000_000  # bytes; with its headers it has to stay below the server's 1 MiB
 
 
@@ -30,6 +33,10 @@ class Entry:
     position: int
     event: str
     event_id: str | None = None
+    epoch: str | None = None
+    """The log's when it was sent, if it says so."""
+    digest: bytes = b""
+    """Of what it says; equal for each way on which it comes."""
     correlation_id: str | None = None
     recorded_at: datetime | None = None
     """None where it cannot be read."""
@@ -42,6 +49,11 @@ class Entry:
     """Why nothing can follow from it: a dead letter."""
     stack: Sequence[str] = ()
     """Where it failed."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its effects are known: with others, the log is asked whether they are facts at all."""
+        return self.failure is None and self.is_known
 
     def failed(self, error: Exception) -> "Entry":
         """Return the same fact as one of which nothing follows."""
@@ -57,13 +69,14 @@ class Unreadable:
     stack: Sequence[str] = ()
 
 
-def read(body: bytes, app_id: str, traceparent: str | None = None) -> Entry | Unreadable:
+def read(body: bytes, app_id: str, traceparent: str | None = None, *, subject: str | None = None) -> Entry | Unreadable:
     """Return what a message says and what follows from it. Never raises: what fails is said in `failure`.
 
     Args:
         body: the message's.
         app_id: the app whose channels are pushed to.
         traceparent: what continues the trace; else it is what the fact was recorded with.
+        subject: the NATS subject it came on, which has to be that of the fact; None when it is an answer.
     """
     try:
         envelope = parse(body)
@@ -71,6 +84,8 @@ def read(body: bytes, app_id: str, traceparent: str | None = None) -> Entry | Un
         return _salvage(body, _cause(error), frames(error))
     if not _is_company(envelope.companyid):
         return Unreadable(body, "companyid: not the id of a company")
+    if subject is not None and subject != _subject_of(envelope):
+        return Unreadable(body, "the subject of the message is not that of the fact in it")
     if traceparent is not None:
         envelope = envelope.model_copy(update={"traceparent": traceparent})
     return _applied(body, envelope, app_id)
@@ -98,6 +113,8 @@ def _entry(body: bytes, envelope: Envelope, reaction: Reaction) -> Entry:
         position=envelope.feedposition,
         event=envelope.type,
         event_id=envelope.id,
+        epoch=envelope.feedepoch,
+        digest=digest(envelope),
         correlation_id=envelope.correlationid,
         recorded_at=envelope.time,
         traceparent=envelope.traceparent,
@@ -114,6 +131,22 @@ def dense(entries: Iterable[Entry], *, after: int) -> list[Entry]:
     return run
 
 
+def digest(envelope: Envelope) -> bytes:
+    """Return a digest of what a fact says, whoever sends it and when: without the trace and the log's epoch.
+
+    Attributes without a value are left out: a release that knows more of them has the same digests.
+    """
+    said = envelope.model_dump(mode="json", exclude=_OF_THE_WAY, exclude_none=True)
+    return sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).digest()[:SIZE]
+
+
+def _subject_of(envelope: Envelope) -> str | None:
+    try:
+        return subjects.fact(envelope.companyid, envelope.subject, envelope.type)
+    except (IndexError, ValueError):  # no name of a fact, or an empty id
+        return None
+
+
 def _salvage(body: bytes, failure: str, stack: Sequence[str]) -> Entry | Unreadable:
     """Return at least the place of a broken envelope, so that its company's feed can go on."""
     try:
@@ -122,10 +155,16 @@ def _salvage(body: bytes, failure: str, stack: Sequence[str]) -> Entry | Unreada
         return Unreadable(body, failure, stack)
     match attributes:
         case {"companyid": str(company_id), "feedposition": int(position)} if (
-            type(position) is int and position > 0 and _is_company(company_id)
+            type(position) is int and 0 < position < 1 << 63 and _is_company(company_id)
         ):
             return Entry(
-                body=body, company_id=company_id, position=position, event="unreadable", failure=failure, stack=stack
+                body=body,
+                company_id=company_id,
+                position=position,
+                event="unreadable",
+                digest=sha256(body).digest()[:SIZE],
+                failure=failure,
+                stack=stack,
             )
     return Unreadable(body, failure, stack)
 

@@ -15,8 +15,8 @@ notifier_app notifications SELECT
 notifier_app notifications UPDATE(read_at)
 notifier_app outbox INSERT
 notifier_writer alembic_version SELECT
-notifier_writer cursors INSERT, SELECT, UPDATE
-notifier_writer ended_tokens INSERT, SELECT, UPDATE
+notifier_writer cursors DELETE, INSERT, SELECT, UPDATE
+notifier_writer ended_tokens DELETE, INSERT, SELECT, UPDATE
 notifier_writer inboxes INSERT, SELECT, UPDATE
 notifier_writer jobs DELETE, INSERT, SELECT, UPDATE
 notifier_writer muted SELECT

@@ -52,6 +52,6 @@ class JobSignals:
             app_id=self._app_id,
             channel=str(CompanyChannel(company_id)),
             event="leads.changed",
-            data=JobPush(job_id=job.job_id, count=job.count, position=job.position).data,
-            key=f"job:{job.job_id}:{job.position}",
+            data=JobPush(job_id=job.job_id, count=job.count, position=job.position, epoch=job.epoch).data,
+            key=f"job:{job.job_id}:{job.epoch}:{job.position}",
         )

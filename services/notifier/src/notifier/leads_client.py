@@ -1,5 +1,6 @@
 """Questions to the leads service over NATS: the facts a company is missing, and its figures."""
 
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from nats.aio.client import Client
@@ -8,11 +9,16 @@ from pydantic import BaseModel, ValidationError
 
 from contracts import subjects
 from contracts.push import Stats, StatsPush, compact_json
+from notifier.cursors import Feed
 
 TIMEOUT: Final = 2.0  # seconds
 PAGE: Final = 200  # facts an answer may hold: some 200 KB
 
 _Answer = TypeVar("_Answer", bound=BaseModel)
+
+
+class UnknownCompany(Exception):
+    """The log has no such company."""
 
 
 class LeadsUnavailable(Exception):
@@ -21,6 +27,23 @@ class LeadsUnavailable(Exception):
 
 class _Changes(BaseModel):
     data: list[dict[str, Any]]
+    position: int
+    epoch: str | None = None
+    shared: dict[str, int | None] = {}
+    shared_with_others: int | None = None
+
+
+class _Refusal(BaseModel):
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Facts after a position, and how far the feed goes."""
+
+    facts: list[bytes]
+    """Each as structured-mode JSON."""
+    feed: Feed
 
 
 class _Figures(BaseModel):
@@ -35,11 +58,21 @@ class LeadsClient:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def changes(self, company_id: str, *, after: int) -> list[bytes]:
-        """Return the first facts after a position, each as structured-mode JSON."""
-        request = {"after": after, "limit": PAGE}
+    async def changes(self, company_id: str, *, after: int, limit: int = PAGE) -> Changes:
+        """Return the first facts after a position.
+
+        Raises:
+            UnknownCompany: the log has no such company.
+        """
+        request = {"after": after, "limit": limit}
         answer = await self._ask(subjects.changes_request(company_id), request, _Changes)
-        return [compact_json(envelope).encode() for envelope in answer.data]
+        feed = Feed(
+            position=answer.position,
+            epoch=answer.epoch,
+            shared=answer.shared,
+            shared_with_others=answer.shared_with_others,
+        )
+        return Changes([compact_json(envelope).encode() for envelope in answer.data], feed)
 
     async def stats(self, company_id: str) -> StatsPush:
         """Return a company's figures and the feed position that they reflect."""
@@ -50,5 +83,16 @@ class LeadsClient:
         try:
             answer = await self._client.request(subject, compact_json(request).encode(), timeout=TIMEOUT)
             return shape.model_validate_json(answer.data)
-        except (Error, TimeoutError, ValidationError) as error:
+        except ValidationError as error:
+            if _refusal(answer.data) == "unknown_company":
+                raise UnknownCompany from None
             raise LeadsUnavailable(type(error).__name__) from error
+        except (Error, TimeoutError) as error:
+            raise LeadsUnavailable(type(error).__name__) from error
+
+
+def _refusal(body: bytes) -> str | None:
+    try:
+        return _Refusal.model_validate_json(body).error
+    except ValidationError:
+        return None

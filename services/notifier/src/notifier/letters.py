@@ -2,13 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from nats.aio.msg import Msg
 
 from contracts import streams, subjects
 from contracts.dead import DeadLetter
 from contracts.push import Push, Termination
+from notifier.cursors import Cursor
 from notifier.feed import Entry, Unreadable
 from notifier.reaction import ShutOut
 from notifier.store import Advance, JobPart, Telling
@@ -27,9 +28,22 @@ class Plan:
     """What a batch means for one company."""
 
     company_id: str
-    cursor: int
+    start: Cursor
     run: Sequence[Entry]
     """The facts to apply: dense, right after the cursor."""
+    head: int | None = None
+    """How far the log goes, if it was asked."""
+
+    @property
+    def cursor(self) -> int:
+        """The last position before."""
+        return self.start.position
+
+    @property
+    def after(self) -> Cursor:
+        """The cursor afterwards, with what it remembers."""
+        epoch = next((entry.epoch for entry in reversed(self.run) if entry.epoch is not None), None)
+        return self.start.after((entry.digest for entry in self.run), epoch)
 
     @property
     def end(self) -> int:
@@ -44,6 +58,8 @@ class Plan:
             position=self.end,
             stats_due=max((entry.position for entry in self.run if entry.reaction.changes_stats), default=0),
             passed_over=[entry.position for entry in self.run if entry.failure is not None],
+            epoch=self.after.epoch,
+            digests=self.after.digests,
         )
 
     @property
@@ -60,6 +76,25 @@ class Plan:
     def jobs(self) -> list[JobPart]:
         """What is told job by job."""
         return job_parts(self.run)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the entries of one company came to."""
+
+    plan: Plan
+    foreign: Mapping[int, str] = field(default_factory=dict)
+    """The entries, by identity, that the log contradicts, and why they are no facts."""
+    abandoned: frozenset[int] = frozenset()
+    """Those of an epoch of the log that has ended."""
+    undecided: frozenset[int] = frozenset()
+    """Those of which only the log could tell, and it does not answer."""
+
+    def waits(self, entry: Entry) -> bool:
+        """Whether an entry has to come again."""
+        if id(entry) in self.foreign or id(entry) in self.abandoned:
+            return False
+        return entry.position > self.plan.end or id(entry) in self.undecided
 
 
 def tellings(entry: Entry) -> Iterator[Telling]:
@@ -100,44 +135,46 @@ def by_company(letters: Iterable[Letter]) -> dict[str, list[Entry]]:
     return entries
 
 
-def waiting(letters: Iterable[Letter], plans: Iterable[Plan]) -> Mapping[str, Letter]:
+def waiting(letters: Iterable[Letter], verdicts: Iterable[Verdict]) -> Mapping[str, Letter]:
     """Return, by company, the letter with the highest position among those that cannot be applied yet."""
-    ends = {plan.company_id: plan.end for plan in plans}
+    by_id = {verdict.plan.company_id: verdict for verdict in verdicts}
     highest: dict[str, tuple[int, Letter]] = {}
     for letter in letters:
-        match letter.content:
-            case Entry(company_id=company_id, position=position, failure=None) if position > ends[company_id]:
-                if position > highest.get(company_id, (0, letter))[0]:
-                    highest[company_id] = position, letter
+        if isinstance(letter.content, Entry) and by_id[letter.content.company_id].waits(letter.content):
+            company_id, position = letter.content.company_id, letter.content.position
+            if position > highest.get(company_id, (0, letter))[0]:
+                highest[company_id] = position, letter
     return {company_id: letter for company_id, (_position, letter) in highest.items()}
 
 
-def dead_letters(letters: Sequence[Letter], plans: Sequence[Plan]) -> list[DeadLetter]:
-    """Return what has to be given up on: each position once, whether it was delivered or fetched."""
+def dead_letters(letters: Sequence[Letter], verdicts: Sequence[Verdict]) -> list[DeadLetter]:
+    """Return what has to be given up on: what cannot be read, what the log contradicts, and facts that fail."""
     brought = {
-        (letter.content.company_id, letter.content.position): letter.message
+        (letter.content.company_id, letter.content.position, letter.content.digest): letter.message
         for letter in letters
         if isinstance(letter.content, Entry)
     }
-    applied = [
-        _dead(entry, brought.get((entry.company_id, entry.position)))
-        for plan in plans
-        for entry in plan.run
+    failing = [
+        _dead(entry, brought.get((entry.company_id, entry.position, entry.digest)))
+        for verdict in verdicts
+        for entry in verdict.plan.run
         if entry.failure is not None
     ]
-    cursors = {plan.company_id: plan.cursor for plan in plans}
+    causes = {key: cause for verdict in verdicts for key, cause in verdict.foreign.items()}
     others = [
-        _dead(letter.content, letter.message)
+        foreign(letter.content, causes[id(letter.content)], letter.message)
         for letter in letters
-        if letter.content.failure is not None and not _is_past(letter.content, cursors)
+        if isinstance(letter.content, Entry) and id(letter.content) in causes
     ]
-    return list({letter.key: letter for letter in (*others, *applied)}.values())
+    unreadable = [_dead(letter.content, letter.message) for letter in letters if isinstance(letter.content, Unreadable)]
+    return list({letter.key: letter for letter in (*unreadable, *others, *failing)}.values())
 
 
-def _is_past(content: Entry | Unreadable, cursors: Mapping[str, int]) -> bool:
-    if isinstance(content, Unreadable):
-        return False
-    return content.company_id not in cursors or content.position <= cursors[content.company_id]
+def foreign(entry: Entry, cause: str, message: Msg | None) -> DeadLetter:
+    """Return the dead letter of what claims to be a fact, and is not in the log."""
+    letter = _dead(replace(entry, failure=cause, stack=()), message)
+    place = "fetched" if message is None else str(message.metadata.sequence.stream)
+    return replace(letter, key=f"{streams.CRM}:{place}:{entry.digest.hex()}")
 
 
 def _dead(content: Entry | Unreadable, message: Msg | None) -> DeadLetter:

@@ -114,6 +114,7 @@ async def serve(settings: Settings, listeners: Listeners) -> None:
         kept_notifications=settings.kept_notifications,
         clock=time.monotonic,
         chance=random.random,
+        new_id=lambda: str(uuid4()),
     )
     connections = Connections(settings.database_url.get_secret_value(), size=settings.pool_size)
     pools.tell(connections)

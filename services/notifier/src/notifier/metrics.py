@@ -16,6 +16,18 @@ DELAY: Final = Histogram(
 )
 PUSHES_PUBLISHED: Final = Counter("notifier_pushes_published_total", "Pushes stored in the PUSH stream", ["event"])
 DEAD_LETTERS: Final = Counter("notifier_dead_letters_total", "Messages given up on")
+FOREIGN: Final = Counter(
+    "notifier_foreign_facts_total", "Messages on the stream of facts that the log contradicts: forged, or of a lost log"
+)
+ABANDONED: Final = Counter(
+    "notifier_abandoned_facts_total", "Facts that came late, from an epoch of the log that has ended"
+)
+SET_BACK: Final = Counter(
+    "notifier_set_back_total",
+    "Companies whose screens were told to load everything again: the log's epoch changed, or it contradicts a push",
+    ["reason"],
+)
+UNTOLD: Final = Gauge("notifier_untold_companies", "Companies that are still to be told of the log's epoch")
 LAG: Final = Gauge("notifier_lag_messages", "Messages in the CRM stream that were not delivered yet")
 UNACKNOWLEDGED: Final = Gauge("notifier_unacknowledged_messages", "Messages delivered and not acknowledged yet")
 REDELIVERED: Final = Gauge(

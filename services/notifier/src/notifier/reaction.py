@@ -44,6 +44,8 @@ class ShutOut:
 
     user_id: str
     since: datetime
+    position: int = 0
+    """Of the fact that says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

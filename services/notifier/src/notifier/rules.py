@@ -92,7 +92,7 @@ def react(envelope: Envelope, app_id: str) -> Reaction:
         notifications=tuple(notifications(rule, fact, envelope)),
         changes_stats=_changes_stats(rule, fact),
         job_id=envelope.jobid if rule.is_about_leads else None,
-        shut_out=ShutOut(envelope.subject, envelope.time) if rule.terminates else None,
+        shut_out=ShutOut(envelope.subject, envelope.time, envelope.feedposition) if rule.terminates else None,
     )
 
 

@@ -13,6 +13,7 @@ from nats.errors import Error
 
 from contracts import streams, subjects
 from notifier.batches import BatchHandler, Outlets
+from notifier.confirming import Confirming
 from notifier.effects import Effects
 from notifier.feed import Entry
 from notifier.health import Progress
@@ -28,6 +29,7 @@ from notifier.retries import Retries
 from notifier.stats import StatsPusher
 from notifier.store import Store
 from notifier.subscriber import FactSubscriber, SteadyBroker
+from notifier.truth import Truth
 from notifier.waiting import Backoff
 from notifier.whereabouts import Whereabouts
 from runtime import broker
@@ -46,7 +48,7 @@ _log = structlog.stdlib.get_logger("notifier.service")
 class Notifier:
     """One notifier process, without its HTTP port."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - named, each of them a setting or a source of the composition root
         self,
         *,
         database_url: str,
@@ -55,6 +57,7 @@ class Notifier:
         kept_notifications: int,
         clock: Callable[[], float],
         chance: Callable[[], float],
+        new_id: Callable[[], str],
     ) -> None:
         options = connection_options(nats_url, "notifier")
         self._broker = SteadyBroker(
@@ -77,6 +80,8 @@ class Notifier:
         self._kept_notifications = kept_notifications
         self._clock = clock
         self._chance = chance
+        self._new_id = new_id
+        self._confirming: Confirming | None = None
         self._nats_url = nats_url
         self._nats: Client | None = None
         self._own: Client | None = None
@@ -105,12 +110,16 @@ class Notifier:
         async def progress() -> str | None:
             return await self._progress.check(is_active=self._leader.is_active)
 
+        async def epoch() -> str | None:
+            return None if self._confirming is None else await self._confirming.check()
+
         return {
             "database": self._leader.check,
             "facts": facts,
             "progress": progress,
             **self._health.checks(),
             STORAGE: self._storage.check,
+            "epoch": epoch,
         }
 
     async def _run(self, spawn: Spawn, stopping: asyncio.Event) -> None:
@@ -146,9 +155,11 @@ class Notifier:
         outflow = Outflow(effects, backoff=self._backoff())
         retention = Retention(store, kept=self._kept_notifications)
         memory = Memory(time.time)
+        truth = Truth(leads, effects, app_id=self._app_id, new_id=self._new_id)
         handler = BatchHandler(
             Outlets(effects=effects, store=store, stats=stats, jobs=jobs, memory=memory),
             leads,
+            truth,
             app_id=self._app_id,
             backoff=self._backoff(),
             on_progress=self._progress.progressed,
@@ -165,6 +176,8 @@ class Notifier:
         await jobs.resume()
         starting = spawn(self._start(handler))
         flowing, forgetting = spawn(outflow.run()), spawn(retention.run())
+        self._confirming = confirming = Confirming(handler, truth, store)
+        asking = spawn(confirming.run())
         stop_answering = await retries.listen(client)
         stop_telling = await Whereabouts(client, store, memory, app_id=self._app_id).listen()
         try:
@@ -176,8 +189,10 @@ class Notifier:
             handler.stop()
             outflow.stop()
             retention.stop()
+            confirming.stop()
             starting.cancel()
-            await asyncio.wait([starting, flowing, forgetting])
+            await asyncio.wait([starting, flowing, forgetting, asking])
+            self._confirming = None
             await self._facts.stop()
             stats.stop()
             jobs.stop()

@@ -5,7 +5,7 @@ from nats.js import JetStreamContext
 from contracts.channels import StatsChannel
 from contracts.push import Push, StatsPush
 from notifier import metrics
-from notifier.leads_client import LeadsClient
+from notifier.leads_client import LeadsClient, UnknownCompany
 from notifier.pulse import Pulse, Spawn
 from notifier.store import Store
 from notifier.waiting import Backoff
@@ -42,7 +42,10 @@ class StatsPusher:
         self._pulse.stop()
 
     async def _push(self, company_id: str) -> bool:
-        figures = await self._leads.stats(company_id)
+        try:
+            figures = await self._leads.stats(company_id)
+        except UnknownCompany:
+            return False  # something untrue was heard; whoever looks after the cursors takes it back
         push = self._message(company_id, figures)
         await publish_window(self._js, [Outgoing(push.subject, push.body, push.headers)])
         await self._store.stats_were_pushed(company_id, figures.position)

@@ -14,6 +14,7 @@ from psycopg import AsyncConnection
 from pydantic import TypeAdapter
 
 from contracts.push import Notification
+from notifier.cursors import Cursor
 from notifier.reaction import ShutOut, Told
 from runtime.postgres import closing, connect, server_options, sever
 
@@ -35,14 +36,70 @@ _SERVER_OPTIONS: Final = server_options(
 
 _TRY_LOCK = "SELECT pg_try_advisory_lock(%(key)s)"
 _POSITIONS = "SELECT company_id::text, position FROM cursors WHERE company_id = ANY(%(companies)s::uuid[])"
+_CURSORS = """
+SELECT company_id::text, position, epoch, digests FROM cursors WHERE company_id = ANY(%(companies)s::uuid[])
+"""
+_CURSORS_AFTER = """
+SELECT company_id::text FROM cursors WHERE company_id > %(company)s ORDER BY company_id LIMIT %(limit)s
+"""
+_OF_OTHER_EPOCHS = """
+SELECT company_id::text FROM cursors WHERE epoch IS DISTINCT FROM %(epoch)s ORDER BY company_id LIMIT %(limit)s
+"""
 _ADVANCE = """
-INSERT INTO cursors AS cursor (company_id, position, stats_due, push_sequence)
-SELECT * FROM unnest(%(companies)s::uuid[], %(positions)s::bigint[], %(stats_due)s::bigint[], %(sequences)s::bigint[])
+INSERT INTO cursors AS cursor (company_id, position, stats_due, push_sequence, epoch, digests)
+SELECT * FROM unnest(%(companies)s::uuid[], %(positions)s::bigint[], %(stats_due)s::bigint[], %(sequences)s::bigint[],
+                     %(epochs)s::text[], %(digests)s::bytea[])
 ON CONFLICT (company_id) DO UPDATE
 SET position = excluded.position,
     stats_due = greatest(cursor.stats_due, excluded.stats_due),
-    push_sequence = excluded.push_sequence
+    push_sequence = excluded.push_sequence,
+    epoch = excluded.epoch,
+    digests = excluded.digests
 WHERE cursor.position < excluded.position
+"""
+# Taking back what followed from positions beyond the last one that the log agrees with. What follows from the log's own
+# facts there comes again; a notification of one of them that was told already stays as it is.
+_SET_BACK = """
+UPDATE cursors SET position = %(position)s, epoch = %(epoch)s, digests = %(digests)s, push_sequence = %(sequence)s,
+    stats_due = greatest(%(position)s, 1), stats_pushed = 0
+WHERE company_id = %(company)s
+"""
+_ADOPT = "UPDATE cursors SET epoch = %(epoch)s WHERE company_id = %(company)s AND epoch IS NULL"
+_FORGET_CURSOR = "DELETE FROM cursors WHERE company_id = %(company)s"
+_TAKE_BACK_PASSED_OVER = "DELETE FROM passed_over WHERE company_id = %(company)s AND position > %(position)s"
+_TAKE_BACK_JOBS = "DELETE FROM jobs WHERE company_id = %(company)s AND position > %(position)s"
+_TAKE_BACK_TOKENS = """
+WITH kept AS (
+    UPDATE ended_tokens SET since = before, position = 0, before = NULL
+    WHERE company_id = %(company)s AND position > %(position)s AND before IS NOT NULL RETURNING user_id
+)
+DELETE FROM ended_tokens WHERE company_id = %(company)s AND position > %(position)s AND before IS NULL
+"""
+_LOCK_INBOXES = """
+SELECT FROM inboxes WHERE company_id = %(company)s ORDER BY company_id, user_id FOR UPDATE
+"""
+_TAKE_BACK_NOTIFICATIONS = """
+DELETE FROM notifications WHERE company_id = %(company)s AND (body->>'position')::bigint > %(position)s
+    AND body->>'event_id' <> ALL(%(true_events)s::text[])
+"""
+_TAKE_BACK_OUTBOX = """
+DELETE FROM outbox WHERE company_id = %(company)s AND event = 'notification.created'
+    AND NOT EXISTS (SELECT FROM notifications WHERE notifications.id::text = outbox.key)
+"""
+# A revision above every one that a client may have heard, also from a state of this database that is gone: below one a
+# second, no inbox gets to the Unix time by itself. The gap makes clients load their inbox again.
+_RENEW_INBOXES = """
+WITH renewed AS (
+    UPDATE inboxes AS inbox SET
+        revision = greatest(revision + 1, extract(epoch FROM clock_timestamp())::bigint),
+        unread = (SELECT count(*) FROM notifications AS n
+                  WHERE (n.company_id, n.user_id) = (inbox.company_id, inbox.user_id) AND n.read_at IS NULL)
+    WHERE company_id = %(company)s RETURNING company_id, user_id, unread, revision
+)
+INSERT INTO outbox (company_id, user_id, key, event, data)
+SELECT company_id, user_id, 'inbox:' || revision, 'notification.read',
+       jsonb_build_object('ids', '[]'::jsonb, 'read', true, 'unread', unread, 'revision', revision)
+FROM renewed
 """
 # What is pushed to a user must never be taken back by a crash of PostgreSQL: the fact might not come again for long.
 _KEEP = "SET LOCAL synchronous_commit TO on"
@@ -93,9 +150,10 @@ INSERT INTO passed_over (company_id, position) SELECT * FROM unnest(%(companies)
 _TAKE_UP = "DELETE FROM passed_over WHERE company_id = %(company)s AND position = %(position)s"
 _IS_PASSED_OVER = "SELECT FROM passed_over WHERE company_id = %(company)s AND position = %(position)s"
 _END_TOKENS = """
-INSERT INTO ended_tokens AS ended (company_id, user_id, since)
-SELECT * FROM unnest(%(companies)s::uuid[], %(users)s::uuid[], %(since)s::timestamptz[])
-ON CONFLICT (company_id, user_id) DO UPDATE SET since = greatest(ended.since, excluded.since)
+INSERT INTO ended_tokens AS ended (company_id, user_id, since, position)
+SELECT * FROM unnest(%(companies)s::uuid[], %(users)s::uuid[], %(since)s::timestamptz[], %(positions)s::bigint[])
+ON CONFLICT (company_id, user_id) DO UPDATE
+SET since = excluded.since, position = excluded.position, before = ended.since WHERE excluded.since > ended.since
 """
 _WAITING = """
 SELECT id, company_id::text, user_id::text, key, event, data, except_socket, correlation_id
@@ -104,7 +162,8 @@ FROM outbox ORDER BY id LIMIT %(limit)s
 _SENT = "DELETE FROM outbox WHERE id = ANY(%(ids)s)"
 _JOBS_OWED = "SELECT DISTINCT company_id::text FROM jobs WHERE signalled < position"
 _JOB_OWED = """
-SELECT job_id, count, position FROM jobs WHERE company_id = %(company)s AND signalled < position
+SELECT job_id, count, position, (SELECT epoch FROM cursors WHERE cursors.company_id = jobs.company_id)
+FROM jobs WHERE company_id = %(company)s AND signalled < position
 ORDER BY signalled, job_id LIMIT 1
 """
 _JOB_SIGNALLED = """
@@ -183,6 +242,20 @@ class Advance:
     """The position of the last fact that may have changed the company's figures; 0 for none."""
     passed_over: Sequence[int] = ()
     """The positions that had no effect: they became dead letters."""
+    epoch: str | None = None
+    """The log's."""
+    digests: bytes = b""
+    """Of the last facts: see `notifier.cursors`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingBack:
+    """What a company's cursor becomes when the log does not agree with what was applied."""
+
+    company_id: str
+    cursor: Cursor
+    true_events: Sequence[str] = ()
+    """The ids of the log's facts beyond it, as far as they were asked for: their notifications stay."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,6 +316,7 @@ class JobState:
     job_id: str
     count: int
     position: int
+    epoch: str | None = None
 
 
 class Store:
@@ -281,6 +355,54 @@ class Store:
         """Return each company's last applied position: 0 where there is none."""
         wanted = list(companies)
         return dict.fromkeys(wanted, 0) | dict(await self._rows(_POSITIONS, {"companies": wanted}))
+
+    async def cursors(self, companies: Iterable[str]) -> dict[str, Cursor]:
+        """Return how far each company is applied."""
+        wanted = list(companies)
+        rows = await self._rows(_CURSORS, {"companies": wanted})
+        found = {
+            company_id: Cursor(position=position, epoch=epoch, digests=bytes(digests))
+            for company_id, position, epoch, digests in rows
+        }
+        return dict.fromkeys(wanted, Cursor()) | found
+
+    async def companies_after(self, company_id: str, limit: int) -> list[str]:
+        """Return the next companies that have a cursor, by id."""
+        return [found for (found,) in await self._rows(_CURSORS_AFTER, {"company": company_id, "limit": limit})]
+
+    async def companies_of_other_epochs(self, epoch: str, limit: int) -> list[str]:
+        """Return companies whose cursor is not of an epoch of the log."""
+        return [found for (found,) in await self._rows(_OF_OTHER_EPOCHS, {"epoch": epoch, "limit": limit})]
+
+    async def adopt(self, company_id: str, epoch: str | None) -> None:
+        """Write down of which epoch of the log a cursor is that does not say so."""
+        await self._execute(_ADOPT, {"company": company_id, "epoch": epoch})
+
+    async def set_back(self, setting: SettingBack, push_sequence: int) -> None:
+        """Take back what followed from facts beyond a position, all or nothing."""
+        cursor = setting.cursor
+        values = {
+            "company": setting.company_id,
+            "position": cursor.position,
+            "epoch": cursor.epoch,
+            "digests": cursor.digests,
+            "sequence": push_sequence,
+            "true_events": list(setting.true_events),
+        }
+        statements = (
+            _KEEP,
+            _LOCK_INBOXES,
+            _SET_BACK if cursor.position else _FORGET_CURSOR,
+            _TAKE_BACK_PASSED_OVER,
+            _TAKE_BACK_JOBS,
+            _TAKE_BACK_TOKENS,
+            _TAKE_BACK_NOTIFICATIONS,
+            _TAKE_BACK_OUTBOX,
+            _RENEW_INBOXES,
+        )
+        async with self._turn, self._connection.transaction():
+            for statement in statements:
+                await self._connection.execute(statement, values)
 
     async def commit(self, changes: Changes) -> None:
         """Remember what a batch did, all or nothing. A notification that is there already stays as it is.
@@ -373,6 +495,8 @@ def _statements(changes: Changes) -> Iterator[tuple[str, dict[str, Any]]]:
                 "positions": [advance.position for advance in advances],
                 "stats_due": [advance.stats_due for advance in advances],
                 "sequences": [changes.push_sequence] * len(advances),
+                "epochs": [advance.epoch for advance in advances],
+                "digests": [advance.digests for advance in advances],
             },
         )
         passed = [(advance.company_id, position) for advance in advances for position in advance.passed_over]
@@ -390,6 +514,7 @@ def _statements(changes: Changes) -> Iterator[tuple[str, dict[str, Any]]]:
                 "companies": [company_id for company_id, _ in shut_out],
                 "users": [user_id for _, user_id in shut_out],
                 "since": [ended.since for ended in shut_out.values()],
+                "positions": [ended.position for ended in shut_out.values()],
             },
         )
     if jobs := changes.jobs:
