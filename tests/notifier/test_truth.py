@@ -131,8 +131,7 @@ async def test_whatever_is_forged_every_screen_ends_with_what_the_log_says(world
         async def right() -> bool:
             screens = [await shown(world, company_id) == ids(world, company_id) for company_id in companies.values()]
             dead = await world.stored(streams.DEAD)
-
-        return all(screens) and len(dead) >= len(FORGERIES)
+            return all(screens) and len(dead) >= len(FORGERIES)
 
         await until(right, within=60, why="every screen shows what the log says, and each forgery is put aside")
 

@@ -25,7 +25,7 @@ from notifier.memory import Memory
 from notifier.spans import traced
 from notifier.stats import StatsPusher
 from notifier.store import Store
-from notifier.truth import ANOTHER, BEYOND, NO_COMPANY, Applied, Truth, raises_doubt, unanimous
+from notifier.truth import ANOTHER, BEYOND, NO_COMPANY, Applied, Truth, contested, raises_doubt, unanimous
 from notifier.waiting import Backoff, pause
 from runtime import tracing
 from runtime.broker import PublishFailed
@@ -75,6 +75,8 @@ class BatchHandler:
         self._cursors: dict[str, Cursor] = {}
         """Nobody else moves them while we have the lock."""
         self._applied = Applied()
+        self._reused: dict[str, set[str | None]] = {}
+        """Company → event ids under which something untrue was pushed."""
         self._turn = asyncio.Lock()
         self.unconfirmed: dict[str, None] = {}
         """Companies that something was applied for since the log was asked about them, the longest ago first."""
@@ -127,7 +129,10 @@ class BatchHandler:
     async def _reconciled(self, company_id: str) -> Cursor:
         cursor = await self.cursor(company_id)
         if cursor.position:
-            cursor = await self._truth.reconciled(company_id, cursor, applied=self._applied.of(company_id))
+            before, applied = cursor.position, self._applied.of(company_id)
+            cursor = await self._truth.reconciled(company_id, cursor, applied=applied)
+            untrue = [applied(position) for position in range(cursor.position + 1, before + 1)]
+            self._reused[company_id] = {entry.event_id for entry in untrue if entry is not None}
             self._cursors[company_id] = cursor
             self._outlets.stats.mark(company_id)
         return cursor
@@ -153,7 +158,19 @@ class BatchHandler:
         self._cursors.update((plan.company_id, plan.after) for plan in plans)
         self._record(plans)
         _report(verdicts)
+        await self._tell_again(plans)
         await self._acknowledge(letters, verdicts, plans)
+
+    async def _tell_again(self, plans: Iterable[Plan]) -> None:
+        """Let screens load again where `PUSH` drops a fact, since something untrue was pushed under its id."""
+        for plan in plans:
+            company_id, applied = plan.company_id, {entry.event_id for entry in plan.run}
+            reused = self._reused.get(company_id, set())
+            if not reused & applied:
+                continue
+            self._reused[company_id] = reused - applied
+            told = self._truth.told(company_id, plan.end, plan.after.epoch, "correction")
+            await self._outlets.effects.do(Work(pushes=[told]))
 
     async def _positions(self, companies: Iterable[str]) -> Mapping[str, Cursor]:
         if len(self._cursors) > REMEMBERED:
@@ -166,8 +183,8 @@ class BatchHandler:
         """Return what of a company's entries is to be applied, and what is no fact; take back what was untrue first."""
         cursor = self._cursors[company_id]
         ended: frozenset[str] = frozenset()
-        if any(raises_doubt(cursor, entry) for entry in entries):
-            undecided = Verdict(Plan(company_id, cursor, []), undecided=frozenset(map(id, entries)))
+        if doubtful := [entry for entry in entries if raises_doubt(cursor, entry)]:
+            undecided = Verdict(Plan(company_id, cursor, []), undecided=frozenset(map(id, doubtful)))
             if self._backoff.remaining(company_id):
                 return undecided
             try:
@@ -181,7 +198,9 @@ class BatchHandler:
         abandoned = frozenset(id(entry) for entry in entries if entry.epoch in ended)
         present = [entry for entry in entries if id(entry) not in abandoned and id(entry) not in foreign]
         plan = await self._plan(company_id, cursor, present)
-        return Verdict(plan, foreign | _contradicted(plan, present), abandoned)
+        contradicted = _contradicted(plan, present)
+        undecided_claims = frozenset(id(entry) for entry in contested(present) if entry.position > plan.end)
+        return Verdict(plan, foreign | contradicted, abandoned, undecided_claims - contradicted.keys())
 
     async def _contradicted(self, company_id: str, cursor: Cursor, entries: Sequence[Entry]) -> dict[int, str]:
         """Return the old repeats that the log contradicts; without an answer none: they change nothing anyway."""
@@ -280,13 +299,14 @@ class BatchHandler:
         kept = waiting(letters, [replace(each, plan=plan) for each, plan in zip(verdicts, plans, strict=True)])
         # Of a company's waiting facts the last is enough to come back: the others will be fetched before it. Were they
         # all kept, one company could fill what the server hands out, and stop every other.
-        coming_back = {id(letter) for letter in kept.values()}
+        coming_back = {id(letter) for some in kept.values() for letter in some}
         done = [letter.message for letter in letters if id(letter) not in coming_back]
         if done:
             await acknowledge(done[0]._client, done)  # noqa: SLF001 - the connection that brought them
-        for company_id, letter in kept.items():
-            await letter.message.nak(delay=max(self._backoff.remaining(company_id), SHORTEST_DELAY))
-        if len(kept) < len(letters):
+        for company_id, some in kept.items():
+            for letter in some:
+                await letter.message.nak(delay=max(self._backoff.remaining(company_id), SHORTEST_DELAY))
+        if len(coming_back) < len(letters):
             self._on_progress()
 
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from nats.aio.msg import Msg
 
@@ -13,6 +14,8 @@ from notifier.cursors import Cursor
 from notifier.feed import Entry, Unreadable
 from notifier.reaction import ShutOut
 from notifier.store import Advance, JobPart, Telling
+
+MOST_UNDECIDED: Final = 10  # letters of a company that are kept until the log can be asked about them
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ class Verdict:
         """Whether an entry has to come again."""
         if id(entry) in self.foreign or id(entry) in self.abandoned:
             return False
-        return entry.position > self.plan.end or id(entry) in self.undecided
+        return entry.position > self.plan.end
 
 
 def tellings(entry: Entry) -> Iterator[Telling]:
@@ -135,16 +138,29 @@ def by_company(letters: Iterable[Letter]) -> dict[str, list[Entry]]:
     return entries
 
 
-def waiting(letters: Iterable[Letter], verdicts: Iterable[Verdict]) -> Mapping[str, Letter]:
-    """Return, by company, the letter with the highest position among those that cannot be applied yet."""
+def waiting(letters: Iterable[Letter], verdicts: Iterable[Verdict]) -> Mapping[str, Sequence[Letter]]:
+    """Return, by company, the letters that have to come again.
+
+    Of those that cannot be applied yet the one with the highest position: the others will be fetched before it. And
+    those that nobody could judge, up to a bound.
+    """
     by_id = {verdict.plan.company_id: verdict for verdict in verdicts}
     highest: dict[str, tuple[int, Letter]] = {}
+    undecided: defaultdict[str, list[Letter]] = defaultdict(list)
     for letter in letters:
-        if isinstance(letter.content, Entry) and by_id[letter.content.company_id].waits(letter.content):
-            company_id, position = letter.content.company_id, letter.content.position
-            if position > highest.get(company_id, (0, letter))[0]:
-                highest[company_id] = position, letter
-    return {company_id: letter for company_id, (_position, letter) in highest.items()}
+        if not isinstance(letter.content, Entry):
+            continue
+        company_id, position = letter.content.company_id, letter.content.position
+        verdict = by_id[company_id]
+        if id(letter.content) in verdict.undecided and len(undecided[company_id]) < MOST_UNDECIDED:
+            undecided[company_id].append(letter)
+        elif verdict.waits(letter.content) and position > highest.get(company_id, (0, letter))[0]:
+            highest[company_id] = position, letter
+    companies = {*undecided, *highest}
+    return {
+        company_id: [*undecided[company_id], *([highest[company_id][1]] if company_id in highest else [])]
+        for company_id in companies
+    }
 
 
 def dead_letters(letters: Sequence[Letter], verdicts: Sequence[Verdict]) -> list[DeadLetter]:

@@ -65,6 +65,14 @@ def unanimous(cursor: Cursor, entries: Sequence[Entry]) -> list[Entry]:
     ]
 
 
+def contested(entries: Sequence[Entry]) -> list[Entry]:
+    """Return the entries at whose position others say something else."""
+    claims: defaultdict[int, set[bytes]] = defaultdict(set)
+    for entry in entries:
+        claims[entry.position].add(entry.digest)
+    return [entry for entry in entries if len(claims[entry.position]) > 1]
+
+
 class Truth:
     """Asks the log, and sets cursors back where it contradicts what was applied."""
 
@@ -123,7 +131,7 @@ class Truth:
         events = [fact.event_id for at, fact in look.facts.items() if at > position and fact.event_id is not None]
         await self._effects.set_back(
             SettingBack(company_id=company_id, cursor=back, true_events=events),
-            self._told(company_id, feed, reason),
+            self.told(company_id, feed.position, feed.epoch, reason),
             dead,
         )
         metrics.SET_BACK.labels(reason).inc()
@@ -162,12 +170,13 @@ class Truth:
             if entry.position in look.facts and look.facts[entry.position].digest != entry.digest
         }
 
-    def _told(self, company_id: str, feed: Feed, reason: Reset) -> Push:
+    def told(self, company_id: str, position: int, epoch: str | None, reason: Reset) -> Push:
+        """Return the push that lets a company's screens load everything again."""
         return Push(
             app_id=self._app_id,
             channel=str(CompanyChannel(company_id)),
             event="leads.changed",
-            data=JobPush(job_id=None, count=0, position=feed.position, epoch=feed.epoch, reset=reason).data,
+            data=JobPush(job_id=None, count=0, position=position, epoch=epoch, reset=reason).data,
             key=f"reset:{self._new_id()}",
         )
 
