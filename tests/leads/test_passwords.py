@@ -64,6 +64,17 @@ def test_each_failure_makes_the_next_try_wait_longer_wherever_it_comes_from():
     assert pauses[-1] == LONGEST_PAUSE
 
 
+def test_whoever_has_an_account_with_the_same_address_excuses_no_guesses_at_the_others():
+    limiter = LoginLimiter()
+    for _ in range(FREE_TRIES):
+        limiter.try_account(ADA, HERE, now=0.0)  # a guess at the account in one company
+        if _ < FREE_TRIES - 1:
+            limiter.try_account(ADA, HERE, now=0.0)
+            limiter.account_succeeded(ADA, HERE)  # the guesser's own, in another company
+
+    assert pause(limiter, now=0.0) == 1
+
+
 def test_others_guesses_never_keep_a_known_device_out():
     limiter = LoginLimiter()
     for number in range(int(NETWORK.burst)):

@@ -23,8 +23,8 @@ LONGEST_PAUSE: Final = 900.0
 """Seconds; the pauses are 1, 2, 4 … until then."""
 DEVICE_PAUSE: Final = 10.0
 """The longest on a known device: its user, who mistypes, is not kept out for long."""
-FORGET: Final = 86_400.0
-"""Seconds without a try after which failures are forgotten."""
+DECAY: Final = 1800.0
+"""Seconds without a try after which one failure is forgotten."""
 NETWORK: Final = Rate(per_second=50 / 60, burst=50)
 """Tries of one client network, whatever the accounts."""
 REMEMBERED: Final = 10_000
@@ -100,13 +100,14 @@ class _Counts:
             TooManyAttempts: it came too early, and does not count.
         """
         known = self._failures.get(key)
-        if known is None or now - known.at > FORGET:
-            known = self._failures[key] = _Failures()
-        over = known.number - self._free
+        if known is None:
+            known = self._failures[key] = _Failures(at=now)
+        number = max(0, known.number - int((now - known.at) / DECAY))
+        over = number - self._free
         pause = min(self._longest, 2.0 ** min(over, 30)) if over >= 0 else 0.0
         if now < known.at + pause:
             raise TooManyAttempts(known.at + pause - now)
-        known.number, known.at = known.number + 1, now
+        known.number, known.at = number + 1, now
         self._failures.move_to_end(key)
         while len(self._failures) > REMEMBERED:
             self._failures.popitem(last=False)
@@ -164,8 +165,10 @@ class LoginLimiter:
         self._devices.forget(device.id)
 
     def account_succeeded(self, email: str, network: str) -> None:
-        """Forget an account's failures; its network has one try less against it."""
-        self._accounts.forget(email)
+        """Take this try back. Earlier failures still count: an address may have accounts in several companies, and
+        whoever has one of them must not excuse guesses at the others.
+        """
+        self._accounts.take_back(email)
         self._give_back(network)
 
     def device_unanswered(self, device: Device) -> None:

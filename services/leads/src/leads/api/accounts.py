@@ -99,7 +99,7 @@ class _Credentials:
 
 
 async def _verified_device(services: Services, device: Device, given: _Credentials) -> list[tuple[UUID, UUID]]:
-    """Return company and user ids when a device's own user is among those with these credentials; else nothing."""
+    """Return company and user ids of a device's own user with these credentials."""
     try:
         services.limiter.try_device(device, monotonic())
     except TooManyAttempts as refusal:
@@ -109,10 +109,11 @@ async def _verified_device(services: Services, device: Device, given: _Credentia
     except (DatabaseAway, TooManyAtOnce):
         services.limiter.device_unanswered(device)
         raise
-    if device.user_id not in {user_id for _company_id, user_id in found}:
-        return []
-    services.limiter.device_succeeded(device)
-    return found
+    own = [(company_id, user_id) for company_id, user_id in found if user_id == device.user_id]
+    if own:
+        services.limiter.device_succeeded(device)
+    # Accounts of others with the same address and password are not told: that would be guesses which no account counts.
+    return own
 
 
 async def _verified_account(
