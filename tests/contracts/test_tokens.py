@@ -180,6 +180,7 @@ OTHERS = (
 @pytest.mark.parametrize(
     "text",
     [*NO_KEYS, KEY.public.pem, KEY.pem[:-40], *map(pem, OTHERS), pem(Ed25519PrivateKey.generate(), b"password")],
+    ids=["none", "short", "secret", "public", "cut", "rsa", "ec", "ed448", "encrypted"],
 )
 def test_another_private_key_is_refused_without_showing_it(text: str) -> None:
     with pytest.raises(InvalidKey) as refused:
@@ -190,6 +191,7 @@ def test_another_private_key_is_refused_without_showing_it(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "x", "a secret of at least thirty-two characters", KEY.pem, KEY.public.pem[:-40], *map(public_pem, OTHERS)],
+    ids=["none", "short", "secret", "private", "cut", "rsa", "ec", "ed448"],
 )
 def test_another_public_key_is_refused(text: str) -> None:
     with pytest.raises(InvalidKey):

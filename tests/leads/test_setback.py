@@ -211,6 +211,6 @@ async def test_whatever_somebody_else_puts_on_the_stream_is_reported_and_harms_n
     assert len(epochs.all()) == 1
 
 
-@pytest.mark.parametrize("body", GARBAGE)
+@pytest.mark.parametrize("body", GARBAGE, ids=range(len(GARBAGE)))
 def test_what_a_message_says_is_read_whatever_it_is(body: bytes) -> None:
     assert Place.read(body) is None
