@@ -110,7 +110,7 @@ def api(store, known, clock):
     rates = Rates(lambda: clock[0])
     reading = Channels(auth, rates, known, {"4242": 7}.__getitem__, cache_seconds=1800, now=lambda: NOW)
     routes = events.routes(auth, rates, store, known, new_id=lambda: f"id-{next(ids)}")
-    app = main.build({"/apps": [routes, reading.routes()]}, checks={}, new_id=lambda: "correlation-1")
+    app = main.build({"/apps": [routes, reading.routes()]}, new_id=lambda: "correlation-1")
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway")
 
 
