@@ -117,7 +117,7 @@ CONSUMERS: Final[tuple[tuple[str, ConsumerConfig], ...]] = (
             deliver_policy=DeliverPolicy.ALL,
             ack_policy=AckPolicy.EXPLICIT,
             # Shorter than the lease of who sends: its successor finds what it had in hand before what is newer.
-            ack_wait=8,
+            ack_wait=5,
             max_deliver=-1,
             # What waits for its next attempt counts; one endpoint that is down must not stop the others.
             max_ack_pending=100_000,

@@ -56,7 +56,7 @@ class Settings(HttpSettings):
     """From the probe to giving the connection up."""
     close_seconds: Annotated[float, Field(gt=0)] = 5.0
     """From a close frame until the transport is cut."""
-    lease_seconds: Annotated[float, Field(ge=1)] = 10.0
+    lease_seconds: Annotated[float, Field(ge=1)] = 7.0
     """A gateway that the others do not hear from for so long counts as gone, with all its members."""
     linger_seconds: Annotated[float, Field(ge=0)] = 5.0
     """A channel without listeners stays subscribed so long."""

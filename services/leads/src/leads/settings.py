@@ -72,7 +72,7 @@ class WorkerSettings(AdminSettings, _Settings):
     """`python -m leads worker`, as role leads_app."""
 
     admin_port: int = Field(default=8103, ge=0, le=65535)
-    lease_seconds: float = Field(default=10.0, gt=0, le=600)
+    lease_seconds: float = Field(default=7.0, gt=0, le=600)
     """A job whose worker was not heard of for so long is another's."""
 
 

@@ -36,7 +36,7 @@ from runtime.broker import Outgoing, PublishFailed, publish_window
 
 WIDTH: Final = 8  # requests under way at one endpoint
 WAITING: Final = 1000  # requests held for one endpoint; what is more comes again later, and may lose its place
-BEAT: Final = 2.5  # seconds between two words to NATS that we still have them; it waits `ack_wait`
+BEAT: Final = 1.5  # seconds between two words to NATS that we still have them; it waits `ack_wait`
 LOOK: Final = 1.0  # seconds a fetch waits; a lost connection is noticed by then
 LATE: Final = 3.0  # seconds that the last attempt may be late
 ANSWERED: Final = 10_000  # remembered, in case that an acknowledgement was lost
