@@ -32,12 +32,11 @@ from leadwire.credentials import SUPERUSER, Credentials
 from leadwire.ports import LOOPBACK, reserve
 from leadwire.topology import Endpoint
 from support.databases import run
+from support.log_and_stream import messages
 from support.servers import NatsServer, OwnProcess, PostgresServer
 from support.stack import SERVICES, Company, Stack, plan, provision
 from support.traffic import command
 from support.waiting import until
-
-from .test_kill_each import messages
 
 pytestmark = pytest.mark.faults
 

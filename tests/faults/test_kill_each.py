@@ -1,16 +1,13 @@
 """Each process is killed with -9 while leads are being created. Nothing accepted may be lost or doubled, anywhere."""
 
-import json
 import uuid
 
 import httpx
 import pytest
 
-from contracts import streams, subjects
-from contracts.channels import CompanyChannel
 from support.browser import chromium, live, open_screen, shown_ids
-from support.log_and_stream import in_the_log, messages, on_the_stream
-from support.stack import Company, Stack
+from support.log_and_stream import in_the_log, on_the_stream, pushed
+from support.stack import Stack
 from support.waiting import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.browser]
@@ -32,13 +29,6 @@ async def create(api: httpx.AsyncClient, number: int) -> str:
             assert answer.status_code == httpx.codes.CREATED, answer.text
             lead_id: str = answer.json()["data"]["id"]
             return lead_id
-
-
-async def pushed(stack: Stack, company: Company) -> list[str]:
-    """Return the event ids of what was pushed to the company's screens, in order."""
-    subject = subjects.push(stack.topology.credentials.pusher_app_id, str(CompanyChannel(company.id)))
-    frames = [json.loads(body) for body in await messages(stack, streams.PUSH, subject)]
-    return [json.loads(frame["data"])["event_id"] for frame in frames]
 
 
 @pytest.mark.parametrize("victim", ["relay", "notifier", "gateway", "nats"])

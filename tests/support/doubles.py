@@ -1,6 +1,7 @@
 """A process like one of a stack, which reaches PostgreSQL and NATS through proxies that a test breaks."""
 
 import contextlib
+import re
 import signal
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -33,6 +34,22 @@ class Double:
             return {}
         return answer
 
+    def metric(self, name: str) -> float | None:
+        """Return the value of a metric without labels; None when there is no answer."""
+        try:
+            text = httpx.get(self.own.process.health.replace("/readyz", "/metrics"), timeout=2).text
+        except httpx.TransportError:
+            return None
+        found = re.search(rf"^{name} (\S+)$", text, re.MULTILINE)
+        return None if found is None else float(found[1])
+
+    def heal(self) -> None:
+        """End every fault but death."""
+        self.postgres.heal()
+        self.nats.heal()
+        if self.own.pid is not None:
+            self.thaw()
+
     def freeze(self) -> None:
         self._signal(signal.SIGSTOP)
 
@@ -57,12 +74,14 @@ def double(stack: Stack, name: str, log: Path) -> Iterator[Double]:
         topology = stack.topology
         postgres = ending.enter_context(fault_proxy(topology.postgres.port))
         nats = ending.enter_context(fault_proxy(topology.nats.port))
-        port = reserve()
-        ending.callback(port.release)
+        port, admin_port = reserve(), reserve()
+        for reserved in (port, admin_port):
+            ending.callback(reserved.release)
+        has_public_port = bool(getattr(topology, name).admin_port)
         endpoints: dict[str, Any] = {
             "postgres": Endpoint(LOOPBACK, postgres.port),
             "nats": Endpoint(LOOPBACK, nats.port),
-            name: Endpoint(LOOPBACK, port.port),
+            name: Endpoint(LOOPBACK, port.port, admin_port.port if has_public_port else 0),
         }
         own = replace(topology, **endpoints)
         (process,) = [one for one in own.services() if one.name == name]

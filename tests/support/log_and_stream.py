@@ -1,8 +1,11 @@
-"""What a company's log holds, and what of it is on the stream."""
+"""What a company's log holds, and what of it is on the streams."""
+
+import json
 
 import psycopg
 
-from contracts import envelope, streams
+from contracts import envelope, streams, subjects
+from contracts.channels import CompanyChannel
 from support.stack import Company, Stack
 
 
@@ -34,3 +37,10 @@ async def on_the_stream(stack: Stack, company: Company) -> list[tuple[int, str, 
     """Return the same of what the stream CRM holds."""
     facts = [envelope.parse(body) for body in await messages(stack, streams.CRM, f"crm.{company.id}.>")]
     return [(fact.feedposition, fact.id, fact.subject) for fact in facts]
+
+
+async def pushed(stack: Stack, company: Company) -> list[str]:
+    """Return the event ids of what was pushed to the company's screens, in order."""
+    subject = subjects.push(stack.topology.credentials.pusher_app_id, str(CompanyChannel(company.id)))
+    frames = [json.loads(body) for body in await messages(stack, streams.PUSH, subject)]
+    return [json.loads(frame["data"])["event_id"] for frame in frames]
