@@ -6,7 +6,6 @@ import { bars, funnel, growth, lengthOf } from './figures';
 const stats: PositionedStats = {
   epoch: null,
   position: 1,
-  epoch: null,
   total: 10,
   won: 1,
   lost: 2,
