@@ -11,6 +11,7 @@ import pytest
 from contracts import streams
 from leadwire.processes import Process
 from runtime import broker
+from support import hostile
 from support.databases import Database
 from support.servers import NatsServer
 from support.waiting import until
@@ -40,12 +41,16 @@ class Verify:
 
     def run(self, *options: str) -> tuple[int, dict[str, str], str]:
         """Return its exit code, what it says by kind, and what it tells meanwhile."""
+        done, lines = self.lines(*options)
+        return done.returncode, {kind: what for kind, _company, what in lines}, done.stderr
+
+    def lines(self, *options: str) -> tuple[subprocess.CompletedProcess[str], list[list[str]]]:
+        """Return how it ended, and each thing that it names: kind, company, and what is wrong."""
         command = (sys.executable, "-P", "-m", "leads", "verify", *options)
         options_ = Process(name="verify", command=command, environment=self._environment).options()
         done = subprocess.run(command, **options_, capture_output=True, text=True, check=False)
         assert done.returncode in {0, 1}, done.stderr
-        lines = [line.split(": ", 2) for line in done.stdout.splitlines() if ": " in line]
-        return done.returncode, {kind: what for kind, _company, what in lines}, done.stderr
+        return done, [line.split(": ", 2) for line in done.stdout.splitlines() if ": " in line]
 
 
 @pytest.fixture
@@ -109,7 +114,7 @@ async def test_what_the_stream_lacks_or_never_should_have_had_is_named(
         await until(lambda: outbox_is_empty(superuser))
     await client.jetstream().publish(
         f"crm.{acme.id}.lead.x.created",
-        b'{"companyid":"%s","feedposition":3,"id":"%s"}' % (2 * (str(acme.id).encode(),)),
+        hostile.fact(str(acme.id), 3, id=str(acme.id)),
     )
     await broker.close(client)
 

@@ -138,9 +138,37 @@ async def snapshot(nats: Client, stream: str, pattern: str, *, witness: str, at_
         raise Behind(f"{stream}: {reached} of {at_least}")
 
 
+async def get(nats: Client, stream: str, subject: str | None = None, *, after: int | None = None) -> Msg | None:
+    """Return one stored message, whatever its own headers say; None when there is none.
+
+    nats-py's `get_msg` takes a stored header `Status` for the server's answer, and raises.
+
+    Args:
+        nats: a connected client.
+        stream: its name.
+        subject: of the message; None for any.
+        after: a sequence number: the first message behind it is wanted. None: the last one of the subject.
+
+    Raises:
+        nats.errors.Error, OSError: no answer, or the connection is lost.
+    """
+    which: Mapping[str, Any] = (
+        {"multi_last": [subject]} if after is None else {"seq": after + 1, "next_by_subj": subject or ">"}
+    )
+    async with aclosing(_ask(nats, stream, {**which, "batch": 1})) as answers:
+        async for message in answers:
+            return message
+    return None
+
+
 def sequence(message: Msg) -> int:
     """Return the number under which a message is stored."""
     return int((message.headers or NO_HEADERS)[STREAM_SEQUENCE])
+
+
+def subject(message: Msg) -> str:
+    """Return the subject on which a message is stored."""
+    return (message.headers or NO_HEADERS)[STREAM_SUBJECT]
 
 
 def stored_at(message: Msg) -> datetime:
@@ -176,4 +204,6 @@ async def _ask_to_the_end(nats: Client, stream: str, request: Mapping[str, Any])
 
 
 def _status(message: Msg) -> str | None:
-    return (message.headers or NO_HEADERS).get("Status")
+    """Return the server's status; None for a stored message, which may have a header of that name."""
+    headers = message.headers or NO_HEADERS
+    return None if STREAM_SEQUENCE in headers else headers.get("Status")

@@ -223,6 +223,20 @@ class LiveClient(Client):
         self._listeners[subscription._id] = deliver  # noqa: SLF001
         return subscription
 
+    def _build_message(
+        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str] | None
+    ) -> Msg:
+        # The server takes any bytes for a subject; an exception here would end nats-py's reading without a word.
+        readable = subject if subject.isascii() else subject.decode(errors="replace").encode()
+        message: Msg = super()._build_message(sid, readable, reply, data, headers)
+        return message
+
+    async def _process_headers(self, headers: bytes) -> dict[str, str] | None:
+        try:
+            return await super()._process_headers(headers)
+        except (LookupError, ValueError):  # any bytes, likewise
+            return self._parse_header_lines(headers)
+
     def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
         self._listeners.pop(sid, None)
         super()._remove_sub(sid, max_msgs)

@@ -41,7 +41,7 @@ class Wanted:
 
     def takes(self, fact: Envelope) -> bool:
         """Whether a fact is of the type."""
-        return self.type is None or self.type in {fact.type, fact.type.rsplit(".", 2)[1]}
+        return self.type is None or self.type in {fact.type, *fact.type.rsplit(".", 2)[1:2]}
 
 
 async def facts(nats: Client, wanted: Wanted, *, since: datetime) -> AsyncGenerator[tuple[Msg, Envelope | None]]:
@@ -65,10 +65,10 @@ def line(message: Msg, fact: Envelope | None, *, with_data: bool) -> str:
     """Return a fact for a person."""
     sequence, at = direct.sequence(message), direct.stored_at(message).strftime("%H:%M:%S.%f")[:-3]
     if fact is None:
-        return f"{at}  CRM {sequence:<8} unreadable, on {(message.headers or {}).get(direct.STREAM_SUBJECT)}"
+        return f"{at}  CRM {sequence:<8} unreadable, on {_shown(direct.subject(message))}"
     data = f"  {json.dumps(fact.data, ensure_ascii=False)}" if with_data else ""
     place = f"company {fact.companyid} #{fact.feedposition}"
-    return f"{at}  CRM {sequence:<8} {fact.type:<28} {fact.subject}  {place}  event {fact.id}{data}"
+    return _shown(f"{at}  CRM {sequence:<8} {fact.type:<28} {fact.subject}  {place}  event {fact.id}{data}")
 
 
 def json_line(message: Msg, fact: Envelope | None, *, with_data: bool) -> str:
@@ -85,3 +85,8 @@ def _read(body: bytes) -> Envelope | None:
         return envelope.parse(body)
     except ValidationError:
         return None
+
+
+def _shown(line: str) -> str:
+    """Return a line without what would command a terminal: control characters are escaped."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)

@@ -5,7 +5,8 @@ temporary tables, by the code that wrote the real ones, and compared by PostgreS
 """
 
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,14 +15,16 @@ from uuid import UUID
 
 import psycopg
 from nats.aio.client import Client
-from nats.js import JetStreamContext
+from nats.aio.msg import Msg
 from psycopg.sql import SQL, Identifier
 from pydantic import ValidationError
 
-from contracts import streams
+from contracts import envelope, streams, subjects
+from contracts.envelope import Envelope
 from contracts.events import UnknownEvent
 from leads.store import derive
 from leads.store.database import RawConnection
+from leads.store.facts import COLUMNS, Recorded
 from runtime import direct
 
 COMPANIES: Final = """
@@ -84,12 +87,11 @@ FROM (SELECT * FROM public.{table} WHERE company_id = {company}) AS there
 FULL JOIN pg_temp.{table} AS expected USING ({key})
 WHERE there IS DISTINCT FROM expected{more} ORDER BY {key} LIMIT 1
 """)
-IN_THE_LOG: Final = """
-SELECT asked.number, e.event_id FROM unnest(%(numbers)s::integer[], %(companies)s::uuid[], %(positions)s::bigint[])
-    AS asked (number, company_id, position)
-LEFT JOIN events AS e ON (e.company_id, e.feed_position) = (asked.company_id, asked.position)
-WHERE e.event_id IS DISTINCT FROM (%(events)s::uuid[])[asked.number] ORDER BY asked.number LIMIT 1
-"""
+IN_THE_LOG: Final = f"""
+SELECT {COLUMNS} FROM unnest(%(companies)s::uuid[], %(positions)s::bigint[]) AS asked (company_id, position)
+JOIN events AS e ON (e.company_id, e.feed_position) = (asked.company_id, asked.position)
+"""  # noqa: S608 - constants
+EPOCHS: Final = "SELECT id FROM epochs"
 # What is published, and should be on the stream: what was recorded since some time.
 EXPECTED: Final = """
 SELECT f.company_id, first.position, coalesce(o.first - 1, f.position)
@@ -106,6 +108,10 @@ WHERE f.company_id = coalesce(%(company_id)s, f.company_id)
 FETCH: Final = 500
 FULL: Final = 0.9  # of a stream's bytes; from then on it may have dropped what is young enough
 MARGIN: Final = timedelta(minutes=10)  # what is about to be too old may be gone already
+NAMED: Final = 20  # differences of one kind between the stream and the log; the others are counted
+SHOWN: Final = 120  # characters of a subject
+# Attributes that say how a fact travelled: a fact that is published again has others.
+_OF_THE_WAY: Final = {"feedepoch", "traceparent"}
 
 Report = Callable[[str], None]
 Show = Callable[[int, int], None]
@@ -113,11 +119,31 @@ Show = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The first thing of a kind that is wrong."""
+    """Something that is wrong."""
 
     kind: str
-    company_id: UUID
+    company_id: UUID | None
+    """None: of no company that can be told."""
     what: str
+
+
+class Found:
+    """Differences as they are found: a bounded number of each kind, and how many more there are."""
+
+    def __init__(self) -> None:
+        self._named: list[Difference] = []
+        self._counts: Counter[str] = Counter()
+
+    def add(self, difference: Difference) -> None:
+        """Take note of one."""
+        self._counts[difference.kind] += 1
+        if self._counts[difference.kind] <= NAMED:
+            self._named.append(difference)
+
+    def all(self) -> list[Difference]:
+        """Return those that are named, and for each kind with more of them their number."""
+        more = {kind: count - NAMED for kind, count in self._counts.items() if count > NAMED}
+        return self._named + [Difference(kind, None, f"{count} more") for kind, count in more.items()]
 
 
 @dataclass(slots=True)
@@ -126,13 +152,81 @@ class Run:
 
     first: int
     last: int
+    _later: tuple[int, int] | None = None
+    """The run that was the last one when positions before it were published again."""
 
     def take(self, position: int) -> None:
         """Take the next message's position."""
-        if position < self.first or position > self.last + 1:
+        if self._later is not None and self._later[0] <= position <= self._later[1] + 1:
+            first, last = self._later
+            self.first = self.first if self.first <= first <= self.last + 1 else first
+            self.last, self._later = last, None
+        if position < self.first:
+            self._later = self._later or (self.first, self.last)
             self.first = self.last = position
-        elif position == self.last + 1:
-            self.last = position
+        elif position > self.last + 1:
+            self.first = self.last = position
+            self._later = None
+        else:
+            self.last = max(self.last, position)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """A message of the stream."""
+
+    sequence: int
+    subject: str
+    body: bytes
+    fact: Envelope | None
+    """None: the body is no fact in an envelope."""
+
+    @classmethod
+    def of(cls, message: Msg) -> "_Stored":
+        """Return what a message says. Never raises."""
+        fact: Envelope | None
+        try:
+            fact = envelope.parse(message.data)
+        except (ValidationError, ValueError, RecursionError):
+            fact = None
+        return cls(direct.sequence(message), direct.subject(message), message.data, fact)
+
+    @property
+    def place(self) -> tuple[UUID, int] | None:
+        """The company and the position that it claims; None: no such company can exist."""
+        if self.fact is None:
+            return None
+        try:
+            return UUID(self.fact.companyid), self.fact.feedposition
+        except ValueError:
+            return None
+
+    def compare(self, recorded: Recorded | None, epochs: Collection[str]) -> Difference | None:
+        """Return what is wrong with it, given the log's row at its place and the epochs that the log has had."""
+        where = f"message {self.sequence} on {_shown(self.subject)}"
+        if self.fact is None:
+            return Difference("unreadable", None, f"{where} is no fact")
+        if self.place is None:
+            return Difference("stranger", None, f"{where} names no company that can exist")
+        company_id, position = self.place
+        if recorded is None or recorded.event_id != self.fact.id:
+            there = None if recorded is None else recorded.event_id
+            said = f"the stream has {_shown(self.fact.id)} at {position}, the log has {there} ({where})"
+            return Difference("stranger", company_id, said)
+        wrong = _wrong(self, self.fact, recorded, epochs)
+        return None if wrong is None else Difference(wrong[0], company_id, f"{where}, position {position}, {wrong[1]}")
+
+
+def _wrong(message: _Stored, fact: Envelope, recorded: Recorded, epochs: Collection[str]) -> tuple[str, str] | None:
+    """Return the kind and the words for what is wrong with a message that has the id of the log's fact."""
+    expected = subjects.fact(recorded.company_id, recorded.stream_id, recorded.type)
+    if message.subject != expected:
+        return "subject", f"belongs on {expected}"
+    if fields := _different(fact, message.body, recorded):
+        return "contents", f"differs in {fields}"
+    if fact.feedepoch is not None and fact.feedepoch not in epochs:
+        return "epoch", "is of an epoch that the log does not know"
+    return None
 
 
 @asynccontextmanager
@@ -227,7 +321,10 @@ def _in_words(row: Sequence[Any], key: Sequence[str]) -> str:
 async def verify_stream(
     connection: RawConnection, client: Client, *, company_id: UUID | None, show: Show
 ) -> list[Difference]:
-    """Compare the stream `CRM` with the log; return what is wrong, the first of each kind.
+    """Compare the stream `CRM` with the log; return what is wrong, `NAMED` of each kind and the number of others.
+
+    Whatever stands on the stream is compared, not trusted: a message that is no fact of the log is named, and does not
+    count for the rest.
 
     Args:
         connection: see `verify_database`.
@@ -238,37 +335,38 @@ async def verify_stream(
     Raises:
         nats.errors.Error, TimeoutError: NATS is away, or the stream is not there.
     """
-    js = client.jetstream()
-    values = {"company_id": company_id, "since": await _kept_since(js, connection)}
+    values = {"company_id": company_id, "since": await _kept_since(client, connection)}
     expected = await (await connection.execute(EXPECTED, values)).fetchall()
     await connection.commit()
-    until = (await js.stream_info(streams.CRM)).state.last_seq
+    until = (await client.jetstream().stream_info(streams.CRM)).state.last_seq
     runs: dict[UUID, Run] = {}
-    first: dict[str, Difference] = {}
-    async for messages, sequence in _messages(client, company_id, until):
-        facts = [_place(body) for body in messages]
-        for place, position, _ in facts:
-            runs.setdefault(place, Run(position, position)).take(position)
-        for difference in await _strangers(connection, facts):
-            first.setdefault(difference.kind, difference)
-        show(sequence, until)
+    found = Found()
+    async for messages in _messages(client, company_id, until):
+        log, epochs = await _in_the_log(connection, messages)
+        for message in messages:
+            place = message.place
+            difference = message.compare(None if place is None else log.get(place), epochs)
+            if difference is not None:
+                found.add(difference)
+            elif place is not None:
+                runs.setdefault(place[0], Run(place[1], place[1])).take(place[1])
+        show(messages[-1].sequence, until)
     for each, begin, head in expected:
         run = runs.get(each)
         if begin <= head and (run is None or run.first > begin or run.last < head):
             there = "nothing" if run is None else f"{run.first} to {run.last}"
-            lacking = Difference("stream", each, f"should hold {begin} to {head} in order, and holds {there}")
-            first.setdefault("stream", lacking)
-    return list(first.values())
+            found.add(Difference("stream", each, f"should hold {begin} to {head} in order, and holds {there}"))
+    return found.all()
 
 
-async def _kept_since(js: JetStreamContext, connection: RawConnection) -> datetime:
+async def _kept_since(client: Client, connection: RawConnection) -> datetime:
     """Return from when on facts must be on the stream; older ones are not missed."""
-    info = await js.stream_info(streams.CRM)
+    info = await client.jetstream().stream_info(streams.CRM)
     limit = info.config.max_bytes or 0
     if 0 < limit * FULL < info.state.bytes:
-        oldest = (await js.get_msg(streams.CRM, info.state.first_seq, direct=True)).time
-        assert oldest is not None
-        return oldest + MARGIN
+        oldest = await direct.get(client, streams.CRM, after=info.state.first_seq - 1)
+        if oldest is not None:
+            return direct.stored_at(oldest) + MARGIN
     kept = timedelta(seconds=streams.FACTS_KEPT) - MARGIN
     row = await (await connection.execute("SELECT clock_timestamp() - %s", [kept])).fetchone()
     assert row is not None
@@ -276,40 +374,50 @@ async def _kept_since(js: JetStreamContext, connection: RawConnection) -> dateti
     return since
 
 
-async def _messages(client: Client, company_id: UUID | None, until: int) -> AsyncIterator[tuple[list[bytes], int]]:
-    """Yield what the stream holds, in its order, with the sequence of the last of each portion."""
-    pattern = f"crm.{company_id or '*'}.>"
-    portion: list[bytes] = []
-    sequence = 0
+async def _messages(client: Client, company_id: UUID | None, until: int) -> AsyncIterator[list[_Stored]]:
+    """Yield what the stream holds, in its order, in portions."""
+    pattern = subjects.FACTS if company_id is None else f"crm.{subjects.token(str(company_id))}.>"
+    portion: list[_Stored] = []
     async with aclosing(direct.read(client, streams.CRM, pattern, until=until)) as messages:
         async for message in messages:
-            portion.append(message.data)
-            sequence = direct.sequence(message)
+            portion.append(_Stored.of(message))
             if len(portion) == FETCH:
-                yield portion, sequence
+                yield portion
                 portion = []
     if portion:
-        yield portion, sequence
+        yield portion
 
 
-def _place(body: bytes) -> tuple[UUID, int, UUID]:
-    fact = json.loads(body)
-    return UUID(fact["companyid"]), fact["feedposition"], UUID(fact["id"])
-
-
-async def _strangers(connection: RawConnection, facts: Sequence[tuple[UUID, int, UUID]]) -> Sequence[Difference]:
-    values = {
-        "numbers": list(range(1, len(facts) + 1)),
-        "companies": [company_id for company_id, _, _ in facts],
-        "positions": [position for _, position, _ in facts],
-        "events": [event_id for _, _, event_id in facts],
-    }
-    row = await (await connection.execute(IN_THE_LOG, values)).fetchone()
+async def _in_the_log(
+    connection: RawConnection, messages: Sequence[_Stored]
+) -> tuple[Mapping[tuple[UUID, int], Recorded], Collection[str]]:
+    """Return what the log has at the places that messages claim, and its epochs."""
+    places = [place for message in messages if (place := message.place) is not None]
+    values = {"companies": [company for company, _ in places], "positions": [position for _, position in places]}
+    rows = await (await connection.execute(IN_THE_LOG.encode(), values)).fetchall()
+    epochs = await (await connection.execute(EPOCHS)).fetchall()
     await connection.commit()
-    if row is None:
-        return ()
-    company_id, position, event_id = facts[row[0] - 1]
-    return [Difference("stranger", company_id, f"the stream has {event_id} at {position}, the log has {row[1]}")]
+    log = [Recorded(*row) for row in rows]
+    return {(UUID(one.company_id), one.feed_position): one for one in log}, {epoch for (epoch,) in epochs}
+
+
+def _different(fact: Envelope, body: bytes, recorded: Recorded) -> str:
+    """Return the attributes in which a message is not what the log says; empty when it is."""
+    if body == recorded.to_json():
+        return ""
+    said, true = (_said(one) for one in (fact, recorded.envelope()))
+    return ", ".join(name for name in Envelope.model_fields if said.get(name) != true.get(name))
+
+
+def _said(fact: Envelope) -> Mapping[str, str]:
+    """Return attribute → canonical JSON text."""
+    values = fact.model_dump(mode="json", exclude=_OF_THE_WAY, exclude_none=True)
+    return {name: json.dumps(value, sort_keys=True) for name, value in values.items()}
+
+
+def _shown(text: str) -> str:
+    """Return text from outside so that a terminal can show it: in ASCII, and not too much of it."""
+    return ascii(text[:SHOWN])[1:-1] + ("…" if len(text) > SHOWN else "")
 
 
 async def _one(connection: RawConnection, statement: str, **values: object) -> Sequence[Any]:

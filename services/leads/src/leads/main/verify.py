@@ -26,7 +26,8 @@ def run(*, company_id: UUID | None, anew: bool, with_stream: bool) -> None:
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     for difference in found:
-        print(f"{difference.kind}: company {difference.company_id}: {difference.what}")  # noqa: T201 - its answer
+        company = "no company" if difference.company_id is None else f"company {difference.company_id}"
+        print(f"{difference.kind}: {company}: {difference.what}")  # noqa: T201 - its answer
     if found:
         raise SystemExit(1)
     print("log, read models and stream agree" if with_stream else "log and read models agree")  # noqa: T201 - its answer
