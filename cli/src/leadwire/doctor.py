@@ -18,7 +18,7 @@ import httpx
 
 from leadwire import postgres, running
 from leadwire.progress import complain, say
-from leadwire.running import Member
+from leadwire.running import PATIENCE, Member
 from leadwire.state import Snapshot, StateDirectory
 from leadwire.topology import Endpoint
 from runtime.doctor import certificates
@@ -85,7 +85,8 @@ async def _ask(members: Sequence[Member]) -> list[Report]:
             return Report.from_json(answer)
         except ValueError:
             report = Report(member.name)
-            report.fail("doctor", f"ended with exit code {code} and no report", "./leadwire logs")
+            what = f"no answer within {PATIENCE:.0f} s" if code < 0 else f"ended with exit code {code} and no report"
+            report.fail("doctor", what, "./leadwire logs")
             return report
 
     return list(await asyncio.gather(*map(ask, members)))

@@ -14,7 +14,7 @@ from leadwire.ports import LOOPBACK
 from leadwire.state import Snapshot, StateDirectory
 from leadwire.topology import ADMIN_PORTS, API, GATEWAY, NOTIFIER, RELAY, WORKER, Endpoint, Topology, python
 
-PATIENCE: Final = 15.0  # seconds for the answer of a process about itself
+PATIENCE: Final = 14.0  # seconds for the answer of a process about itself
 _PREFIXES: Final = ("LEADS_", "NOTIFIER_", "GATEWAY_")
 
 

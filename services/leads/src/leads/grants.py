@@ -17,6 +17,7 @@ leads_app deleted_leads DELETE, INSERT, SELECT, UPDATE
 leads_app epoch_forks SELECT
 leads_app epochs SELECT
 leads_app events INSERT, SELECT
+leads_app feed_clock() EXECUTE
 leads_app feeds SELECT
 leads_app feeds UPDATE(clock position settings_version)
 leads_app forget_jobs() EXECUTE

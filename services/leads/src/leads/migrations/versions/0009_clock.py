@@ -14,6 +14,8 @@ CLOCK = """
 -- still until it has caught up.
 CREATE FUNCTION feed_clock(last timestamptz) RETURNS timestamptz LANGUAGE sql VOLATILE PARALLEL SAFE
     RETURN greatest(last, clock_timestamp());
+REVOKE EXECUTE ON FUNCTION feed_clock(timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION feed_clock(timestamptz) TO leads_app;
 GRANT UPDATE (clock) ON feeds TO leads_app;
 """
 # Earlier facts may bear the time of a host that was ahead. Row-level security lets the owner write company by company.
