@@ -18,6 +18,7 @@ from contracts import streams
 SUBJECT: Final = "state.epoch"
 LIVE: Final = "roster.epoch"
 PATIENCE: Final = 1.0  # seconds for an answer
+LONGEST: Final = 18  # digits of a generation
 _BEGIN: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -84,7 +85,7 @@ class Epoch:
 
 def generation(body: bytes) -> int:
     """Return the generation that a record tells; 0 when it is none."""
-    return int(body) if body.isdigit() else 0
+    return int(body) if body.isdigit() and len(body) <= LONGEST else 0
 
 
 async def settle(nats: Client, epoch: Epoch) -> bool:

@@ -190,8 +190,11 @@ class Follower:
             self._hear(records.node_of((message.headers or {})[direct.STREAM_SUBJECT]), message.data)
 
     def _hear(self, node: str, body: bytes) -> None:
-        changed = self.nodes.hear(node, records.connections(body)) if body else self.nodes.retire(node)
-        if changed:
+        connections = records.connections(body) if body else {}
+        if connections is None:
+            _log.error("a lease cannot be read", node=ascii(node))
+            return
+        if self.nodes.hear(node, connections) if body else self.nodes.retire(node):
             self._node_changed(node)
 
     def _node_changed(self, node: str) -> None:

@@ -174,7 +174,7 @@ class Publisher:
             async for message in direct.read(nats, streams.STATE, pattern):
                 headers = message.headers or {}
                 subject = headers[direct.STREAM_SUBJECT]
-                found[subject] = int(headers[records.VERSION_HEADER])
+                found[subject] = records.version(headers)
                 if not message.data:
                     over.add(subject)
         self._desired.compare(found, over)

@@ -100,10 +100,23 @@ def lease_body(connections: Mapping[str, int]) -> bytes:
     return orjson.dumps({"connections": dict(connections)})
 
 
-def connections(body: bytes) -> dict[str, int]:
-    """Return app → connections of a lease's body."""
-    found: dict[str, int] = orjson.loads(body)["connections"]
-    return found
+def connections(body: bytes) -> dict[str, int] | None:
+    """Return app → connections of a lease's body; None when it is none of ours."""
+    try:
+        found = orjson.loads(body)["connections"]
+        if all(type(number) is int and number >= 0 for number in found.values()):
+            return dict(found)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        pass
+    return None
+
+
+def version(headers: Mapping[str, str]) -> int:
+    """Return the version of a record; 0, which no record of ours has, when it has none."""
+    try:
+        return int(headers[VERSION_HEADER])
+    except (KeyError, ValueError):
+        return 0
 
 
 def member_body(user_id: str, info: str | None) -> bytes:
@@ -133,5 +146,5 @@ def parse(subject: str, headers: Mapping[str, str], body: bytes) -> Record | Non
             info=fields.get("user_info"),
             count=int(fields.get("count", 0)),
         )
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         return None

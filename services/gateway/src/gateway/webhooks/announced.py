@@ -83,8 +83,15 @@ class Announcement:
         )
 
 
-def load(body: bytes) -> Announcement:
-    """Return what `Announcement.dump` wrote."""
+def load(body: bytes) -> Announcement | None:
+    """Return what `Announcement.dump` wrote; None when something else did."""
+    try:
+        return _load(body)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _load(body: bytes) -> Announcement:
     found = orjson.loads(body)
     stories = [
         Story(
@@ -115,9 +122,14 @@ def member_body(user_id: str) -> bytes:
 
 
 def parse(subject: str, body: bytes) -> Record | None:
-    """Return what a stored record says; None when it is over."""
-    if not body:
+    """Return what a stored record says; None when it is over, or none of ours."""
+    try:
+        return _parse(subject, body) if body else None
+    except (IndexError, KeyError, TypeError, ValueError):
         return None
+
+
+def _parse(subject: str, body: bytes) -> Record:
     parts, fields = subject.split("."), orjson.loads(body)
     app_id, channel = subjects.name_of(parts[2]), subjects.name_of(parts[3])
     if len(parts) == _CHANNEL_PARTS:

@@ -59,8 +59,8 @@ class Journal:
             (message.headers or {})[direct.STREAM_SUBJECT]: message.data
             async for message in direct.read(self._nats, streams.STATE, announced.PATTERN)
         }
-        if body:
-            begun = announced.load(body)
+        begun = announced.load(body) if body else None
+        if begun is not None:
             missing = any(standing.get(subject, b"") != record for subject, record in begun.records.items())
             if missing and self._now() - begun.time_ms / 1000 < window:
                 _log.info("finishing an announcement", stories=len(begun.stories))
