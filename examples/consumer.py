@@ -21,7 +21,9 @@ async def undecoded(message: StreamMessage[Any]) -> bytes:
 
 # A client that stops reconnecting stays deaf while everything else goes on.
 broker = NatsBroker(URL, max_reconnect_attempts=-1, js_options={"prefix": "leadwire"})
-seen: dict[str, int] = {}  # company → the last position of this run; replay.py keeps it with what it writes
+# (company, epoch of the log) → the last position of this run; replay.py keeps it with what it writes. In another epoch,
+# after an older state of the log was restored, the same position is another fact.
+seen: dict[tuple[str, str | None], int] = {}
 
 
 @broker.subscriber(
@@ -35,10 +37,10 @@ seen: dict[str, int] = {}  # company → the last position of this run; replay.p
 async def on_fact(message: NatsMessage) -> None:
     try:
         fact = json.loads(message.body)
-        company, position = fact["companyid"], int(fact["feedposition"])
-        if position > seen.get(company, 0):  # else it came again
+        feed, position = (fact["companyid"], fact.get("feedepoch")), int(fact["feedposition"])
+        if position > seen.get(feed, 0):  # else it came again
             print(json.dumps({"position": position, "type": fact["type"], "subject": fact["subject"]}), flush=True)
-            seen[company] = position
+            seen[feed] = position
     except (ValueError, KeyError, TypeError):
         await message.reject()  # never: no further attempt teaches us to read it
     except OSError:

@@ -7,7 +7,9 @@ const { host, username, password } = new URL(process.env.EXAMPLE_NODE_NATS_URL);
 const nats = await connect({ servers: host, user: username, pass: password, maxReconnectAttempts: -1 });
 // Our account, its user and the consumer have one name.
 const consumer = await jetstream(nats, { apiPrefix: "leadwire" }).consumers.get("CRM", username);
-const seen = new Map(); // company → the last position of this run
+// Company and epoch of the log → the last position of this run. In another epoch, after an older state of the log was restored,
+// the same position is another fact.
+const seen = new Map();
 
 for await (const message of await consumer.consume({ max_messages: 1 })) {
   let fact;
@@ -18,9 +20,10 @@ for await (const message of await consumer.consume({ max_messages: 1 })) {
     message.term("unreadable"); // never: no further attempt teaches us to read it
     continue;
   }
-  if (fact.feedposition > (seen.get(fact.companyid) ?? 0)) { // else it came again
+  const feed = `${fact.companyid} ${fact.feedepoch}`;
+  if (fact.feedposition > (seen.get(feed) ?? 0)) { // else it came again
     console.log(JSON.stringify({ position: fact.feedposition, type: fact.type, subject: fact.subject }));
-    seen.set(fact.companyid, fact.feedposition);
+    seen.set(feed, fact.feedposition);
   }
   message.ack(); // done
 }

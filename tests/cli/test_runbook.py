@@ -21,9 +21,10 @@ from support.waiting import until_sync
 pytestmark = pytest.mark.system
 
 RUN = ("sh", "run")
-# What a service does in the background, and what only says how far a reader of the old streams was.
+# What a service does in the background, and what only says how far a reader of the old streams was. What earlier epochs
+# share with the present one is new, because a restore begins an epoch.
 OTHERS = {
-    "leads": {"alembic_version", "outbox", "reseeds", "reseed_companies"},
+    "leads": {"alembic_version", "outbox", "reseeds", "reseed_companies", "epoch_forks"},
     "notifier": {"alembic_version", "outbox"},
 }
 FEED = "SELECT feed_position, event_id, type, data, recorded_at FROM events WHERE company_id = %s ORDER BY 1"
@@ -35,7 +36,7 @@ def connect(stack: Any, database: str = "leads") -> psycopg.Connection:
 
 
 def rows(stack: Any, company_id: str) -> dict[str, list[str]]:
-    """Return all that a company has in every table, as text; a cursor without its place in a stream that is gone."""
+    """Return all that a company has in every table, as text; a cursor without its place in a stream or an epoch."""
     found = {}
     for database, others in OTHERS.items():
         with connect(stack, database) as connection:
@@ -45,8 +46,9 @@ def rows(stack: Any, company_id: str) -> dict[str, list[str]]:
             ).fetchall()
             for (table,) in tables:
                 if table not in others:
-                    statement = f"SELECT (to_jsonb(t) - 'push_sequence')::text FROM {table} AS t WHERE company_id = %s"
-                    every = connection.execute(f"{statement} ORDER BY 1", (company_id,)).fetchall()
+                    content = "(to_jsonb(t) - 'push_sequence' - 'epoch')::text"
+                    statement = f"SELECT {content} FROM {table} AS t WHERE company_id = %s ORDER BY 1"
+                    every = connection.execute(statement, (company_id,)).fetchall()
                     found[f"{database}.{table}"] = [row for (row,) in every]
     return found
 
@@ -90,6 +92,7 @@ def test_a_backup_taken_under_load_is_the_same_elsewhere(running: Any, leadwire:
         until_sync(lambda: is_at_rest(running, demo), why="the notifier owes the quiet company nothing")
         expected = rows(running, demo)
         shown = {path: quiet.get(path).raise_for_status().json() for path in ("/leads?limit=100", "/stats", "/users")}
+        [epoch] = {answer["meta"].pop("epoch") for answer in shown.values()}
         with writing(busy):
             until_sync(lambda: busy.get("/stats").json()["data"]["total"] > 2)
             done = running.run("backup", folder)
@@ -113,9 +116,15 @@ def test_a_backup_taken_under_load_is_the_same_elsewhere(running: Any, leadwire:
         assert [fact[0] for fact in facts] == list(range(1, len(facts) + 1))
         assert positions == (len(facts),)
     with api(leadwire, told["DEMO_EMAIL"], password) as client:
-        assert {path: client.get(path).json() for path in shown} == shown
+        answers = {path: client.get(path).json() for path in shown}
+        [epoch_now] = {answer["meta"].pop("epoch") for answer in answers.values()}
+        assert answers == shown
+        assert epoch_now != epoch
+        position = shown["/stats"]["meta"]["position"]
+        told = client.get("/changes", params={"after": position, "epoch": epoch, "wait": 60})
+        assert (told.status_code, told.json()["code"]) == (httpx.codes.GONE, "epoch_changed")
         created = client.post("/leads", json={"name": "After the restore"}).json()
-        assert created["meta"]["position"] == shown["/stats"]["meta"]["position"] + 1
+        assert created["meta"]["position"] == position + 1
     until_sync(lambda: is_applied(leadwire, demo), why="what is new reaches the notifier")
 
 

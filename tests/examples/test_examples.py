@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from nats.js import JetStreamContext
+from psycopg import sql
 
 from contracts import envelope, streams, subjects
 from contracts.events import LeadCreated, LeadSummary
@@ -28,13 +30,26 @@ FIRST = LeadCreated(
 )
 
 
-async def publish(js: JetStreamContext, positions: Iterable[int], *, company: str = COMPANY, suffix: str = "") -> None:
+async def publish(
+    js: JetStreamContext,
+    positions: Iterable[int],
+    *,
+    company: str = COMPANY,
+    suffix: str = "",
+    epoch: str | None = None,
+) -> None:
     """Publish facts as the relay does; with a suffix, as `leads reseed` does."""
     for position in positions:
         fact = replace(FIRST, lead=replace(FIRST.lead, version=position))
         event_id = str(uuid.uuid5(uuid.UUID(company), str(position)))
         sent = envelope.wrap(
-            fact, time=NOW, companyid=company, id=event_id, feedposition=position, streamversion=position
+            fact,
+            time=NOW,
+            companyid=company,
+            id=event_id,
+            feedposition=position,
+            feedepoch=epoch,
+            streamversion=position,
         )
         subject = subjects.fact(company, LEAD, sent.type)
         await js.publish(subject, sent.to_json(), headers={"Nats-Msg-Id": f"{event_id}{suffix}"})
@@ -84,6 +99,46 @@ async def test_a_consumer_goes_on_where_it_stood(nats: NatsServer, run: Run, nam
         await example.hears(4)
 
     assert example.positions == [3, 4]
+
+
+@pytest.mark.parametrize("name", ["faststream", "node"])
+async def test_a_consumer_takes_no_position_of_another_epoch_for_a_repeat(
+    nats: NatsServer, run: Run, name: str
+) -> None:
+    async with nats.client() as operator, run(name, nats.url(f"example-{name}")) as example:
+        js = operator.jetstream()
+        await publish(js, [1, 2, 3], epoch="first")
+        await publish(js, [2, 3], epoch="first", suffix=":r1")
+        await publish(js, [2, 3, 4], epoch="second", suffix=":restored")
+        await example.hears(4)
+
+    assert example.positions == [1, 2, 3, 2, 3, 4]
+
+
+@pytest.mark.system
+async def test_a_replay_begins_again_in_another_epoch(stack: Stack, run: Run, tmp_path: Path) -> None:
+    """The log went back from 5 facts to 2, and has 4 now: every position is one that the replay knows."""
+    database = tmp_path / "replay.db"
+    variables = {"DEMO_COMPANY_ID": stack.acme.id, "REPLAY_DATABASE": str(database)}
+    async with stack.client() as api, run("replay", stack.nats.url("example-replay"), **variables) as replay:
+
+        async def create(name: str) -> int:
+            answer = (await api.post("/leads", json={"name": name})).raise_for_status().json()
+            return int(answer["meta"]["position"])
+
+        for number in range(5):
+            last = await create(f"Lead {number}")
+        await replay.hears(last)
+        heard = len(replay.positions)
+        set_back(stack, stack.acme.id, 2)
+        await create("After the restore")
+        await create("And another one")
+        await replay.hears(4)
+
+    with closing(sqlite3.connect(database)) as table:
+        leads = table.execute("SELECT name FROM leads ORDER BY name").fetchall()
+    assert replay.positions[heard:] == [1, 2, 3, 4]
+    assert leads == [("After the restore",), ("And another one",), ("Lead 0",), ("Lead 1",)]
 
 
 @pytest.mark.system
@@ -143,6 +198,16 @@ async def test_a_replay_is_exact_whatever_happens_to_it_and_to_the_stream(
         ("Lead 1", "new", 2),
         *((f"Lead {number}", "new", 1) for number in range(2, 5)),
     ]
+
+
+def set_back(stack: Stack, company_id: str, position: int) -> None:
+    """Bring a company's log to what it was, as somebody does who copies rows back."""
+    with psycopg.connect(stack.topology.superuser_url) as superuser:
+        superuser.execute("SET LOCAL session_replication_role = replica")
+        for table in ("outbox", "events"):
+            statement = sql.SQL("DELETE FROM {} WHERE company_id = %s AND feed_position > %s")
+            superuser.execute(statement.format(sql.Identifier(table)), (company_id, position))
+        superuser.execute("UPDATE feeds SET position = %s WHERE company_id = %s", (position, company_id))
 
 
 async def _is_published(js: JetStreamContext, messages: int) -> bool:

@@ -31,6 +31,8 @@ class Watcher:
         """
         self.heard: list[int] = []
         """The positions of the events that reached it, in order, repeats included."""
+        self.resets: list[dict[str, Any]] = []
+        """The data of each `leads.changed` that told it to load everything again."""
         self.connections = 0
         self.refetches = 0
         """How often it was told that it had missed something for good."""
@@ -62,6 +64,8 @@ class Watcher:
                     self._place = {"epoch": position["epoch"], "offset": position["offset"]}
                 case "lead.created":
                     self.heard.append(json.loads(frame["data"])["position"])
+                case "leads.changed" if "reset" in (job := json.loads(frame["data"])):
+                    self.resets.append(job)
 
     async def _subscription(self, socket_id: str) -> dict[str, Any]:
         heard = {self._channel: self._place} if self._place else {}
