@@ -23,7 +23,7 @@ EVERY_MODULE = """
 import importlib, pkgutil, sys
 package = importlib.import_module(sys.argv[1])
 for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-    if "migrations" not in module.name and not module.name.endswith("__main__"):
+    if not module.name.endswith(("__main__", "runtime.postgres")) and "migrations" not in module.name:
         importlib.import_module(module.name)
 """
 

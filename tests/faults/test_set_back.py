@@ -91,7 +91,7 @@ def cursor(server: PostgresServer, stack: Stack, company: Company) -> tuple[Any,
         return connection.execute(statement, [company.id]).fetchone()
 
 
-@pytest.mark.parametrize("down", [(), ("relay",), ("notifier",), ("api", "relay", "notifier")], ids="-".join)
+@pytest.mark.parametrize("down", [(), ("relay",), ("notifier",)], ids="-".join)
 async def test_everybody_is_told_and_hears_what_is_new(
     stack: Stack, postgres_server: PostgresServer, down: tuple[str, ...]
 ) -> None:

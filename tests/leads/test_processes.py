@@ -100,7 +100,8 @@ async def test_a_lead_posted_to_the_api_reaches_the_stream(
     assert (fact.correlationid, fact.socketid, fact.feedposition) == ("from-the-test", "1.2", 1)
     assert message.headers is not None
     assert message.headers["Nats-Msg-Id"] == fact.id
-    assert json.loads(reply.data) == {"data": [json.loads(message.data)], "position": 1}
+    answer = json.loads(reply.data)
+    assert (answer["data"], answer["position"], answer["epoch"]) == ([json.loads(message.data)], 1, fact.feedepoch)
 
 
 async def test_the_api_serves_while_nats_is_away(

@@ -27,12 +27,16 @@ def changed(fact: Envelope, **attributes: Any) -> bytes:
 def test_a_fact_says_its_place_and_what_follows() -> None:
     fact = created(ACME, 3)
 
-    assert read(fact.to_json(), APP_ID) == Entry(
+    entry = read(fact.to_json(), APP_ID)
+
+    assert entry == Entry(
         body=fact.to_json(),
         company_id=ACME,
         position=3,
         event="crm.lead.created.v1",
         event_id=fact.id,
+        epoch=fact.feedepoch,
+        digest=entry.digest,
         correlation_id="request-3",
         recorded_at=fact.time,
         reaction=feed.react(fact, APP_ID),

@@ -93,7 +93,7 @@ async def test_a_notification_is_kept_and_pushed_the_same(world: World, ben: htt
     assert kept["lead"] == {"id": summary(1).id, "name": "Ada 1"}
     assert kept["read_at"] is None
     del kept["read_at"]
-    assert push == {"event": "notification.created", **kept, "unread": 1, "revision": 1}
+    assert push == {"event": "notification.created", **kept, "unread": 1, "revision": 1, "epoch": push["epoch"]}
 
 
 async def test_pages_are_newest_first_and_end(world: World, ben: httpx.AsyncClient) -> None:
