@@ -212,9 +212,10 @@ async def test_a_password_is_not_changed_without_the_old_one(connect: Connect) -
     agent = connect("agent")
     body = {"current_password": "a guess", "new_password": OTHER_PASSWORD}
 
-    tries = [await agent.post("/auth/password", json=body) for _ in range(6)]
+    tries = [await agent.post("/auth/password", json=body) for _ in range(16)]
 
-    assert [answer.status_code for answer in tries] == [422] * 5 + [429]
+    assert [answer.status_code for answer in tries[:5]] == [422] * 5
+    assert {answer.status_code for answer in tries} == {422, 429}
     assert tries[0].json()["errors"][0]["pointer"] == "/current_password"
     assert (await agent.get("/auth/me")).status_code == 200
 
