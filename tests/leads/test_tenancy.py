@@ -17,7 +17,7 @@ from .given import create_lead
 
 CHANGING_TABLES = ("leads", "sources", "saved_views", "deleted_leads", "counters", "jobs")
 USER_COLUMNS = {"email", "name", "role", "active", "version", "tokens_since"}
-NOT_OF_TENANTS = {"alembic_version", "reseeds"}
+NOT_OF_TENANTS = {"alembic_version", "epochs", "relay_marks", "reseeds"}
 
 
 @pytest.fixture
@@ -132,6 +132,8 @@ def test_roles_may_do_what_they_need_and_nothing_else(leads_database: Database, 
     needs = {
         "leads_app": {
             "alembic_version": {"SELECT"},
+            "epoch_forks": {"SELECT"},
+            "epochs": {"SELECT"},
             "companies": {"SELECT"},
             "feeds": {"SELECT"},
             "pipelines": {"SELECT"},
@@ -149,6 +151,9 @@ def test_roles_may_do_what_they_need_and_nothing_else(leads_database: Database, 
         "leads_relay": {
             **{key: {"SELECT"} for key in ("alembic_version", "companies", "feeds", "events")},
             "outbox": {"SELECT", "DELETE"},
+            "epoch_forks": {"SELECT", "INSERT"},
+            "epochs": {"SELECT", "INSERT"},
+            "relay_marks": {"SELECT", "UPDATE"},
             "reseeds": {"SELECT", "INSERT", "UPDATE"},
             "reseed_companies": {"SELECT", "INSERT", "UPDATE", "DELETE"},
         },
