@@ -69,6 +69,15 @@ OVERVIEW: Final = (
     Panel("Memory", "bytes", [("process_resident_memory_bytes", "{{job}} {{instance}}")]),
     Panel("NATS connections lost", "short", [(f"sum by (job) (increase(nats_disconnects_total[{RATE}]))", "{{job}}")]),
     Panel("What processes miss of NATS", "short", [("min by (job, dependency) (nats_dependency_up)", "{{job}} {{dependency}}")]),
+    Panel("Limits of the HTTP servers", "short", [(f"sum by (job, limit) (increase(http_limits_total[{RATE}]))", "{{job}} {{limit}}")]),
+    Panel("Log and stream disagree", "short", [
+        (f"sum(increase(relay_epochs_total[{RATE}]))", "new epochs"),
+        (f"sum(increase(relay_foreign_messages_total[{RATE}]))", "foreign messages, relay"),
+        (f"sum(increase(notifier_foreign_facts_total[{RATE}]))", "foreign facts, notifier"),
+        (f"sum(increase(notifier_set_back_total[{RATE}]))", "cursors set back"),
+        (f"sum(increase(notifier_abandoned_facts_total[{RATE}]))", "abandoned facts"),
+        ("max(notifier_untold_companies)", "companies to be told"),
+    ]),
 )  # fmt: skip
 FEED: Final = (
     Panel("Commands by name", "ops", [(rate("leads_commands_total", "command"), "{{command}}")]),
