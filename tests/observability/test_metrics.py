@@ -28,6 +28,7 @@ LABELS = {
     "method": 8,
     "outcome": 60,
     "problem": 40,
+    "reason": 20,
     "route": 100,
     "status_class": 5,
     "worker": 64,
@@ -70,7 +71,7 @@ ASKED_FOR = {
 """What operators were promised, by process."""
 UNITS = ("_seconds", "_bytes", "_total", "_rows", "_messages", "_info")
 COUNTS_OF_THINGS = re.compile(
-    r"(_active|_busy|_connected|_connections|_channels|_subscriptions|_nodes|_records|_worker|_requests|_waiting|_in_use|_size|_fds|_up)$"
+    r"(_active|_busy|_connected|_connections|_channels|_subscriptions|_nodes|_records|_worker|_requests|_waiting|_in_use|_size|_fds|_up|_companies)$"
 )
 """Gauges without a unit: of so many things."""
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-|@|private-|presence-|\b[0-9a-f]{16,}\b")
