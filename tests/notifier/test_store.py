@@ -84,7 +84,9 @@ def test_closing_with_statements_in_flight_ends_nothing_but_the_session(notifier
 
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
-    assert (done.returncode, done.stderr) == (0, "")
+    # psycopg tells of each statement that could not be cancelled politely.
+    told = [line for line in done.stderr.splitlines() if "query cancellation interrupted" not in line]
+    assert (done.returncode, told) == (0, [])
 
 
 def telling(number: int, user_id: str = BEN, kind: NotificationKind = "assigned") -> Telling:

@@ -176,7 +176,7 @@ async def test_tail_shows_facts_as_they_come_and_no_personal_data_unless_asked(w
 def journey(**given: Any) -> Journey:
     fact = Recorded(
         company_id=uuid.UUID(int=1), feed_position=7, event_id=uuid.UUID(int=2), stream_id=uuid.UUID(int=3),
-        stream_version=1, type="crm.lead.created.v1", data=dict(SECRETS), metadata={}, recorded_at=NOW,
+        stream_version=1, type="crm.lead.created.v1", data=dict(SECRETS), metadata={}, recorded_at=NOW, epoch="e1",
     )  # fmt: skip
     return Journey(**{"fact": fact, "waits": False, "relayed": None, "applied": None, **given})
 
