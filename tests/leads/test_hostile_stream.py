@@ -179,7 +179,7 @@ async def test_a_client_hears_what_follows_a_subject_and_headers_that_are_no_tex
     odd = [Hostile("subject", b"crm.\xff\xfe.x.y.z", b"")]
     odd += [Hostile(why, b"crm.x.y.z", b"", headers) for why, headers in hostile.RAW_HEADERS.items()]
     async with nats.client() as other:
-        await hostile.store(other, [*odd, Hostile("the last one", b"crm.last", b"")])
+        await hostile.publish(other, [*odd, Hostile("the last one", b"crm.last", b"")])
 
     await until(lambda: "crm.last" in heard)
     got = [(await one_by_one.next_msg(5)).subject for _ in range(len(odd) + 1)]

@@ -80,17 +80,33 @@ def on(subject: str, body: bytes) -> list[Hostile]:
     return bodies + headers + raw
 
 
-async def store(client: Client, messages: Sequence[Hostile]) -> None:
+async def publish(client: Client, messages: Sequence[Hostile]) -> None:
     """Publish messages as they are, also those that no client library would send; return when the server has them."""
     for message in messages:
-        size = len(message.headers) + len(message.body)
-        if message.headers:
-            head = b"HPUB %b %d %d\r\n" % (message.subject, len(message.headers), size)
-        else:
-            head = b"PUB %b %d\r\n" % (message.subject, size)
-        await client._send_command(head + message.headers + message.body + b"\r\n")
-        await client._flush_pending()
+        await _send(client, message)
         await broker.barrier(client)
+
+
+async def store(client: Client, messages: Sequence[Hostile]) -> None:
+    """Publish messages as they are; return when a stream has stored each."""
+    inbox = client.new_inbox()
+    answers = await client.subscribe(inbox)
+    await broker.barrier(client)
+    for message in messages:
+        await _send(client, message, inbox.encode())
+        answer = json.loads((await answers.next_msg(timeout=30)).data)
+        assert "seq" in answer, (message.why, answer)
+    await answers.unsubscribe()
+
+
+async def _send(client: Client, message: Hostile, reply: bytes = b"") -> None:
+    size = len(message.headers) + len(message.body)
+    if message.headers:
+        head = b"HPUB %b %b %d %d\r\n" % (message.subject, reply, len(message.headers), size)
+    else:
+        head = b"PUB %b %b %d\r\n" % (message.subject, reply, size)
+    await client._send_command(head + message.headers + message.body + b"\r\n")
+    await client._flush_pending()
 
 
 def fact(company_id: str, position: Any, **others: Any) -> bytes:

@@ -26,9 +26,9 @@ async def messages(stack: Stack, stream: str, subject: str) -> list[bytes]:
     async with stack.nats.client("operator") as nats:
         js = nats.jetstream()
         subscription = await js.subscribe(subject, stream=stream, ordered_consumer=True)
-        found = []
-        while (await subscription.consumer_info()).num_pending or subscription.pending_msgs:
-            found.append((await subscription.next_msg(timeout=30)).data)
+        consumer = await subscription.consumer_info()
+        there = consumer.num_pending + (consumer.delivered.consumer_seq if consumer.delivered else 0)
+        found = [(await subscription.next_msg(timeout=30)).data for _ in range(there)]
         await subscription.unsubscribe()
         return found
 
