@@ -129,13 +129,14 @@ async def test_what_cannot_be_fetched_waits_and_nobody_else_does(world: World) -
 async def test_an_answer_without_the_missing_fact_is_no_answer(world: World) -> None:
     await world.running_notifier()
     facts = world.leads.append(ACME, 3)
-    world.leads.feeds[ACME] = []
+    world.leads.withholds_facts = True
     async with world.leads.answering():
         await world.leads.publish(facts[2])
         await until(lambda: len(world.leads.changes_requests) >= 2)
         assert await world.positions(ACME) == []
+        assert await world.stored(streams.DEAD) == []
 
-        world.leads.feeds[ACME] = facts
+        world.leads.withholds_facts = False
         await world.reaches(ACME, 3)
     assert await world.positions(ACME) == [1, 2, 3]
 

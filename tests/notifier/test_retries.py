@@ -114,14 +114,15 @@ async def test_what_is_dropped_is_gone(world: World) -> None:
 async def test_a_fact_whose_turn_comes_is_not_applied_before(world: World) -> None:
     await world.running_notifier()
     broken = json.dumps({"companyid": ACME, "feedposition": 999}).encode()
-    await world.leads.relay.jetstream().publish("crm.x.lead.y.created", broken)
-    await letters(world, 1)
-    whole = created(ACME, 999).to_json()
-    await world.operator.jetstream().publish("dead.notifier", whole)
+    async with world.leads.answering():
+        await world.leads.relay.jetstream().publish("crm.x.lead.y.created", broken)
+        await letters(world, 1)
+        whole = created(ACME, 999).to_json()
+        await world.operator.jetstream().publish("dead.notifier", whole)
 
-    assert (await dead.retry(world.operator, 1))[0] == FAILS
-    assert (await dead.retry(world.operator, 2))[0] == EARLY
-    assert (await dead.retry(world.operator, 3))[0] == MISSING
+        assert (await dead.retry(world.operator, 1))[0] == FAILS
+        assert (await dead.retry(world.operator, 2))[0] == EARLY
+        assert (await dead.retry(world.operator, 3))[0] == MISSING
 
 
 async def test_a_fact_that_had_its_effect_is_not_applied_again(world: World) -> None:

@@ -103,6 +103,8 @@ class Leads:
     """Companies that the log does not have."""
     shared: dict[str, int | None] = field(default_factory=dict)
     """Earlier epoch → the last position that feeds share with it."""
+    withholds_facts: bool = False
+    """Whether answers say how far the log goes, and hold no facts."""
 
     def append(self, company_id: str, count: int = 1, **attributes: Any) -> list[Envelope]:
         """Commit facts, and publish nothing."""
@@ -194,7 +196,7 @@ class Leads:
             await request.respond(json.dumps({"error": "unknown_company"}).encode())
             return
         feed = self.feeds.get(company_id, [])
-        facts = feed[wanted["after"] :][: wanted["limit"]]
+        facts = [] if self.withholds_facts else feed[wanted["after"] :][: wanted["limit"]]
         answer = {
             "data": [json.loads(fact.to_json()) for fact in facts],
             "position": len(feed),
