@@ -127,6 +127,5 @@ async def test_probes_answer(world: World) -> None:
         "storage",
         "inbox",
         "accepting",
-        "ok",
     }
     assert "notifier_lag_messages 0.0" in metrics.text
