@@ -21,7 +21,7 @@ NEEDED = {
 }
 CONSUMERS = {(streams.CRM, streams.NOTIFIER): "notifier", (streams.WEBHOOKS, streams.SENDER): "gateway"}
 USES_NATS = {"relay", "notifier", "gateway"}
-USES_POSTGRES = {"api", "notifier"}
+USES_POSTGRES = {"api", "relay", "notifier"}
 
 
 async def reasons(stack: Stack, name: str) -> dict[str, str]:

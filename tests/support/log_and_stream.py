@@ -27,7 +27,7 @@ async def messages(stack: Stack, stream: str, subject: str) -> list[bytes]:
         js = nats.jetstream()
         subscription = await js.subscribe(subject, stream=stream, ordered_consumer=True)
         consumer = await subscription.consumer_info()
-        there = consumer.num_pending + (consumer.delivered.consumer_seq if consumer.delivered else 0)
+        there = (consumer.num_pending or 0) + (consumer.delivered.consumer_seq if consumer.delivered else 0)
         found = [(await subscription.next_msg(timeout=30)).data for _ in range(there)]
         await subscription.unsubscribe()
         return found

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import traceback
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final, TypeVar
 
@@ -71,6 +72,11 @@ def sever(connection: psycopg.AsyncConnection[Any]) -> None:
         shared.shutdown(socket.SHUT_RDWR)
 
 
+def _drop_attempt(error: BaseException) -> None:
+    """Close the socket of a failed attempt at once: the frames of the error would keep it open as long as they live."""
+    traceback.clear_frames(error.__traceback__)
+
+
 @contextlib.asynccontextmanager
 async def closing(connection: psycopg.AsyncConnection[Any]) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
     """Close a connection at the end, whatever state it is in, and raise nothing for that.
@@ -111,6 +117,10 @@ async def connect(
                 **CONNECTION,
             )
     except TimeoutError as error:
+        _drop_attempt(error)
         raise psycopg.OperationalError(f"no connection within {CONNECT_SECONDS:g} s") from error
+    except BaseException as error:
+        _drop_attempt(error)
+        raise
     connection.patience = patience
     return connection

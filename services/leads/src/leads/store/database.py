@@ -1,11 +1,11 @@
 """The only way to a connection: every transaction belongs to one company, and row-level security sees which."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from time import perf_counter
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 from uuid import UUID
 from weakref import WeakValueDictionary
 
@@ -36,6 +36,7 @@ _ENTER_READING: Final = text(
 
 _log = structlog.stdlib.get_logger("leads.database")
 
+T = TypeVar("T")
 RawConnection = psycopg.AsyncConnection[tuple[Any, ...]]
 
 
@@ -67,6 +68,7 @@ class Database:
         self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._turns = turns
         self._queues: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self.waiting = 0
         """How many wait for a connection, or for their company's turn."""
 
@@ -90,7 +92,10 @@ class Database:
         return cls(engine, turns=max(1, pool_size // 2), read_timeout=read_timeout)
 
     async def close(self) -> None:
+        """Close every connection; one that is in use is closed when its user is done."""
         await self._engine.dispose()
+        while self._tasks:
+            await asyncio.wait(self._tasks)
 
     @property
     def size(self) -> int:
@@ -221,20 +226,24 @@ class Database:
     @asynccontextmanager
     async def _checkout(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         asked = perf_counter()
+        pool = self._pool  # before the wait: a connection of a pool that is replaced meanwhile must be closed
         try:
-            with ExitStack() as queue:
-                queue.enter_context(self._counted())
-                async with engine.connect() as connection:
-                    queue.close()
-                    ACQUIRE_SECONDS.observe(perf_counter() - asked)
-                    try:
-                        yield connection
-                    except BaseException as error:
-                        is_broken = await self._discard_if_broken(connection)
-                        # On a broken connection, rolling back or leaving a pipeline raises errors of many kinds.
-                        if is_broken and isinstance(error, (SQLAlchemyError, psycopg.Error)):
-                            raise DatabaseAway from error
-                        raise
+            with self._counted():
+                connection, driver = await self._acquire(engine, pool)
+            ACQUIRE_SECONDS.observe(perf_counter() - asked)
+            try:
+                yield connection
+            except Exception as error:
+                if not driver.closed:
+                    raise
+                if pool is self._pool:
+                    await self._engine.dispose()  # its siblings died with it: do not let each fail one more request
+                # On a broken connection, rolling back or leaving a pipeline raises errors of many kinds.
+                if isinstance(error, (SQLAlchemyError, psycopg.Error)):
+                    raise DatabaseAway from error
+                raise
+            finally:
+                await asyncio.shield(self._spawn(self._release(connection, driver, pool)))
         except (psycopg.OperationalError, PoolTimeout, OSError) as error:
             raise DatabaseAway from error
         except DBAPIError as error:
@@ -242,17 +251,48 @@ class Database:
                 raise DatabaseAway from error
             raise
 
-    async def _discard_if_broken(self, connection: AsyncConnection) -> bool:
-        """Part with a connection that is broken, and return whether it was; whatever that raises is no news."""
+    async def _acquire(self, engine: AsyncEngine, pool: QueuePool) -> tuple[AsyncConnection, RawConnection]:
+        """Take a connection; if the caller is cancelled meanwhile, it is released as soon as it is there."""
+        opening = self._spawn(_open(engine))
         try:
-            driver = await _driver(connection)
-            if not driver.closed:
-                return False
-            await connection.invalidate()
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            self._spawn(self._release_unused(opening, pool))
+            raise
+
+    async def _release_unused(
+        self, opening: asyncio.Task[tuple[AsyncConnection, RawConnection]], pool: QueuePool
+    ) -> None:
+        await asyncio.wait({opening})
+        if not opening.cancelled() and opening.exception() is None:
+            await self._release(*opening.result(), pool)
+
+    async def _release(self, connection: AsyncConnection, driver: RawConnection, pool: QueuePool) -> None:
+        """Return a connection to the pool, or close it if it is broken or if its pool was replaced.
+
+        Nobody looks into a pool that was replaced: what returns there would stay open until garbage collection.
+        """
+        try:
+            if driver.closed:
+                await connection.invalidate()
+            await connection.close()
         except (SQLAlchemyError, psycopg.Error, OSError) as error:
-            _log.info("broken connection not parted with", error=type(error).__name__)
-        await self._engine.dispose()  # its siblings died with it: do not let each fail one more request
-        return True
+            _log.info("connection not released cleanly", error=type(error).__name__)
+            await driver.close()
+        if pool is not self._pool:
+            await driver.close()
+
+    def _spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Start work that goes on when the request that began it is cancelled; `close` waits for it."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+async def _open(engine: AsyncEngine) -> tuple[AsyncConnection, RawConnection]:
+    connection = await engine.connect()
+    return connection, await _driver(connection)
 
 
 async def driver_of(session: AsyncSession) -> RawConnection:
