@@ -26,6 +26,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
 KEPT = 3
 LOST = 4
+EVERYTHING = ("api", "relay", "notifier")
 NEW = 2 * LOST  # so that what a client knew last is in the log again, as another fact
 END_ALL = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s"
 
@@ -91,7 +92,7 @@ def cursor(server: PostgresServer, stack: Stack, company: Company) -> tuple[Any,
         return connection.execute(statement, [company.id]).fetchone()
 
 
-@pytest.mark.parametrize("down", [(), ("relay",), ("notifier",)], ids="-".join)
+@pytest.mark.parametrize("down", [(), ("relay",), ("notifier",), EVERYTHING], ids="-".join)
 async def test_everybody_is_told_and_hears_what_is_new(
     stack: Stack, postgres_server: PostgresServer, down: tuple[str, ...]
 ) -> None:
@@ -113,10 +114,11 @@ async def test_everybody_is_told_and_hears_what_is_new(
                 stack.kill(*down)
 
                 await asyncio.to_thread(older.swap)
-                if "api" in down:
-                    stack.start("api")
+                if down == EVERYTHING:
+                    stack.start(*down)
                 positions = [await create(api, f"New {number}") for number in range(NEW)]
-                stack.start(*(name for name in down if name != "api"))
+                if down != EVERYTHING:
+                    stack.start(*down)
 
                 await until(lambda: screen.resets and quiet.resets, why="screens are told to load again")
                 told = await poller
