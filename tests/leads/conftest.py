@@ -57,6 +57,11 @@ class Company:
         return tokens.issue(claims, SIGNING_KEY, now=now, lifetime=timedelta(days=100))
 
 
+def etag(answer: httpx.Response, version: int) -> str:
+    """Return the ETag that a thing at a version has to have, in the epoch that the answer is of."""
+    return f'"{version}.{answer.json()["meta"]["epoch"]}"'
+
+
 def provisioned(database: TestDatabase, name: str) -> Company:
     users = [
         UserSpec(email=f"{role}@{name.lower()}.example", name=f"{name} {role}", role=role, password=PASSWORD)

@@ -110,6 +110,38 @@ async def test_an_answer_of_another_epoch_is_not_the_same(
     assert [answer.status_code for answer in answers] == [200, 200]
 
 
+async def test_a_version_of_another_epoch_is_another_state(
+    connect: Connect, superuser: psycopg.Connection, acme: Company
+) -> None:
+    """Leads, users and the pipeline count their versions again: by the number alone, another state looks the same."""
+    admin = connect("admin")
+    lead, user = f"/leads/{(await post(admin))['id']}", f"/users/{acme.users['agent']}"
+    known = {path: (await admin.get(path)).headers["ETag"] for path in (lead, user, "/pipeline")}
+    stages = (await admin.get("/pipeline")).json()["data"]["stages"]
+    changes: dict[str, tuple[str, str, dict[str, Any]]] = {
+        lead: ("PATCH", lead, {"name": "Mallory"}),
+        user: ("PATCH", user, {"name": "Mallory"}),
+        "/pipeline": ("PUT", "/pipeline", {"stages": stages}),
+    }
+    merge = f"{lead}/merge", {"other": (await post(admin, name="Twin", allow_duplicate=True))["id"]}
+    superuser.execute(RESTORED)
+
+    assert (await admin.get(lead, headers={"If-None-Match": known[lead]})).status_code == 200
+    for path, (method, url, body) in changes.items():
+        stale = await admin.request(method, url, json=body, headers={"If-Match": known[path]})
+        fresh = (await admin.get(path)).headers["ETag"]
+        done = await admin.request(method, url, json=body, headers={"If-Match": fresh})
+        by_number = await admin.request(
+            method, url, json=body, headers={"If-Match": f'"{done.json()["data"]["version"]}"'}
+        )
+
+        assert fresh != known[path]
+        assert (stale.status_code, stale.json()["code"]) == (412, "stale_version")
+        assert (done.status_code, by_number.status_code) == (200, 200)
+    preview = await admin.post(merge[0], params={"dry_run": True}, json=merge[1], headers={"If-Match": known[lead]})
+    assert (preview.status_code, preview.json()["code"]) == (412, "stale_version")
+
+
 async def test_settings_of_another_epoch_are_forgotten(
     connect: Connect, superuser: psycopg.Connection, acme: Company, services: Services
 ) -> None:

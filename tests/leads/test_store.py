@@ -14,7 +14,7 @@ from psycopg.errors import InsufficientPrivilege, RestrictViolation
 
 from contracts.events import LeadCreated, LeadEvent
 from leads import domain
-from leads.command import Answer, Command, IdempotencyKey, IdempotencyKeyReused, Moment, VersionConflict
+from leads.command import Answer, Command, Expected, IdempotencyKey, IdempotencyKeyReused, Moment, VersionConflict
 from leads.domain import LeadNotFound, StaleVersion
 from leads.domain.lead import Lead
 from leads.handle import create, handle
@@ -105,7 +105,7 @@ async def test_who_insists_on_a_version_is_refused(store: PostgresEventStore, ac
     lead_id = UUID((await create_lead(store, acme)).lead.id)
 
     outcomes = await asyncio.gather(
-        *(rename(store, acme, lead_id, f"Name {number}", expected_version=1) for number in range(3)),
+        *(rename(store, acme, lead_id, f"Name {number}", expected=Expected(1)) for number in range(3)),
         return_exceptions=True,
     )
 
@@ -155,7 +155,7 @@ async def test_a_repeated_command_is_answered_as_the_first_time(
     store: PostgresEventStore, views: Views, acme: Company
 ) -> None:
     lead_id = UUID((await create_lead(store, acme)).lead.id)
-    command = keyed(command_of(acme, lead_id=lead_id, expected_version=1))
+    command = keyed(command_of(acme, lead_id=lead_id, expected=Expected(1)))
 
     def decide(lead: Lead | None, company: domain.Company, at: datetime) -> Any:
         return domain.change(lead, {"name": "Bob"}, company, at)
@@ -258,7 +258,7 @@ async def test_a_key_belongs_to_one_request(store: PostgresEventStore, views: Vi
 
 async def test_the_same_deletion_at_the_same_time_is_answered_alike(store: PostgresEventStore, acme: Company) -> None:
     lead_id = UUID((await create_lead(store, acme)).lead.id)
-    command = keyed(command_of(acme, lead_id=lead_id, expected_version=1))
+    command = keyed(command_of(acme, lead_id=lead_id, expected=Expected(1)))
 
     answers = await asyncio.gather(
         *(handle(store, command, lambda lead, _, at: domain.delete(lead, at)) for _ in range(WRITERS))

@@ -22,10 +22,11 @@ export type {
   Stats,
 } from './api/leads';
 
-export type Lead = LeadSummary;
+/** A lead at one of its versions, and the log's epoch that the version belongs to: in another one it may be reused. */
+export type Lead = LeadSummary & Partial<Pick<LeadPush, 'epoch'>>;
 
 /** The payload of `lead.created`, `lead.updated` and `lead.deleted`: the lead after the fact, and the fact's place in the feed. */
-export type LeadEvent = Lead & Pick<LeadPush, 'position' | 'actor' | 'event_id'> & Partial<Pick<LeadPush, 'changed' | 'epoch' | 'merged_into' | 'restored'>>;
+export type LeadEvent = Lead & Pick<LeadPush, 'position' | 'actor' | 'event_id'> & Partial<Pick<LeadPush, 'changed' | 'merged_into' | 'restored'>>;
 
 /** The payload of `stats.updated`; answers are folded into the same shape. */
 export type PositionedStats = StatsPush;

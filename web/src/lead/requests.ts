@@ -35,7 +35,7 @@ export type LeadRequests = ReturnType<typeof leadRequests>;
 export function leadRequests(request: Http, id: string) {
   const path = `/leads/${id}`;
 
-  const found = ({ data, meta }: { data: Lead; meta: { position: number } }): Found<Lead> => ({ data, position: meta.position });
+  const found = ({ data, meta: { position, epoch } }: { data: Lead; meta: LeadAnswer['meta'] }): Found<Lead> => ({ data: { ...data, epoch }, position });
 
   async function all<T>(where: string, query: Query, signal?: AbortSignal): Promise<T[]> {
     type Page = { data: T[]; links: { next: string | null } };
@@ -59,9 +59,9 @@ export function leadRequests(request: Http, id: string) {
     history: (after: number, signal?: AbortSignal) => all<HistoryPage['data'][number]>('history', { after }, signal),
     messages: (signal?: AbortSignal) => all<MessagePage['data'][number]>('messages', {}, signal),
 
-    /** Throws a Problem of status 412 when the lead is no longer at `version`. */
-    change: async (version: number, body: Record<string, unknown>, key: string) =>
-      found(await request<LeadAnswer>(path, { method: 'PATCH', body, key, version })),
+    /** Throws a Problem of status 412 when the lead is no longer as it is in `basedOn`. */
+    change: async (basedOn: Lead, body: Record<string, unknown>, key: string) =>
+      found(await request<LeadAnswer>(path, { method: 'PATCH', body, key, basedOn })),
     convert: async (status: string | null, key: string) =>
       found(await request<LeadAnswer>(`${path}/convert`, { body: status === null ? {} : { status }, key })),
     remove: async (key: string) => found(await request<LeadAnswer>(path, { method: 'DELETE', key })),
@@ -84,11 +84,13 @@ export function leadRequests(request: Http, id: string) {
     search: async (q: string, signal: AbortSignal): Promise<Lead[]> =>
       (await request<LeadPage>('/leads', { query: { q, limit: 6 }, signal })).data.filter((lead) => lead.id !== id),
     /** Without a key nothing happens: the answer says what would be. */
-    merge: (version: number, { other, otherVersion, choose }: MergeWish, key: string | null) =>
-      request<MergeAnswer>(`${path}/merge`, {
+    merge: async (basedOn: Lead, { other, otherVersion, choose }: MergeWish, key: string | null) => {
+      const answer = await request<MergeAnswer>(`${path}/merge`, {
         body: { other, other_version: otherVersion, choose },
-        version,
+        basedOn,
         ...(key === null ? { query: { dry_run: 'true' } } : { key }),
-      }),
+      });
+      return { ...answer, data: { ...answer.data, epoch: answer.meta.epoch } };
+    },
   };
 }

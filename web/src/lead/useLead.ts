@@ -175,7 +175,7 @@ export function useLead(request: Http, echo: LiveEcho, user: User, id: string) {
         return clashes;
       }
       try {
-        takeOwn(await requests.change(now.version, body, keyFor({ version: now.version, body })));
+        takeOwn(await requests.change(now, body, keyFor({ version: now.version, epoch: now.epoch, body })));
         return [];
       } catch (error) {
         if (!(error instanceof Problem && error.status === 412 && attempt < ATTEMPTS)) {

@@ -48,18 +48,18 @@ afterEach(() => new Promise((resolve) => server.close(resolve)));
 const { signal } = new AbortController();
 
 test('an edit says what it is based on, who sends it from which socket, and how to recognise it again', async () => {
-  reply = { status: 200, body: { data: { id: 'lead-1', version: 5 }, meta: { position: 9 } } };
+  reply = { status: 200, body: { data: { id: 'lead-1', version: 5 }, meta: { position: 9, epoch: 'e1' } } };
 
-  const outcome = await api.update('lead-1', 4, { name: 'Ana' }, 'a-key');
+  const outcome = await api.update({ id: 'lead-1', version: 4, epoch: 'e0' }, { name: 'Ana' }, 'a-key');
 
-  expect(outcome).toEqual({ lead: { id: 'lead-1', version: 5 }, position: 9, facts: 1 });
+  expect(outcome).toEqual({ lead: { id: 'lead-1', version: 5, epoch: 'e1' }, position: 9, epoch: 'e1', facts: 1 });
   expect(received[0]).toMatchObject({
     method: 'PATCH',
     url: '/leads/lead-1',
     body: '{"name":"Ana"}',
     headers: {
       authorization: 'Bearer a-token',
-      'if-match': '"4"',
+      'if-match': '"4.e0"',
       'x-socket-id': '12.34',
       'idempotency-key': 'a-key',
       'content-type': 'application/json',

@@ -40,11 +40,12 @@ export interface Outcome {
 export type Api = ReturnType<typeof createApi>;
 
 export function createApi(request: Http) {
-  const outcome = ({ data, meta }: LeadAnswer, facts: number): Outcome => ({ lead: data, position: meta.position, epoch: meta.epoch, facts });
+  const outcome = ({ data, meta: { position, epoch } }: LeadAnswer, facts: number): Outcome => ({ lead: { ...data, epoch }, position, epoch, facts });
 
   async function page(asked: Asked): Promise<LeadPage> {
     const { data, meta, links } = await request<LeadsAnswer>('/leads', asked);
-    return { rows: data, position: meta.position, epoch: meta.epoch, next: links.next };
+    const { position, epoch } = meta;
+    return { rows: data.map((lead) => ({ ...lead, epoch })), position, epoch, next: links.next };
   }
 
   return {
@@ -63,7 +64,7 @@ export function createApi(request: Http) {
     /** How many leads a list has, loaded or not. */
     count: (query: Query) => request<CountAnswer>('/leads/count', { query }).then(({ data }) => data.count),
 
-    lead: (id: string) => request<ListedLeadAnswer>(`/leads/${id}`).then(({ data }) => data as Lead),
+    lead: (id: string) => request<ListedLeadAnswer>(`/leads/${id}`).then(({ data, meta }): Lead => ({ ...data, epoch: meta.epoch })),
 
     company: (signal?: AbortSignal) => request<CompanyAnswer>('/company', asking(signal)).then(({ data }) => data),
     pipeline: (signal?: AbortSignal) => request<PipelineAnswer>('/pipeline', asking(signal)).then(({ data }) => data.stages),
@@ -82,10 +83,10 @@ export function createApi(request: Http) {
 
     create: async (input: Partial<NewLeadBody>, key: string) => outcome(await request('/leads', { body: input, key }), 1),
 
-    /** Throws a Problem of status 412 when the lead is no longer at `version`. */
-    async update(id: string, version: number, input: LeadInput, key: string): Promise<Outcome> {
-      const answer = await request<LeadAnswer>(`/leads/${id}`, { method: 'PATCH', body: input, key, version });
-      return outcome(answer, answer.data.version - version);
+    /** Throws a Problem of status 412 when the lead is no longer as it is in `basedOn`. */
+    async update(basedOn: Pick<Lead, 'id' | 'version' | 'epoch'>, input: LeadInput, key: string): Promise<Outcome> {
+      const answer = await request<LeadAnswer>(`/leads/${basedOn.id}`, { method: 'PATCH', body: input, key, basedOn });
+      return outcome(answer, answer.data.version - basedOn.version);
     },
 
     bulk: (body: BulkBody, key: string) => request<JobAnswer>('/leads/bulk', { body, key }).then(({ data }) => data),

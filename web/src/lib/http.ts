@@ -36,10 +36,15 @@ export interface Asked {
   signal?: AbortSignal;
   /** Makes it safe to send again. */
   key?: string;
-  /** Only if the thing is still at this version. */
-  version?: number;
+  /** Only if the thing still is at this version, in this epoch of the log if it is known. */
+  basedOn?: Versioned;
   /** The answer is no JSON: return it as it is. */
   text?: boolean;
+}
+
+export interface Versioned {
+  version: number;
+  epoch?: string | null;
 }
 
 export type Query = Readonly<Record<string, string | number | readonly string[] | undefined>>;
@@ -70,7 +75,7 @@ export function createHttp(options: HttpOptions) {
       ...(asked.body !== undefined && { 'Content-Type': 'application/json' }),
       ...(asked.file && { 'Content-Type': 'text/csv' }),
       ...(asked.key !== undefined && { 'Idempotency-Key': asked.key }),
-      ...(asked.version !== undefined && { 'If-Match': `"${asked.version}"` }),
+      ...(asked.basedOn && { 'If-Match': etagOf(asked.basedOn) }),
       ...(socketId !== undefined && { 'X-Socket-ID': socketId }),
     });
   }
@@ -106,4 +111,9 @@ export function search(query: Query): string {
   }
   const text = parameters.toString();
   return text === '' ? '' : `?${text}`;
+}
+
+/** The ETag of a thing, as the service makes it: `"3.<epoch>"`. */
+function etagOf({ version, epoch }: Versioned): string {
+  return epoch ? `"${version}.${epoch}"` : `"${version}"`;
 }

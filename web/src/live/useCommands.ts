@@ -49,7 +49,7 @@ export function useCommands(api: Api, toasts: Toasts) {
 
   function newest(lead: Lead): Lead {
     const known = latest.get(lead.id);
-    return known !== undefined && known.version > lead.version ? known : lead;
+    return known !== undefined && known.epoch === lead.epoch && known.version > lead.version ? known : lead;
   }
 
   /**
@@ -74,7 +74,7 @@ export function useCommands(api: Api, toasts: Toasts) {
 
   async function send(lead: Lead, input: LeadInput, retries = 0): Promise<boolean> {
     try {
-      tell(await api.update(lead.id, lead.version, input, randomUuid()));
+      tell(await api.update(lead, input, randomUuid()));
       return true;
     } catch (error) {
       if (!(error instanceof Problem && error.status === 412) || retries === MOST_RETRIES) {

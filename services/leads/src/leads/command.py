@@ -13,6 +13,7 @@ from leads.domain.lead import Lead
 Dated: TypeAlias = Callable[[datetime], Sequence[LeadEvent]]
 """Facts that were decided, as they are when they are recorded at a time."""
 
+_NO_VERSION: Final = -1
 _NAMESPACE: Final = UUID("5c1f7f0e-6d2b-5a43-9f0c-1d7b6a2f4e11")
 
 
@@ -59,6 +60,26 @@ class Feed:
     """When it was read, by PostgreSQL's clock (`feed_clock`): what is recorded now bears this time."""
 
 
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The state that the author of a change looked at, as `If-Match` names it."""
+
+    version: int
+    epoch: str | None = None
+    """The log's epoch that the version belongs to; None: its author did not say."""
+
+
+def version_in(epoch: str, expected: Expected | None) -> int | None:
+    """Return the version that a change expects in an epoch of the log.
+
+    Returns:
+        None for any version; -1, which nothing ever has, when the author looked at another epoch.
+    """
+    if expected is None:
+        return None
+    return expected.version if expected.epoch in {None, epoch} else _NO_VERSION
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
     """Who changes something, and because of what. When, only its recording tells: see `store.feed`."""
@@ -99,8 +120,8 @@ class Command(Origin):
     lead_id: UUID
     message_id: UUID | None = None
     """The message of the lead that it is about."""
-    expected_version: int | None = None
-    """The version its author looked at (If-Match); None for any."""
+    expected: Expected | None = None
+    """What its author looked at (`If-Match`); None for any version."""
     allow_duplicate: bool = False
     """Whether there may be another lead with the same e-mail address or phone number."""
     idempotency: IdempotencyKey | None = None

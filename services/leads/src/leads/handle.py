@@ -9,7 +9,7 @@ from uuid import UUID
 from contracts.events import LeadEvent
 from leads import access
 from leads.access import AccessRefused
-from leads.command import Answer, Command, Dated, Feed, Moment, SettingsChanged, VersionConflict
+from leads.command import Answer, Command, Dated, Feed, Moment, SettingsChanged, VersionConflict, version_in
 from leads.domain.company import Company
 from leads.domain.lead import UNDATED, Lead, require_version
 from leads.domain.refusals import DuplicateLead, LeadRefusal
@@ -109,7 +109,7 @@ async def preview_pair(
     company = await store.company(command.company_id, at_least=moment.feed.settings_version)
     _check_permit(command, company)
     lead = moment.leads[command.lead_id]
-    require_version(lead, command.expected_version)
+    require_version(lead, version_in(moment.feed.epoch, command.expected))
     return decide(lead, moment.leads[other_id], company, moment.feed.at), moment.feed
 
 
@@ -131,7 +131,7 @@ async def settle(store: EventStore, command: Command, lead_ids: Sequence[UUID], 
             return moment.answer
         leads = moment.leads
         lead = leads[command.lead_id]
-        require_version(lead, command.expected_version)
+        require_version(lead, version_in(moment.feed.epoch, command.expected))
         facts = decide(leads, company, moment.feed.at)
         if not facts:
             assert lead is not None  # decided: so it exists

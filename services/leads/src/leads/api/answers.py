@@ -4,6 +4,7 @@ from typing import Final
 
 from fastapi import Response
 
+from leads.api.conditional import version_etag
 from leads.api.schemas import LeadAnswer, Meta
 from leads.command import Answer
 from runtime.problems import problems
@@ -21,5 +22,5 @@ def lead_answer(answer: Answer, response: Response) -> LeadAnswer:
 
 
 def tag(answer: Answer, response: Response) -> None:
-    """Let the answer bear the lead's version."""
-    response.headers["ETag"] = f'"{answer.lead.version}"'
+    """Let the answer bear the lead's ETag."""
+    response.headers["ETag"] = version_etag(answer.lead.version, answer.epoch)

@@ -8,10 +8,11 @@ from pydantic import BaseModel, Field
 from contracts.events import Pipeline, Stage, StageKind
 from leads.api import examples
 from leads.api.answers import READING
+from leads.api.conditional import version_etag
 from leads.api.context import OriginOf, ReadingOf, RequiredIfMatchOf, ServicesOf
 from leads.api.lead_bodies import Name
 from leads.api.schemas import Answer, Body, Meta, example, text
-from leads.command import Feed
+from leads.command import Feed, version_in
 from leads.domain import pipeline
 from leads.domain.company import Company
 from leads.domain.money import currency
@@ -115,12 +116,12 @@ async def read_pipeline(reading: ReadingOf, response: Response) -> PipelineAnswe
 
 @router.put("/pipeline", summary="Replace the pipeline", responses=problems(400, 403, 409, 412, 413, 422, 428))
 async def replace_pipeline(
-    body: PipelineBody, origin: OriginOf, version: RequiredIfMatchOf, services: ServicesOf, response: Response
+    body: PipelineBody, origin: OriginOf, expected: RequiredIfMatchOf, services: ServicesOf, response: Response
 ) -> PipelineAnswer:
     """A stage that still has leads cannot go: the refusal says how many there are. Move them first."""
     stages = [stage.stage() for stage in body.stages]
     async with services.settings.changing(origin) as change:
-        pipeline.require_version(change.company, version)
+        pipeline.require_version(change.company, version_in(change.feed.epoch, expected))
         in_use = await change.leads_in(pipeline.missing(change.company, stages))
         fact = pipeline.replace(change.company, stages, in_use)
         if fact is not None:
@@ -129,7 +130,7 @@ async def replace_pipeline(
 
 
 def _answer(current: Pipeline, feed: Feed, response: Response) -> PipelineAnswer:
-    response.headers["ETag"] = f'"{current.version}"'
+    response.headers["ETag"] = version_etag(current.version, feed.epoch)
     return PipelineAnswer(data=current, meta=Meta.of(feed))
 
 

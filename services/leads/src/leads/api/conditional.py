@@ -22,6 +22,16 @@ def feed_etag(feed: Feed, *depends_on: object) -> str:
     return f'"{sha256(repr(parts).encode()).hexdigest()[:24]}"'
 
 
+def version_etag(version: int, epoch: str | None) -> str:
+    """Return the ETag of one thing: its version, which only means something in one epoch of the log.
+
+    Args:
+        version: the lead's, the user's or the pipeline's.
+        epoch: the log's; None in answers that were kept before the log had epochs.
+    """
+    return f'"{version}"' if epoch is None else f'"{version}.{epoch}"'
+
+
 def matches(if_none_match: str | None, etag: str) -> bool:
     """Whether the client has what the ETag stands for (RFC 9110 §13.1.2: the weak comparison)."""
     if if_none_match is None:

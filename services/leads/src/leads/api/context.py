@@ -19,7 +19,7 @@ from contracts.events import Role
 from contracts.tokens import PrivateKey, Verifier
 from leads import access
 from leads.access import AccessRefused, Permit
-from leads.command import Command, Feed, IdempotencyKey, Origin, keyed_command_id, keyed_lead_id
+from leads.command import Command, Expected, Feed, IdempotencyKey, Origin, keyed_command_id, keyed_lead_id
 from leads.desk import Desk
 from leads.domain.company import Company
 from leads.handle import EventStore
@@ -37,8 +37,7 @@ from runtime.problems import Problem, malformed_header, unauthorized
 
 SOCKET_ID: Final = re.compile(r"[0-9]{1,20}\.[0-9]{1,20}")
 _KEY: Final = re.compile(r"[\x20-\x7e]{1,255}")
-_VERSION: Final = re.compile(r'"([1-9][0-9]{0,8})"')
-_SETTING_VERSION: Final = re.compile(r'"(0|[1-9][0-9]{0,8})"')
+_ETAG: Final = re.compile(r'"(0|[1-9][0-9]{0,8})(?:\.([0-9A-Za-z_-]{1,64}))?"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,7 +226,7 @@ class Intent:
 
     caller: Caller
     new_id: Callable[[], UUID]
-    expected_version: int | None
+    expected: Expected | None
     key: str | None
     socket_id: str | None
     traceparent: str | None
@@ -248,7 +247,7 @@ class Intent:
             company_id=caller.company_id,
             lead_id=lead_id or (keyed_lead_id(command_id) if keyed else self.new_id()),
             actor=caller.user_id,
-            expected_version=self.expected_version,
+            expected=self.expected,
             allow_duplicate=allow_duplicate,
             permit=caller.permit,
             idempotency=IdempotencyKey(self.key, sha256(request.encode()).hexdigest()) if self.key else None,
@@ -293,23 +292,29 @@ async def _intent(
     return Intent(
         caller=await _let_in(services, claim),
         new_id=services.new_id,
-        expected_version=None,
+        expected=None,
         key=idempotency_key,
         socket_id=x_socket_id,
         traceparent=_understood(traceparent),
     )
 
 
-async def _conditional_intent(
-    intent: Annotated[Intent, Depends(_intent)],
+async def _if_match(
     if_match: Annotated[str | None, Header(description="The `ETag` that the change is based on.")] = None,
-) -> Intent:
+) -> Expected | None:
+    """Read a version with the log's epoch, as our ETags are, or without it, as `version` of a body is."""
     if if_match is None or if_match.strip() == "*":
-        return intent
-    match = _VERSION.fullmatch(if_match.strip())
+        return None
+    match = _ETAG.fullmatch(if_match.strip())
     if match is None:
-        raise malformed_header("If-Match", 'Should be an ETag of a lead, such as "3", or *')
-    return replace(intent, expected_version=int(match[1]))
+        raise malformed_header("If-Match", 'Should be an ETag, such as "3", or *')
+    return Expected(int(match[1]), match[2])
+
+
+async def _conditional_intent(
+    intent: Annotated[Intent, Depends(_intent)], expected: Annotated[Expected | None, Depends(_if_match)]
+) -> Intent:
+    return replace(intent, expected=expected)
 
 
 async def _required_intent(
@@ -348,31 +353,20 @@ async def _origin(
     )
 
 
-async def _if_match(
-    if_match: Annotated[str | None, Header(description="The `ETag` that the change is based on.")] = None,
-) -> int | None:
-    if if_match is None or if_match.strip() == "*":
-        return None
-    match = _SETTING_VERSION.fullmatch(if_match.strip())
-    if match is None:
-        raise malformed_header("If-Match", 'Should be an ETag, such as "3", or *')
-    return int(match[1])
-
-
 async def _required_if_match(
-    version: Annotated[int | None, Depends(_if_match)], if_match: Annotated[str | None, Header()] = None
-) -> int | None:
+    expected: Annotated[Expected | None, Depends(_if_match)], if_match: Annotated[str | None, Header()] = None
+) -> Expected | None:
     if if_match is None:
         raise Problem(428, "precondition_required", "Say in If-Match which version the change is based on.")
-    return version
+    return expected
 
 
 IdempotencyKeyOf = Annotated[str | None, Depends(_idempotency_key)]
 OriginOf = Annotated[Origin, Depends(_origin)]
 """A request to change settings, apart from what."""
-IfMatchOf = Annotated[int | None, Depends(_if_match)]
-"""The version that a change of a setting is based on; None for any."""
-RequiredIfMatchOf = Annotated[int | None, Depends(_required_if_match)]
+IfMatchOf = Annotated[Expected | None, Depends(_if_match)]
+"""What a change of a setting is based on; None for any version."""
+RequiredIfMatchOf = Annotated[Expected | None, Depends(_required_if_match)]
 IntentOf = Annotated[Intent, Depends(_intent)]
 ConditionalIntentOf = Annotated[Intent, Depends(_conditional_intent)]
 RequiredIntentOf = Annotated[Intent, Depends(_required_intent)]

@@ -14,7 +14,7 @@ from contracts.envelope import Envelope
 from contracts.events import LeadSummary
 from contracts.push import compact_json
 from leads.api.answers import READING
-from leads.api.conditional import IfNoneMatch, feed_etag, mark, matches, not_modified
+from leads.api.conditional import IfNoneMatch, feed_etag, mark, matches, not_modified, version_etag
 from leads.api.context import Reading, ReadingOf, Services, ServicesOf
 from leads.api.cursor import LONGEST as LONGEST_CURSOR
 from leads.api.cursor import Value, decode, encode
@@ -184,7 +184,7 @@ async def read_lead(
     include: Include = [],  # noqa: B006 - FastAPI's way to say it
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """The `ETag` is the lead's version: what `If-Match` of a change wants."""
+    """The `ETag` is the lead's version and the log's epoch: what `If-Match` of a change wants."""
     company_id = reading.caller.company_id
     found = await (
         services.views.lead(company_id, lead_id)
@@ -194,7 +194,7 @@ async def read_lead(
     lead = found.data
     if lead is None:
         raise LeadNotFound(await services.views.merged_into(company_id, lead_id))
-    etag = f'"{lead.version}"'
+    etag = version_etag(lead.version, found.feed.epoch)
     if not include and matches(if_none_match, etag):
         return not_modified(etag)
     company = await services.directory.company(company_id, at_least=found.feed.settings_version)

@@ -12,10 +12,11 @@ from leads.access import may
 from leads.api import examples
 from leads.api.accounts import NewPassword
 from leads.api.answers import READING
+from leads.api.conditional import version_etag
 from leads.api.context import IdempotencyKeyOf, IfMatchOf, OriginOf, ReadingOf, ServicesOf
 from leads.api.lead_bodies import Name
 from leads.api.schemas import Answer, Body, Links, Meta, Page, example, text
-from leads.command import Feed, IdempotencyKeyReused, keyed_command_id
+from leads.command import Feed, IdempotencyKeyReused, keyed_command_id, version_in
 from leads.domain import people
 from leads.domain.company import User
 from leads.domain.people import UserPatch
@@ -142,12 +143,12 @@ async def read_user(user_id: UUID, reading: ReadingOf, response: Response) -> Pe
 
 @router.patch("/users/{user_id}", summary="Change a user", responses=_CHANGING)
 async def change_user(
-    user_id: UUID, body: UserPatchBody, origin: OriginOf, version: IfMatchOf, services: ServicesOf, response: Response
+    user_id: UUID, body: UserPatchBody, origin: OriginOf, expected: IfMatchOf, services: ServicesOf, response: Response
 ) -> PersonAnswer:
     """A new role counts from the next request on. A new password ends all access tokens and sockets of the user."""
     password_hash = await services.passwords.hash(body.password) if body.password else None
     async with services.settings.changing(origin) as change:
-        user = people.find(change.company, str(user_id), version)
+        user = people.find(change.company, str(user_id), version_in(change.feed.epoch, expected))
         if fact := people.change(change.company, user, body.patch()):
             user = await change.change_user(user, fact)
         if password_hash is not None:
@@ -157,11 +158,11 @@ async def change_user(
 
 @router.post("/users/{user_id}/deactivate", summary="End a user's access", responses=_CHANGING)
 async def deactivate_user(
-    user_id: UUID, origin: OriginOf, version: IfMatchOf, services: ServicesOf, response: Response
+    user_id: UUID, origin: OriginOf, expected: IfMatchOf, services: ServicesOf, response: Response
 ) -> PersonAnswer:
     """Access tokens end at once, sockets soon after. Leads stay assigned, but none can be newly assigned."""
     async with services.settings.changing(origin) as change:
-        user = people.find(change.company, str(user_id), version)
+        user = people.find(change.company, str(user_id), version_in(change.feed.epoch, expected))
         if fact := people.deactivate(change.company, user):
             user = await change.change_user(user, fact)
     return _answer(user, change.feed, response)
@@ -169,17 +170,17 @@ async def deactivate_user(
 
 @router.post("/users/{user_id}/reactivate", summary="Let a user in again", responses=_WITHOUT_RULES)
 async def reactivate_user(
-    user_id: UUID, origin: OriginOf, version: IfMatchOf, services: ServicesOf, response: Response
+    user_id: UUID, origin: OriginOf, expected: IfMatchOf, services: ServicesOf, response: Response
 ) -> PersonAnswer:
     async with services.settings.changing(origin) as change:
-        user = people.find(change.company, str(user_id), version)
+        user = people.find(change.company, str(user_id), version_in(change.feed.epoch, expected))
         if fact := people.reactivate(user):
             user = await change.change_user(user, fact)
     return _answer(user, change.feed, response)
 
 
 def _answer(user: User, feed: Feed, response: Response, *, role: Role = "admin") -> PersonAnswer:
-    response.headers["ETag"] = f'"{user.version}"'
+    response.headers["ETag"] = version_etag(user.version, feed.epoch)
     return PersonAnswer(data=_person(user, role), meta=Meta.of(feed))
 
 
