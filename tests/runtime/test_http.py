@@ -203,7 +203,7 @@ async def test_metrics_are_written_in_another_thread_and_never_older_than_the_re
     written: list[int] = []
 
     def slowly() -> bytes:
-        time.sleep(0.05)
+        time.sleep(0.05)  # so that 200 requests come while one is at work: what is tested is that they share it
         written.append(threading.get_ident())
         return str(len(written)).encode()
 
