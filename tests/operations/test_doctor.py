@@ -375,6 +375,7 @@ async def test_every_process_of_a_running_stack_is_well_until_something_is_broke
         leads.doctor.examine_outbox(late, connection, limit=0)
     assert one(late).what.startswith("1 facts are not published, the oldest has waited for")
     stack.start("relay")
+    await stack.ready()
 
     api_report = await ask(
         members["leads api"], LEADS_JWT_PRIVATE_KEY=PrivateKey.generate().pem, LEADS_PUSHER_APP_SECRET="short"

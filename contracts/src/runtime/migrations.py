@@ -6,6 +6,7 @@ for the table would have to wait as long as it does.
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 import psycopg
@@ -14,9 +15,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from psycopg.errors import LockNotAvailable
-from sqlalchemy import Connection, create_engine, make_url, text
+from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
+
+from runtime import postgres
 
 LOCK_TIMEOUT: Final = 1.0  # seconds a step waits for a table, and so others behind it
 TRIES: Final = 100
@@ -54,7 +57,18 @@ class Migrations:
         Raises:
             sqlalchemy.exc.SQLAlchemyError: the database refuses, or is away, or is never free.
         """
-        engine = create_engine(make_url(database_url).set(drivername="postgresql+psycopg"), poolclass=NullPool)
+        engine = create_engine(
+            "postgresql+psycopg://",
+            poolclass=NullPool,
+            creator=partial(
+                postgres.connect_blocking,
+                database_url,
+                application_name=f"{self._package}-migrate",
+                options=postgres.server_options(),
+                patience=None,  # a step may take long
+                autocommit=False,
+            ),
+        )
         with engine.connect() as connection:
             connection.execute(self._lock)
             connection.execute(_PATIENCE)
@@ -110,7 +124,12 @@ class Migrations:
 
 def _missing(database_url: str, earlier: frozenset[str]) -> str | None:
     try:
-        with psycopg.connect(database_url, connect_timeout=5) as connection:
+        with postgres.connect_blocking(
+            database_url,
+            application_name="wait-for-migrations",
+            options=postgres.server_options(statement_timeout="5s"),
+            patience=6.0,
+        ) as connection:
             row = connection.execute(_STATE).fetchone()
     except (psycopg.OperationalError, psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege) as error:
         return type(error).__name__

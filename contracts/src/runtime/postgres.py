@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import threading
 import traceback
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final, TypeVar
@@ -52,10 +53,15 @@ class BoundedConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
     task that waits in psycopg takes up to 10 s when nobody answers.)
     """
 
-    patience: float = 15.0
-    """Seconds; longer than the session's `statement_timeout`, so that the server's own word comes first."""
+    patience: float | None = 15.0
+    """Seconds; longer than the session's `statement_timeout`, so that the server's own word comes first.
+
+    None: statements of any length; only a host that vanished is noticed.
+    """
 
     async def wait(self, gen: PQGen[_T], *arguments: Any, **options: Any) -> _T:  # noqa: ANN401 - psycopg's signature
+        if self.patience is None:
+            return await super().wait(gen, *arguments, **options)
         timer = asyncio.get_running_loop().call_later(self.patience, sever, self)
         try:
             return await super().wait(gen, *arguments, **options)
@@ -63,7 +69,24 @@ class BoundedConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
             timer.cancel()
 
 
-def sever(connection: psycopg.AsyncConnection[Any]) -> None:
+class BoundedBlockingConnection(psycopg.Connection[tuple[Any, ...]]):
+    """The same for programs that block: see `BoundedConnection`."""
+
+    patience: float | None = 15.0
+
+    def wait(self, gen: PQGen[_T], *arguments: Any, **options: Any) -> _T:  # noqa: ANN401 - psycopg's signature
+        if self.patience is None:
+            return super().wait(gen, *arguments, **options)
+        timer = threading.Timer(self.patience, sever, [self])
+        timer.daemon = True
+        timer.start()
+        try:
+            return super().wait(gen, *arguments, **options)
+        finally:
+            timer.cancel()
+
+
+def sever(connection: psycopg.AsyncConnection[Any] | psycopg.Connection[Any]) -> None:
     """Shut a connection's socket down under whoever waits for it; no effect on one that is closed."""
     with (
         contextlib.suppress(OSError, psycopg.Error),
@@ -93,7 +116,7 @@ async def closing(connection: psycopg.AsyncConnection[Any]) -> AsyncIterator[psy
 
 
 async def connect(
-    database_url: str, *, application_name: str, options: str, patience: float, autocommit: bool = True
+    database_url: str, *, application_name: str, options: str, patience: float | None, autocommit: bool = True
 ) -> BoundedConnection:
     """Connect within `CONNECT_SECONDS`.
 
@@ -122,5 +145,27 @@ async def connect(
     except BaseException as error:
         _drop_attempt(error)
         raise
+    connection.patience = patience
+    return connection
+
+
+def connect_blocking(
+    database_url: str, *, application_name: str, options: str, patience: float | None, autocommit: bool = True
+) -> BoundedBlockingConnection:
+    """Connect within 3 s for each address of the server's name; for programs that have no event loop.
+
+    Args:
+        database_url: `postgresql://…`.
+        application_name: what `pg_stat_activity` shows.
+        options: see `server_options`.
+        patience: see `BoundedConnection`.
+        autocommit: whether each statement is a transaction.
+
+    Raises:
+        psycopg.OperationalError: no server, no answer, or it refuses.
+    """
+    connection = BoundedBlockingConnection.connect(
+        database_url, autocommit=autocommit, application_name=application_name, options=options, **CONNECTION
+    )
     connection.patience = patience
     return connection

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import psycopg
 
@@ -10,6 +10,7 @@ from contracts import streams
 from leads.grants import GRANTS
 from leads.migrate import revisions
 from leads.relay import LAG_LIMIT
+from runtime import postgres
 from runtime.doctor import broker, database
 from runtime.doctor.broker import Rights
 from runtime.doctor.database import Expected
@@ -18,12 +19,6 @@ from runtime.doctor.findings import Report
 
 PACKAGE: Final = "leadwire-leads"
 _LATE: Final = "docs/operations/incidents.md#screens-are-late"
-_CONNECTION: Final[Mapping[str, Any]] = {
-    "autocommit": True,
-    "application_name": "leads-doctor",
-    "connect_timeout": 5,
-    "options": "-c statement_timeout=10s",
-}
 
 _RELAY: Final = "SELECT hashtext('leadwire.leads.relay')"
 # The whole table: rows that the relay passed over, if there were such a thing, count too.
@@ -62,7 +57,12 @@ def examine_database(report: Report, url: str, role: str, clock: Callable[[], da
         migrate=MIGRATE_STEP,
     )
     try:
-        with psycopg.connect(url, **_CONNECTION) as connection:
+        with postgres.connect_blocking(
+            url,
+            application_name="leads-doctor",
+            options=postgres.server_options(statement_timeout="5s"),
+            patience=6.0,
+        ) as connection:
             is_migrated = database.examine(report, connection, expected, clock)
             key = connection.execute(_RELAY).fetchall()[0][0]
             database.examine_leader(report, connection, key, "relay")

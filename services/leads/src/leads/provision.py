@@ -20,6 +20,7 @@ from leads.domain.phone import region
 from leads.domain.pipeline import valid
 from leads.domain.refusals import InvalidValue
 from leads.domain.text import EMAIL, EMAIL_LENGTH
+from runtime import postgres
 
 T = TypeVar("T")
 _TEXT = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -150,7 +151,13 @@ def provision(database_url: str, spec: Spec, hasher: PasswordHasher) -> Provisio
     """
     company_id = spec.company.id
     try:
-        with psycopg.connect(database_url) as connection:
+        with postgres.connect_blocking(
+            database_url,
+            application_name="leads-provision",
+            options=postgres.server_options(statement_timeout="10s"),
+            patience=12.0,
+            autocommit=False,
+        ) as connection:
             connection.execute(ENTER, {"company_id": str(company_id)})
             _provision_company(connection, spec.company)
             users = [_provision_user(connection, company_id, user, hasher) for user in spec.users]

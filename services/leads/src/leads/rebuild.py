@@ -26,6 +26,7 @@ from leads.store import derive
 from leads.store.database import RawConnection
 from leads.store.derive import Part, Rest
 from leads.store.projections import TABLES
+from runtime import postgres
 
 NEW: Final = "rebuilding"
 OLD: Final = "rebuilt"
@@ -107,8 +108,9 @@ SECURITY: Final = "SELECT relrowsecurity, relforcerowsecurity FROM pg_class WHER
 
 # The new tables are found before the old ones.
 CONNECTION: Final[dict[str, Any]] = {
-    "options": f"-c TimeZone=UTC -c search_path={NEW},public -c synchronous_commit=off",
+    "options": postgres.server_options(search_path=f"{NEW},public", synchronous_commit="off"),
     "application_name": "leads-rebuild",
+    "patience": None,  # a log may be large
 }
 
 Report = Callable[[str], None]
@@ -138,7 +140,7 @@ def rebuild(database_url: str, *, processes: int, anew: bool, report: Report, sh
         NoQuietMoment: see there; what was done stays for the next one.
         psycopg.Error: the database refuses, or is away; the same.
     """
-    with psycopg.connect(database_url, **CONNECTION, autocommit=True) as owner:
+    with postgres.connect_blocking(database_url, **CONNECTION) as owner:
         if owner.execute(LOCK).fetchone() != (True,):
             raise Busy
         if not _is_taken_over(owner):
@@ -345,7 +347,7 @@ async def _catch_up(connection: RawConnection) -> int:
 
 @asynccontextmanager
 async def _connected(database_url: str) -> AsyncIterator[RawConnection]:
-    async with await psycopg.AsyncConnection.connect(database_url, **CONNECTION) as connection:
+    async with await postgres.connect(database_url, **CONNECTION, autocommit=False) as connection:
         yield connection
 
 

@@ -8,13 +8,13 @@ import asyncio
 from typing import Final
 from uuid import UUID
 
-import psycopg
 import structlog
 from psycopg.sql import SQL, Identifier
 
 from leads.store import derive
 from leads.store.database import RawConnection
 from leads.store.projections import TABLES
+from runtime import postgres
 
 COMPANIES: Final = "SELECT company_id FROM companies ORDER BY company_id"
 LOCK: Final = """
@@ -35,7 +35,14 @@ def refill(database_url: str) -> None:
 
 
 async def _refill_all(database_url: str) -> None:
-    async with await psycopg.AsyncConnection.connect(database_url, options="-c TimeZone=UTC") as connection:
+    connecting = postgres.connect(
+        database_url,
+        application_name="leads-migrate",
+        options=postgres.server_options(),
+        patience=None,  # a company may be large
+        autocommit=False,
+    )
+    async with await connecting as connection:
         companies = await (await connection.execute(COMPANIES)).fetchall()
         await connection.commit()
         for (company_id,) in companies:

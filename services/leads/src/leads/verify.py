@@ -25,7 +25,7 @@ from contracts.events import UnknownEvent
 from leads.store import derive
 from leads.store.database import RawConnection
 from leads.store.facts import COLUMNS, Recorded
-from runtime import direct
+from runtime import direct, postgres
 
 COMPANIES: Final = """
 SELECT company_id, position FROM feeds
@@ -232,10 +232,16 @@ def _wrong(message: _Stored, fact: Envelope, recorded: Recorded, epochs: Collect
 @asynccontextmanager
 async def connected(database_url: str) -> AsyncIterator[RawConnection]:
     """Connect so that temporary tables are found before the real ones."""
-    options = "-c TimeZone=UTC -c search_path=pg_temp,public -c default_transaction_isolation=repeatable\\ read"
-    async with await psycopg.AsyncConnection.connect(
-        database_url, options=options, application_name="leads-verify"
-    ) as connection:
+    connecting = postgres.connect(
+        database_url,
+        application_name="leads-verify",
+        options=postgres.server_options(
+            search_path="pg_temp,public", default_transaction_isolation="repeatable\\ read"
+        ),
+        patience=None,  # a log may be large
+        autocommit=False,
+    )
+    async with await connecting as connection:
         yield connection
 
 

@@ -12,11 +12,13 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from runtime.pools import ACQUIRE_SECONDS
+from runtime.postgres import connect, server_options
 
 PATIENCE: Final = 5.0  # seconds a request waits for a connection before it is told to come back
 
 # A client that is frozen in the middle must not keep an inbox locked: the active process writes into it.
-_OPTIONS: Final = "-c TimeZone=UTC -c statement_timeout=5s -c idle_in_transaction_session_timeout=3s"
+_OPTIONS: Final = server_options(statement_timeout="5s", idle_in_transaction_session_timeout="3s")
+_ANSWER_SECONDS: Final = 7.0  # for an answer of PostgreSQL, which gives up a statement itself after 5 s
 _ENTER: Final = "SELECT set_config('app.company', %(company)s, true), set_config('app.user', %(user)s, true)"
 
 RawConnection = psycopg.AsyncConnection[tuple[Any, ...]]
@@ -99,14 +101,6 @@ class Connections:
             self._idle.put_nowait(connection)
 
     async def _connect(self) -> RawConnection:
-        return await psycopg.AsyncConnection.connect(
-            self._database_url,
-            autocommit=True,
-            application_name="notifier-api",
-            connect_timeout=3,
-            keepalives_idle=5,
-            keepalives_interval=2,
-            keepalives_count=3,
-            tcp_user_timeout=10_000,
-            options=_OPTIONS,
+        return await connect(
+            self._database_url, application_name="notifier-api", options=_OPTIONS, patience=_ANSWER_SECONDS
         )

@@ -1,8 +1,8 @@
 """What the notifier sees with its own credentials, and what of it is wrong."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import psycopg
 
@@ -10,18 +10,13 @@ from contracts import streams, subjects
 from notifier.grants import GRANTS
 from notifier.migrate import revisions
 from notifier.store import LOCK
+from runtime import postgres
 from runtime.doctor import broker, database
 from runtime.doctor.broker import Rights
 from runtime.doctor.database import Expected
 from runtime.doctor.findings import MIGRATE, Report
 
 PACKAGE: Final = "leadwire-notifier"
-_CONNECTION: Final[Mapping[str, Any]] = {
-    "autocommit": True,
-    "application_name": "notifier-doctor",
-    "connect_timeout": 5,
-    "options": "-c statement_timeout=10s",
-}
 RIGHTS: Final = Rights(
     store=("push.doctor.probe", subjects.dead(streams.NOTIFIER)),
     publish=("rpc.leads.doctor",),
@@ -43,7 +38,12 @@ def examine_database(report: Report, url: str, role: str, clock: Callable[[], da
         migrate=MIGRATE,
     )
     try:
-        with psycopg.connect(url, **_CONNECTION) as connection:
+        with postgres.connect_blocking(
+            url,
+            application_name="notifier-doctor",
+            options=postgres.server_options(statement_timeout="5s"),
+            patience=6.0,
+        ) as connection:
             database.examine(report, connection, expected, clock)
             if role == "notifier_writer":
                 database.examine_leader(report, connection, LOCK, "notifier")

@@ -11,7 +11,7 @@ from leads import reseed
 from leads.main import read
 from leads.main.progress import Progress
 from leads.settings import ReseedSettings
-from runtime import logs
+from runtime import logs, postgres
 
 _LOOK: Final = 0.2  # seconds between two looks
 _PATIENCE: Final = 3.0  # seconds after which it is said that no relay takes it up
@@ -25,7 +25,12 @@ def run(*, since: datetime | timedelta | None, company_id: UUID | None, anew: bo
     progress = Progress("reseed", "facts")
     generation: int | None = None
     try:
-        with psycopg.connect(settings.database_url.get_secret_value(), autocommit=True) as connection:
+        with postgres.connect_blocking(
+            settings.database_url.get_secret_value(),
+            application_name="leads-reseed",
+            options=postgres.server_options(statement_timeout="50s"),
+            patience=60.0,
+        ) as connection:
             generation = reseed.request(connection, since=since, company_id=company_id, anew=anew)
             _follow(connection, generation, progress)
     except reseed.UnknownCompany:
