@@ -36,7 +36,10 @@ def connect(stack: Any, database: str = "leads") -> psycopg.Connection:
 
 
 def rows(stack: Any, company_id: str) -> dict[str, list[str]]:
-    """Return all that a company has in every table, as text; a cursor without its place in a stream or an epoch."""
+    """Return all that a company has in every table, as text.
+
+    Left out: a cursor's place in a stream; epochs, which a restore changes; revisions of inboxes, which it raises.
+    """
     found = {}
     for database, others in OTHERS.items():
         with connect(stack, database) as connection:
@@ -46,7 +49,7 @@ def rows(stack: Any, company_id: str) -> dict[str, list[str]]:
             ).fetchall()
             for (table,) in tables:
                 if table not in others:
-                    content = "(to_jsonb(t) - 'push_sequence' - 'epoch')::text"
+                    content = "(to_jsonb(t) - 'push_sequence' - 'epoch' - 'revision')::text"
                     statement = f"SELECT {content} FROM {table} AS t WHERE company_id = %s ORDER BY 1"
                     every = connection.execute(statement, (company_id,)).fetchall()
                     found[f"{database}.{table}"] = [row for (row,) in every]

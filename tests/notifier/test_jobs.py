@@ -30,7 +30,7 @@ async def test_a_bulk_job_is_told_as_a_few_signals_and_the_last_is_right(world: 
         await until(lambda: says(world, 1000))
 
     told = await signals(world)
-    assert told[-1].data == {"job_id": "j1", "count": 1000, "position": 1000}
+    assert told[-1].data == {"job_id": "j1", "count": 1000, "position": 1000, "epoch": "epoch-1"}
     assert [push.frame["event"] for push in await world.company_pushes(ACME)] == ["leads.changed"] * len(told)
     gaps = [(after.time - before.time).total_seconds() for before, after in itertools.pairwise(told)]
     assert all(gap >= 0.95 for gap in gaps)

@@ -110,6 +110,14 @@ class ClusterServer:
             return httpx.get(f"http://{LOOPBACK}:{self.monitor.port}/healthz", timeout=2).is_success
         return False
 
+    def online_peers(self) -> int:
+        """Return how many other servers it knows to be online, if it leads the cluster; else 0."""
+        with contextlib.suppress(httpx.TransportError):
+            found = httpx.get(f"http://{LOOPBACK}:{self.monitor.port}/jsz", timeout=2).json().get("meta_cluster") or {}
+            if found.get("leader") == self.name:
+                return sum(not peer.get("offline", False) for peer in found.get("replicas") or [])
+        return 0
+
     def connections(self) -> list[str]:
         """Return the names of the clients that are connected to it."""
         answer = httpx.get(f"http://{LOOPBACK}:{self.monitor.port}/connz", timeout=5)
@@ -151,9 +159,13 @@ class NatsCluster(NatsServer):
         return ",".join(f"nats://{user}:{password}@{LOOPBACK}:{server.client.port}" for server in self.servers)
 
     def wait_until_whole(self) -> None:
-        """Return when every server has caught up."""
+        """Return when every server has caught up, and the leader knows that all are there."""
         for server in self.servers:
             until_sync(server.is_ready, within=90, why=f"{server.name} has caught up")
+        until_sync(self._knows_all, within=90, why="the leader of the cluster knows all servers")
+
+    def _knows_all(self) -> bool:
+        return any(server.online_peers() == SERVERS - 1 for server in self.servers)
 
     def leader(self, stream: str) -> ClusterServer:
         """Return the server that leads a stream."""

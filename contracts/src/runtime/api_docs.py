@@ -31,6 +31,11 @@ POLICY: Final = (
     "font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+SERVER_REFUSALS: Final = (
+    "\n\nAny request may be refused before an operation is looked for: with `400` if it is no HTTP/1.1 request,"
+    " with `414` if its request line is too long, and with `431` if its headers are too many or too long."
+)
+"""What a description says of the limits of `runtime.server`."""
 _ASK_FIRST: Final = "no-cache"
 _FOR_A_DAY: Final = "public, max-age=86400"
 _SWAGGER: Final = (

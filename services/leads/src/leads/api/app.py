@@ -107,7 +107,8 @@ def _described(root_path: str = "", lifespan: Lifespan | None = None) -> FastAPI
     return _Leadwire(
         title="Leadwire leads",
         version="0.1.0",
-        description="A company's leads. Every change is a fact in its feed, and every answer says which it reflects.",
+        description="A company's leads. Every change is a fact in its feed, and every answer says which it reflects."
+        + api_docs.SERVER_REFUSALS,
         root_path=root_path,
         lifespan=lifespan,
         redirect_slashes=False,

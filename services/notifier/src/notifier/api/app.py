@@ -66,7 +66,8 @@ def _described(root_path: str = "") -> FastAPI:
     return _Leadwire(
         title="Leadwire notifier",
         version="0.1.0",
-        description="A user's inbox: what they were told, once each, and what of it they have read.",
+        description="A user's inbox: what they were told, once each, and what of it they have read."
+        + api_docs.SERVER_REFUSALS,
         root_path=root_path,
         redirect_slashes=False,
         openapi_url=None,  # `runtime.api_docs` serves it
