@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.push import Push
-from gateway import main
 from gateway.api import events
 from gateway.api.auth import Authenticator
 from gateway.api.channels import Channels
 from gateway.api.rates import Rates
+from gateway.main import serve
 from gateway.pusher import signature
 from gateway.pusher.allowance import Allowance
 from gateway.pusher.app import App, Apps
@@ -110,7 +110,7 @@ def api(store, known, clock):
     rates = Rates(lambda: clock[0])
     reading = Channels(auth, rates, known, {"4242": 7}.__getitem__, cache_seconds=1800, now=lambda: NOW)
     routes = events.routes(auth, rates, store, known, new_id=lambda: f"id-{next(ids)}")
-    app = main.build({"/apps": [routes, reading.routes()]}, new_id=lambda: "correlation-1")
+    app = serve.build({"/apps": [routes, reading.routes()]}, new_id=lambda: "correlation-1")
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway")
 
 

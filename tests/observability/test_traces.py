@@ -144,7 +144,7 @@ async def test_a_collector_that_hangs_does_not_keep_a_process_from_ending(monkey
         await asyncio.wait_for(asyncio.to_thread(recorder.close), 20)
 
 
-@pytest.mark.parametrize("module", ["leads.main.api", "leads.main.relay", "notifier.main", "gateway.main"])
+@pytest.mark.parametrize("module", ["leads.main.api", "leads.main.relay", "notifier.main.serve", "gateway.main.serve"])
 def test_a_process_that_is_not_told_to_trace_does_not_even_load_it(module: str) -> None:
     check = f"import sys, {module}; from runtime import tracing; tracing.configure('x', tracing.TracingSettings())"
     check += "; sys.exit('opentelemetry.sdk' in sys.modules or tracing.is_on())"

@@ -14,7 +14,7 @@ from typing import Any
 from nats.js import JetStreamContext
 
 from notifier import batches, effects, feed
-from notifier.main import main
+from notifier.main import serve
 from notifier.published import PushStream
 from notifier.store import Store
 from runtime.windows import WindowPublisher
@@ -92,4 +92,4 @@ if __name__ == "__main__":
             kill_at(step, int(number))
         case ["refuse", position]:
             refuse(int(position))
-    sys.exit(main(["serve"]))
+    sys.exit(serve.run())

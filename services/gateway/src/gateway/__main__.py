@@ -4,16 +4,17 @@ import argparse
 import sys
 from collections.abc import Sequence
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 from pydantic import ValidationError
 
-from gateway import apps, main, supervisor
+from gateway import apps, supervisor
 from gateway.apps import AppsFileError
+from gateway.main import serve
 from gateway.settings import Settings
 from gateway.tls import Tls
 from runtime import logs
-from runtime.doctor import configuration, findings
 from runtime.server import listening
 from runtime.tracing import TracingSettings
 
@@ -27,17 +28,11 @@ def run(arguments: Sequence[str]) -> int:
         SystemExit: with code 2 when the arguments make no sense, with 0 for `--help`.
     """
     options = _parse(arguments)
-    match options.command:
-        case "doctor":
-            report = main.examine()
-            _write(report.to_json() if options.json else findings.text(report))
-            return findings.exit_code([report])
-        case "config":
-            show = configuration.as_json if options.json else configuration.text
-            _write(show("gateway serve", configuration.effective(Settings)))
-            return 0
-        case _:
-            return _serve(options)
+    if options.command == "serve":
+        return _serve(options)
+    # A process imports no more than it runs.
+    code: int = import_module(f"gateway.main.{options.command}").run(as_json=options.json)
+    return code
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -62,7 +57,7 @@ def _serve(options: argparse.Namespace) -> int:
         own = [listening.listen(settings.admin_host, settings.admin_port + n) for n in range(workers)]
     except OSError as error:
         return _complain(f"GATEWAY_PORT, GATEWAY_ADMIN_PORT: cannot listen: {error.strerror or error}")
-    work = partial(main.work, settings, main.Worker(tenants, shared, own, tls, traces, outlives=is_inherited))
+    work = partial(serve.work, settings, serve.Worker(tenants, shared, own, tls, traces, outlives=is_inherited))
     return work(1, 1) if options.workers is None else supervisor.supervise(workers, work)
 
 
@@ -107,10 +102,6 @@ def _name(error: ValidationError, item: Any) -> str:  # noqa: ANN401 - pydantic'
 
 def _errors(error: ValidationError) -> list[Any]:
     return error.errors(include_input=False)
-
-
-def _write(answer: str) -> None:
-    print(answer)  # noqa: T201 - the answer to a person at a terminal
 
 
 def _complain(message: str) -> int:

@@ -27,8 +27,6 @@ from contracts.push import compact_json
 from notifier.retries import APPLIED, REPEATED
 from runtime import broker
 
-USAGE: Final = """       python -m notifier dead list [--json]
-       python -m notifier dead show|retry|drop SEQUENCE …"""
 PATIENCE: Final = 20.0  # seconds
 
 Action: TypeAlias = Literal["list", "show", "retry", "drop"]

@@ -8,7 +8,6 @@ import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -19,7 +18,7 @@ import uvloop
 from fastapi import APIRouter, FastAPI
 from starlette.routing import BaseRoute
 
-from gateway import apps, cache, doctor, metrics, presence, tally, web, websocket
+from gateway import apps, cache, metrics, presence, tally, web, websocket
 from gateway.api import errors, events, history, sockets
 from gateway.api.auth import Authenticator
 from gateway.api.channels import Channels
@@ -50,8 +49,6 @@ from gateway.webhooks.service import Policy, Sources, Webhooks
 from gateway.websocket import Gateway, Limits
 from gateway.window import Bounds
 from runtime import tracing
-from runtime.doctor import bounded, configuration, proxies, secrecy, versions
-from runtime.doctor.findings import Report
 from runtime.http import CorrelationMiddleware
 from runtime.security_headers import SecurityHeaders
 from runtime.server.admin import Check, admin_app
@@ -224,28 +221,6 @@ async def serve(settings: Settings, tenants: Apps, worker: Worker, admin: socket
         webhooks.run(),
         watcher.run(),
     )
-
-
-def examine() -> Report:
-    """Look at what a gateway needs."""
-    report = Report("gateway serve")
-    versions.examine(report, doctor.PACKAGE)
-    settings = configuration.examine(report, Settings)
-    if settings is not None:
-        nats_url = settings.nats_url.get_secret_value()
-        password = secrecy.password_of(nats_url), secrecy.SHORTEST_PASSWORD
-        secrecy.examine(report, {"the password in GATEWAY_NATS_URL": password})
-        # Browsers reach the API at the gateway's own address: then something in front tells them apart.
-        proxies.examine(report, settings, "GATEWAY_", is_behind_proxy=settings.web_api_url.startswith("/"))
-        doctor.examine_apps(report, settings.apps_file)
-        if settings.tls_cert is not None:
-            doctor.examine_certificate(report, settings.tls_cert, settings.tls_key, now=_now())
-        bounded.examine(report, {"nats": lambda part: asyncio.run(doctor.examine_nats(part, nats_url, _now))})
-    return report
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 def build(
