@@ -129,32 +129,29 @@ async def serves(stack: Stack) -> None:
             assert (await socket.head()).startswith(b"http/1.1 404 "), name
 
 
-@pytest.mark.parametrize(
-    "begun",
-    [
-        pytest.param(b"", id="nothing"),
-        pytest.param(b"\r\n\r\n", id="empty-lines"),
-        pytest.param(b"GET /live", id="a-part-of-the-line"),
-        pytest.param(GET, id="half-a-head"),
-        pytest.param(b"POST /auth/login HTTP/1.1\r\nHost: t\r\nContent-Le", id="half-a-header"),
-    ],
-)
-async def test_a_head_that_never_ends_is_cut_on_every_port(stack: Stack, begun: bytes) -> None:
-    assert await everywhere(stack, begun) == dict.fromkeys(ports(stack), b"")
+BEGINNINGS = {
+    "nothing": b"",
+    "empty lines": b"\r\n\r\n",
+    "a part of the line": b"GET /live",
+    "half a head": GET,
+    "half a header": b"POST /auth/login HTTP/1.1\r\nHost: t\r\nContent-Le",
+}
+TRICKLES = {
+    "head": (GET + b"X-A: ", b"a"),
+    "body": (LOG_IN + b"Content-Length: 60000\r\n\r\n", b" "),
+    "chunks": (LOG_IN + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+}
 
 
-@pytest.mark.parametrize(
-    "trickle",
-    [
-        pytest.param((GET + b"X-A: ", b"a"), id="head"),
-        pytest.param((LOG_IN + b"Content-Length: 60000\r\n\r\n", b" "), id="body"),
-        pytest.param((LOG_IN + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"), id="chunks"),
-    ],
-)  # fmt: skip
-async def test_a_trickle_of_bytes_does_not_prolong_the_deadline(stack: Stack, trickle: tuple[bytes, bytes]) -> None:
-    first, drop = trickle
+async def test_a_head_that_never_ends_is_cut_on_every_port(stack: Stack) -> None:
+    said = await asyncio.gather(*(everywhere(stack, begun) for begun in BEGINNINGS.values()))
 
-    async def attack(port: int) -> None:
+    nothing = dict.fromkeys(ports(stack), b"")
+    assert dict(zip(BEGINNINGS, said, strict=True)) == dict.fromkeys(BEGINNINGS, nothing)
+
+
+async def test_a_trickle_of_bytes_does_not_prolong_the_deadline(stack: Stack) -> None:
+    async def attack(port: int, first: bytes, drop: bytes) -> None:
         async with connected(port) as socket:
             socket.send(first)
             ending = asyncio.create_task(socket.ended())
@@ -162,7 +159,7 @@ async def test_a_trickle_of_bytes_does_not_prolong_the_deadline(stack: Stack, tr
                 socket.send(drop)
                 await asyncio.wait([ending], timeout=0.05)
 
-    await asyncio.gather(*map(attack, ports(stack).values()))
+    await asyncio.gather(*(attack(port, *trickle) for port in ports(stack).values() for trickle in TRICKLES.values()))
 
 
 @pytest.mark.parametrize(
@@ -284,15 +281,17 @@ async def test_the_metrics_are_few(stack: Stack) -> None:
 # Keep-alive.
 
 
-@pytest.mark.parametrize("name", PUBLIC)
-async def test_an_idle_connection_is_kept_for_longer_than_proxies_keep_it(stack: Stack, name: str) -> None:
-    async with connected(port_of(stack, name)) as socket:
-        socket.send(GET + b"\r\n")
-        assert b"keep-alive: timeout=75" in await socket.head()
-        with pytest.raises(TimeoutError):  # uvicorn's own default closed it after 5 s
-            await asyncio.wait_for(socket.reader.read(1), 6)
-        socket.send(GET + b"\r\n")
-        assert (await socket.head()).startswith(b"http/1.1 404 ")
+async def test_an_idle_connection_is_kept_for_longer_than_proxies_keep_it(stack: Stack) -> None:
+    async def stays_open(name: str) -> None:
+        async with connected(port_of(stack, name)) as socket:
+            socket.send(GET + b"\r\n")
+            assert b"keep-alive: timeout=75" in await socket.head()
+            with pytest.raises(TimeoutError):  # uvicorn's own default closed it after 5 s
+                await asyncio.wait_for(socket.reader.read(1), 6)
+            socket.send(GET + b"\r\n")
+            assert (await socket.head()).startswith(b"http/1.1 404 ")
+
+    await asyncio.gather(*map(stays_open, PUBLIC))
 
 
 @pytest.mark.parametrize("name", PUBLIC)
