@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
+from nats.js.errors import BadRequestError
 
 from contracts import streams
 from leadwire import paths
@@ -23,9 +24,11 @@ from leadwire.processes import Process
 from leadwire.topology import LISTENERS
 from support.faults import FaultProxy, fault_proxy
 from support.servers import NatsServer, OwnProcess
-from support.waiting import until_sync
+from support.waiting import until, until_sync
 
 SERVERS: Final = 3
+NO_SUITABLE_PEERS: Final = 10005
+"""JetStream's code while the leader does not yet know that the others are there."""
 _ROUTE_PASSWORD: Final = "route-password-of-the-tests"
 _NOBODY: Final = "127.0.0.1:1"
 """What a server tells the others about its own address: they shall connect through the proxies alone."""
@@ -186,8 +189,17 @@ class NatsCluster(NatsServer):
         return found
 
     async def _ensure_streams(self) -> None:
-        async with self.client("migrate") as client:
-            await streams.ensure(client.jetstream(timeout=30), replicas=SERVERS, listeners=LISTENERS)
+        async def placed() -> bool:
+            async with self.client("migrate") as client:
+                try:
+                    await streams.ensure(client.jetstream(timeout=30), replicas=SERVERS, listeners=LISTENERS)
+                except BadRequestError as error:
+                    if error.err_code != NO_SUITABLE_PEERS:
+                        raise
+                    return False
+            return True
+
+        await until(placed, within=90, why="there is a place for three replicas of each stream")
 
     def _start(self) -> None:
         for server in self.servers:
