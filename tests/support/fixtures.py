@@ -4,6 +4,7 @@ import copy
 import subprocess
 import uuid
 from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -211,6 +212,70 @@ def behind_proxies(
         leads, notifier = (Database(through, one.name) for one in (leads_database, notifier_database))
         with running(there, leads, notifier, companies) as stack:
             yield BehindProxies(stack, to_nats, to_postgres)
+
+
+class WarmStack:
+    """A running stack that one test after the other is given, each with companies of its own.
+
+    A test that stopped or replaced a process leaves it cold: the next test gets a new one.
+    """
+
+    def __init__(self, start: Callable[[], AbstractContextManager[tuple[Stack, Database]]]) -> None:
+        self._start = start
+        self._open = ExitStack()
+        self._running: tuple[Stack, Database] | None = None
+        self._instances: dict[str, int | None] = {}
+
+    def take(self) -> Stack:
+        if self._running is None or self._running[0].instances != self._instances:
+            self.close()
+            self._running = self._open.enter_context(self._start())
+            self._instances = self._running[0].instances
+        stack, database = self._running
+        stack.adopt(*(stacks.provision_here(stack.topology, database, name) for name in ("Acme", "Globex")))
+        return stack
+
+    def close(self) -> None:
+        self._running = None
+        self._open.close()
+
+
+@pytest.fixture(scope="module")
+def _warm(
+    pytestconfig: pytest.Config,
+    credentials: Credentials,
+    _leads_template: Database,
+    _notifier_template: Database,
+    _companies: tuple[Database, tuple[Company, Company]],
+) -> Iterator[WarmStack]:
+    template, companies = _companies
+
+    @contextmanager
+    def start() -> Iterator[tuple[Stack, Database]]:
+        nats = pytestconfig.stash[_servers].nats(credentials)
+        try:
+            nats.start()
+            nats.ensure_streams()
+            with (
+                cloned(template) as leads,
+                cloned(_notifier_template) as notifier,
+                running(nats, leads, notifier, companies) as stack,
+            ):
+                yield stack, leads
+        finally:
+            nats.close()
+
+    warm = WarmStack(start)
+    try:
+        yield warm
+    finally:
+        warm.close()
+
+
+@pytest.fixture
+def warm_stack(_warm: WarmStack) -> Stack:
+    """A stack that has served other tests of the module, with two companies that are new."""
+    return _warm.take()
 
 
 @pytest.fixture(scope="module")

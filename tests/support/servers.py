@@ -120,6 +120,8 @@ class NatsServer(ABC):
         self.credentials = credentials
         self.logs: tuple[Path, ...] = ()
         """What it says, where that is in a file of ours."""
+        self.starts = 0
+        """How often it was started."""
 
     def url(self, user: str) -> str:
         return f"nats://{user}:{self.credentials.nats[user]}@{self.host}:{self.port}"
@@ -135,6 +137,7 @@ class NatsServer(ABC):
 
     def start(self) -> None:
         """Start it, and return when it accepts clients."""
+        self.starts += 1
         self._start()
         until_sync(lambda: nats_server.is_ready(self.host, self.port), why="NATS answers")
 

@@ -5,6 +5,7 @@ import contextlib
 import json
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -13,8 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from argon2 import PasswordHasher
 
 from contracts import tokens
+from leads.provision import Spec
+from leads.provision import provision as create
 from leadwire import paths
 from leadwire.ports import LOOPBACK, reserve
 from leadwire.processes import Process
@@ -51,11 +55,11 @@ class Company:
     users: Mapping[str, User]
 
 
-def specification(name: str, company_id: str) -> dict[str, Any]:
+def specification(name: str, company_id: str, *, domain: str | None = None) -> dict[str, Any]:
     """Return what `leads provision` reads."""
     users = [
         {
-            "email": f"{role}@{name.lower()}.example",
+            "email": f"{role}@{domain or f'{name.lower()}.example'}",
             "name": f"{name} {role.title()}",
             "role": role,
             "password": _PASSWORD,
@@ -68,7 +72,21 @@ def specification(name: str, company_id: str) -> dict[str, Any]:
 def provision(topology: Topology, name: str, company_id: str) -> Company:
     """Create a company through the service's own command."""
     wanted = specification(name, company_id)
-    printed = json.loads(run(topology.provision(), stdin=json.dumps(wanted)))
+    return _company(topology, wanted, json.loads(run(topology.provision(), stdin=json.dumps(wanted))))
+
+
+def provision_here(topology: Topology, database: Database, name: str) -> Company:
+    """Create a company without a process for it; nobody else has its users' addresses."""
+    company_id = str(uuid.uuid4())
+    wanted = specification(name, company_id, domain=f"{name.lower()}-{company_id[:8]}.example")
+    spec = Spec.model_validate(wanted)
+    provisioned = create(database.url("leads_owner"), spec, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    return _company(topology, wanted, provisioned.model_dump(mode="json"))
+
+
+def _company(topology: Topology, wanted: dict[str, Any], printed: dict[str, Any]) -> Company:
+    """Return what was created, with a token for each user."""
+    company_id, name = wanted["company"]["id"], wanted["company"]["name"]
     ids = {user["email"]: user["id"] for user in printed["users"]}
     users = {
         user["role"]: User(
@@ -96,12 +114,23 @@ class Stack:
     ) -> None:
         self.topology = topologies[0]
         self.nats = nats
-        self.acme, self.globex = companies
+        self._people: set[str] = set()
+        self.adopt(*companies)
         self._processes = {
             process.name: OwnProcess(process, logs / f"{process.name}.log")
             for number, topology in enumerate(topologies, start=1)
             for process in _numbered(topology, number)
         }
+
+    def adopt(self, acme: Company, globex: Company) -> None:
+        """Have these companies from now on."""
+        self.acme, self.globex = acme, globex
+        self._people |= {user.name for company in (acme, globex) for user in company.users.values()}
+
+    @property
+    def instances(self) -> dict[str, int | None]:
+        """A number for each service and for NATS, which is another one after a restart; None for what does not run."""
+        return {name: service.pid for name, service in self._processes.items()} | {NATS: self.nats.starts}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -185,9 +214,8 @@ class Stack:
 
     def personal_data(self) -> list[str]:
         """Return the lines of all logs, those of NATS among them, that hold an address or a name of a user."""
-        users = [user for company in (self.acme, self.globex) for user in company.users.values()]
         logs = [log for log in (*map(self.log, self._processes), *self.nats.logs) if log.exists()]
-        return privacy.findings(logs, [user.name for user in users])
+        return privacy.findings(logs, sorted(self._people))
 
     def close(self) -> None:
         for service in self._processes.values():
