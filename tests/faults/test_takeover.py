@@ -27,18 +27,23 @@ FAULTS: dict[str, Callable[[Double], object]] = {
     "NATS stalled": lambda victim: victim.nats.stall(),
     "NATS cut": lambda victim: victim.nats.cut(),
 }
-SLOW = set(FAULTS) - {"SIGSTOP", "PostgreSQL stalled", "NATS stalled"}
+QUICK = {("relay", "SIGSTOP"), ("relay", "NATS stalled"), ("notifier", "PostgreSQL stalled")}
+"""What runs each time; the others take minutes, and run with `-m stress`."""
 ACTIVE: dict[str, Callable[[Double], bool]] = {
     "relay": lambda one: one.state().get("role") == "active",
     "notifier": lambda one: one.metric("notifier_active") == 1,
 }
 
 
-@pytest.mark.parametrize(
-    "fault", [pytest.param(name, marks=pytest.mark.stress if name in SLOW else ()) for name in FAULTS]
-)
 @pytest.mark.parametrize("busy", [True, pytest.param(False, marks=pytest.mark.stress)], ids=["busy", "idle"])
-@pytest.mark.parametrize("name", ACTIVE)
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        pytest.param(name, fault, marks=() if (name, fault) in QUICK else pytest.mark.stress)
+        for name in ACTIVE
+        for fault in FAULTS
+    ],
+)
 async def test_another_one_goes_on(
     stack: Stack, tmp_path: Path, name: str, fault: str, busy: bool, record_property: Callable[[str, object], None]
 ) -> None:
