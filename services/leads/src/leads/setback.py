@@ -151,10 +151,12 @@ class SetBackWatch:
             # One that was published is lost for certain; of the others, nobody can know it.
             lost = {**{company_id: position - 1 for company_id, position in strangers.items()}, **lost}
         self._has_begun = True
-        if lost:
-            await self._begin_epoch(lost)
-        if self._reached != mark:
-            await self._connection.execute(SET_MARK, {"sequence": self._reached})
+        # Together: a relay killed in between would leave the same messages for the next one to begin another epoch for.
+        async with self._connection.transaction():
+            if lost:
+                await self._begin_epoch(lost)
+            if self._reached != mark:
+                await self._connection.execute(SET_MARK, {"sequence": self._reached})
         self._written = self._reached
         return bool(lost)
 
