@@ -24,7 +24,8 @@ async def clients():
     async with AsyncExitStack() as stack:
 
         async def connect(gateway):
-            return await stack.enter_async_context(gateway.connect(HOOKED_APP))
+            # With a bounded queue, a client that nobody reads from pauses: closing it would take 10 s.
+            return await stack.enter_async_context(gateway.connect(HOOKED_APP, max_queue=None))
 
         yield connect
 
